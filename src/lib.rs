@@ -1,0 +1,18 @@
+//! Watchbell routes what Icinga 2 reports to the people who should hear of it.
+//!
+//! ```text
+//!  source ─▶ engine ─▶ outbox ─▶ sink ─▶ people
+//!    ▲         ▲                          │
+//!    │         └──────── command ◀────────┘
+//!    └── actions (ack, downtime, comment, re-check)
+//! ```
+//! Values travel left to right. The rooms, from the floor up:
+//! - `model`, `config`: the words.
+//! - `engine`, `router`, `command`, `source`, `store`, `sink`: each knows the words only.
+//! - `pipeline`, `outbox`, `reload`: join rooms, decide nothing.
+//! - `app`, `cli`: build everything, and the edge of the process.
+
+pub mod backoff;
+pub mod diagnostic;
+pub mod model;
+pub mod tls;

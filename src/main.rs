@@ -1,0 +1,3 @@
+//! The edge of the process: arguments in, exit code out.
+
+fn main() {}

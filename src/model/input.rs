@@ -1,0 +1,87 @@
+//! The one kind of value that enters the engine.
+
+use super::event::{Comment, Downtime, RulesetChanged};
+use super::{ActionResult, Attempt, Event, Object, ObjectKey, State, Timestamp, Utterance};
+use std::sync::Arc;
+
+/// Everything that can move the engine.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// Something happened.
+    Event(Event),
+    /// The whole truth of one Icinga, read after its stream was opened.
+    Snapshot(Snapshot),
+    /// The configuration of some objects is new or has changed.
+    Objects(Vec<Object>),
+    /// Objects are gone.
+    ObjectsGone(Vec<ObjectKey>),
+    /// A person said something.
+    Utterance(Utterance),
+    /// Icinga answered an action.
+    ActionResult(ActionResult),
+    /// A delivery was given up.
+    GivenUp(Attempt),
+    /// Rules and templates were changed, or a change was refused.
+    RulesetChanged(RulesetChanged),
+    /// The time asked for by an outcome has come.
+    Tick,
+}
+
+/// All hosts and services of one Icinga, as read at one moment.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// Which Icinga.
+    pub source: Arc<str>,
+    /// When the reading began.
+    pub at: Timestamp,
+    /// How the stream before this one ended; `None` at the first connection.
+    pub broken: Option<Broken>,
+    /// All of them, in no order.
+    pub objects: Vec<SnapshotObject>,
+    /// All comments, with the object each is on; `None` where we may not read them.
+    pub comments: Option<Vec<(ObjectKey, Comment)>>,
+    /// All downtimes, with the object each is for; `None` where we may not read them.
+    pub downtimes: Option<Vec<(ObjectKey, Downtime)>>,
+}
+
+/// How a stream ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Broken {
+    /// Why, in words.
+    pub reason: String,
+    /// When that was noticed.
+    pub at: Timestamp,
+}
+
+/// One host or service with its state, as `/v1/objects` gives it.
+#[derive(Debug, Clone)]
+pub struct SnapshotObject {
+    /// Its configuration.
+    pub object: Arc<Object>,
+    /// `state`; `None` if it was never checked.
+    pub state: Option<State>,
+    /// `state_type` 1.
+    pub hard: bool,
+    /// `last_hard_state`, on the scale of its kind; `None` if never checked.
+    pub last_hard_state: Option<State>,
+    /// `check_attempt`.
+    pub attempt: u32,
+    /// `last_hard_state_change`; `None` where Icinga says 0.
+    pub since: Option<Timestamp>,
+    /// `last_check_result.output`; read only for problems, else empty.
+    pub output: String,
+    /// `last_check_result.execution_end`, or `last_check` where that was not read.
+    pub execution_end: Option<Timestamp>,
+    /// `last_reachable`.
+    pub reachable: bool,
+    /// `acknowledgement` not 0.
+    pub acknowledged: bool,
+    /// `acknowledgement` 2.
+    pub sticky: bool,
+    /// `acknowledgement_expiry`; `None` where Icinga says 0.
+    pub acknowledgement_expiry: Option<Timestamp>,
+    /// `flapping`, and detection enabled.
+    pub flapping: bool,
+    /// `downtime_depth`.
+    pub downtime_depth: u32,
+}

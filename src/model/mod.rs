@@ -1,0 +1,35 @@
+//! The words of the domain, as plain values.
+//!
+//! Owns: what an event, an object, an incident, a delivery *is*. Promises: every
+//! type here is data, can be cloned and sent between threads, and does no I/O.
+//! Never: reads a clock, a file or the network, or imports another room.
+
+pub mod action;
+pub mod command;
+pub mod decision;
+pub mod delivery;
+pub mod event;
+pub mod event_type;
+pub mod identity;
+pub mod incident;
+pub mod input;
+pub mod object;
+pub mod scene;
+pub mod state;
+pub mod state_write;
+pub mod time;
+pub mod words;
+
+pub use action::{Action, ActionId, ActionKind, ActionResult};
+pub use command::{Speaker, Utterance};
+pub use decision::{Decision, RuleRef, Step, Verdict};
+pub use delivery::{Attempt, AttemptResult, Delivery, DeliveryId, Message};
+pub use event::{Detail, Event, StateReport};
+pub use event_type::EventType;
+pub use incident::{Incident, IncidentId};
+pub use input::{Broken, Input, Snapshot, SnapshotObject};
+pub use object::{Object, ObjectKey};
+pub use scene::{Scene, Status};
+pub use state::State;
+pub use state_write::StateWrite;
+pub use time::Timestamp;

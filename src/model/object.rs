@@ -1,0 +1,108 @@
+//! Hosts and services: their names and their configuration.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::sync::Arc;
+
+/// The name of one host or service of one Icinga.
+///
+/// `name` is Icinga's full name: `host`, or `host!service`; `!` is the divider.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ObjectKey {
+    source: Arc<str>,
+    name: Arc<str>,
+}
+
+impl ObjectKey {
+    /// Names a host, or a service of it. An empty service name means the host,
+    /// as in Icinga's `service_name` of comments and downtimes.
+    pub fn new(source: &Arc<str>, host: &str, service: Option<&str>) -> ObjectKey {
+        match service.filter(|service| !service.is_empty()) {
+            Some(service) => ObjectKey::from_name(source, &format!("{host}!{service}")),
+            None => ObjectKey::from_name(source, host),
+        }
+    }
+
+    /// Takes Icinga's full name (`__name`) as it is.
+    pub fn from_name(source: &Arc<str>, name: &str) -> ObjectKey {
+        ObjectKey { source: source.clone(), name: Arc::from(name) }
+    }
+
+    /// The name of the Icinga it belongs to, as the configuration calls it.
+    pub fn source(&self) -> &Arc<str> {
+        &self.source
+    }
+
+    /// Icinga's full name: `host` or `host!service`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The host's name.
+    pub fn host(&self) -> &str {
+        self.name.split_once('!').map_or(&*self.name, |(host, _)| host)
+    }
+
+    /// The service's short name; `None` for a host.
+    pub fn service(&self) -> Option<&str> {
+        self.name.split_once('!').map(|(_, service)| service)
+    }
+
+    /// Whether this names a host.
+    pub fn is_host(&self) -> bool {
+        !self.name.contains('!')
+    }
+
+    /// The host it is or belongs to.
+    pub fn host_key(&self) -> ObjectKey {
+        if self.is_host() { self.clone() } else { ObjectKey::from_name(&self.source, self.host()) }
+    }
+}
+
+impl fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.name)
+    }
+}
+
+/// What Icinga's configuration says of a host or service (`/v1/objects/hosts`,
+/// `/v1/objects/services`). Texts that are not set are empty.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Object {
+    /// Which one.
+    pub key: ObjectKey,
+    /// `display_name`, or the short name where none is set.
+    pub display_name: String,
+    /// `address` of a host; empty for a service.
+    pub address: String,
+    /// `groups`: names of host or service groups, in Icinga's order.
+    pub groups: Vec<String>,
+    /// `vars`: custom variables; any JSON may stand in them.
+    pub vars: serde_json::Map<String, serde_json::Value>,
+    /// `notes`.
+    pub notes: String,
+    /// `notes_url`.
+    pub notes_url: String,
+    /// `action_url`.
+    pub action_url: String,
+    /// Hosts this one depends on, from `Dependency` objects; in no order.
+    pub parents: Vec<ObjectKey>,
+}
+
+impl Object {
+    /// An object of which only the name is known.
+    pub fn bare(key: ObjectKey) -> Object {
+        let display_name = key.service().unwrap_or(key.host()).to_owned();
+        Object {
+            key,
+            display_name,
+            address: String::new(),
+            groups: Vec::new(),
+            vars: serde_json::Map::new(),
+            notes: String::new(),
+            notes_url: String::new(),
+            action_url: String::new(),
+            parents: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What the capability tests share: real programs, started and ended here.
+
+#![allow(dead_code, reason = "a shared harness; not every capability uses all of it")]
+
+
+use std::net::TcpListener;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+use tokio::net::TcpSocket;
+
+/// A program that ends when this value is dropped, by its process id.
+pub(crate) struct Process {
+    name: String,
+    child: Child,
+}
+
+impl Process {
+    /// Starts it; panics with the program's name where that fails.
+    pub(crate) fn start(name: &str, command: &mut Command) -> Process {
+        let child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {name}: {error}; tests/run installs it"));
+        Process { name: name.to_owned(), child }
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The process itself, for its streams and its end.
+    pub(crate) fn child(&mut self) -> &mut Child {
+        &mut self.child
+    }
+
+    /// Kills it at once (SIGKILL) and waits for its end.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap_or_else(|error| panic!("cannot kill {}: {error}", self.name));
+        self.child.wait().unwrap_or_else(|error| panic!("cannot wait for {}: {error}", self.name));
+    }
+
+    /// Whether it still runs.
+    pub(crate) fn runs(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A loopback port that was free a moment ago.
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    listener.local_addr().expect("a bound socket has an address").port()
+}
+
+/// A loopback port where nobody listens, for as long as the socket is held.
+pub(crate) fn closed_port() -> TcpSocket {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind(([127, 0, 0, 1], 0).into()).expect("loopback has a free port");
+    socket
+}
+
+/// Asks until there is an answer; panics with `what` after `limit`. For programs
+/// that give no signal when they are ready.
+pub(crate) fn wait_for<T>(what: &str, limit: Duration, mut ask: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(start.elapsed() < limit, "waited {limit:?} in vain for {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

@@ -1,0 +1,3 @@
+//! All capabilities, one module each.
+
+mod common;
