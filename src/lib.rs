@@ -13,6 +13,7 @@
 //! - `app`, `cli`: build everything, and the edge of the process.
 
 pub mod backoff;
+pub mod config;
 pub mod diagnostic;
 pub mod model;
 pub mod tls;

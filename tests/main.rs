@@ -1,3 +1,4 @@
 //! All capabilities, one module each.
 
 mod common;
+mod config;

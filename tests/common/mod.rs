@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "a shared harness; not every capability uses all of it")]
 
+pub(crate) mod config;
 
 use std::net::TcpListener;
 use std::process::{Child, Command};

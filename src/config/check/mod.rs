@@ -1,0 +1,193 @@
+//! From what is written to what is meant.
+//!
+//! Owns: the meaning of each section, and what sections say of each other.
+//! Promises: finds every fault in one go; a section that is faulty does not keep
+//! the others from being checked. Never: opens a connection, starts anything.
+
+mod icinga;
+mod mail;
+mod sinks;
+mod targets;
+mod webhook;
+
+use super::keys::{self, DEFAULTS, PERSON, ROLES, STORE};
+use super::raw::{Section, suggestion};
+use super::reader::Written;
+use super::{Config, Folders, Person, SinkKind};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// The folders the document names; a fault is noted for each that is not there.
+pub(super) fn folders(root: &Section<'_>) -> Folders {
+    Folders { rules: root.folder("rules"), templates: root.folder_if_named("templates") }
+}
+
+/// Checks the rest of the document. `None` only where faults were noted.
+pub(super) fn config(root: &Section<'_>, path: &Path, folders: Folders) -> Option<Config> {
+    let store = root.section("store", &STORE).and_then(|section| store(&section));
+    let icinga = icinga::icingas(root);
+    let (mut sinks, kinds) = sinks::sinks(root);
+    let (targets, target_names) = targets::targets(root, &kinds);
+    let defaults = root.section("defaults", &DEFAULTS).and_then(|section| defaults(&section, &target_names));
+    let persons = persons(root);
+    let (default_target, zone, prefix) = defaults?;
+    for sink in sinks.values_mut() {
+        if let SinkKind::Console(console) = &mut sink.kind {
+            console.zone = zone.clone();
+        }
+    }
+    Some(Config {
+        path: Some(path.to_owned()),
+        rules: folders.rules?,
+        templates: folders.templates?,
+        store: store?,
+        icinga,
+        sinks,
+        targets,
+        default_target,
+        zone,
+        prefix,
+        persons,
+    })
+}
+
+/// Notes a fault for a name that would be hard to say, in chat or in a log.
+fn check_name(section: &Section<'_>, name: &Written<String>) {
+    let allowed = |character: char| character.is_alphanumeric() || "-_.".contains(character);
+    if name.value.is_empty() || name.value.chars().count() > 64 || !name.value.chars().all(allowed) {
+        let help = "letters, digits, `-`, `_` and `.`, at most 64 of them";
+        section.reader.fault(&name.spot, "is no name that can be written in chat", help);
+    }
+}
+
+fn store(section: &Section<'_>) -> Option<PathBuf> {
+    let Written { value: path, spot } = section.path_to("path")?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    if !folder.as_os_str().is_empty() && !folder.is_dir() {
+        let message = format!("needs the folder {}, which is not there", folder.display());
+        section.reader.fault(&spot, message, format!("run `mkdir -p {}`", folder.display()));
+    }
+    if path.is_dir() {
+        section.reader.fault(&spot, "names a folder", "name a file in it, such as `watchbell.db`");
+    }
+    Some(path)
+}
+
+fn defaults(
+    section: &Section<'_>,
+    targets: &BTreeSet<String>,
+) -> Option<(String, jiff::tz::TimeZone, String)> {
+    let target = section.text("target");
+    let zone = zone(section);
+    let prefix = section.text("prefix");
+    if let Some(Written { value: name, spot }) = &target
+        && !targets.contains(name)
+    {
+        let message = format!("names the target `{name}`, which is not configured");
+        let help = suggestion(name, targets.iter().map(String::as_str));
+        section.reader.fault(
+            spot,
+            message,
+            format!("{help} A target is a section `{}`", keys::TARGET.header),
+        );
+    }
+    if let Some(Written { value: prefix, spot }) = &prefix
+        && (prefix.chars().any(char::is_whitespace) || prefix.chars().count() > 5)
+    {
+        section.reader.fault(
+            spot,
+            "cannot mark a command",
+            "use one to five characters without a space, such as \"!\"",
+        );
+    }
+    Some((target?.value, zone?, prefix?.value))
+}
+
+fn zone(section: &Section<'_>) -> Option<jiff::tz::TimeZone> {
+    if !section.has("zone") {
+        return Some(jiff::tz::TimeZone::system());
+    }
+    let Written { value: name, spot } = section.text("zone")?;
+    let unknown = |_| {
+        let known: Vec<_> = jiff::tz::db().available().map(|zone| zone.to_string()).collect();
+        let help = match crate::diagnostic::did_you_mean(&name, known.iter().map(String::as_str)) {
+            Some(meant) => format!("did you mean \"{meant}\"?"),
+            None => "write it as the IANA list has it, such as \"Europe/Berlin\" or \"UTC\"".to_owned(),
+        };
+        section.reader.fault(&spot, "is no time zone", help);
+    };
+    jiff::tz::TimeZone::get(&name).map_err(unknown).ok()
+}
+
+fn persons(root: &Section<'_>) -> BTreeMap<String, Person> {
+    let mut accounts: BTreeMap<String, String> = BTreeMap::new();
+    let mut persons = BTreeMap::new();
+    for (name, section) in root.named("person", &PERSON) {
+        check_name(root, &name);
+        let irc = section.text("irc");
+        if let Some(Written { value: account, spot }) = &irc
+            && let Some(other) = accounts.insert(account.to_lowercase(), name.value.clone())
+        {
+            let message = format!("is the account of `person.{other}` as well");
+            section.reader.fault(spot, message, "an account belongs to one person; correct one of the two");
+        }
+        let icinga_author =
+            section.text("icinga_author").map_or_else(|| name.value.clone(), |author| author.value);
+        let person = Person {
+            name: name.value.clone(),
+            icinga_author,
+            irc: irc.map(|account| account.value),
+            roles: roles(&section),
+        };
+        persons.insert(name.value, person);
+    }
+    persons
+}
+
+fn roles(section: &Section<'_>) -> Vec<String> {
+    let written = section.texts("roles").map_or_else(Vec::new, |roles| roles.value);
+    for role in &written {
+        if !ROLES.contains(&role.value.as_str()) {
+            let help = suggestion(&role.value, ROLES.iter().copied());
+            section.reader.fault(
+                &role.spot,
+                format!("has the role `{}`, which does not exist", role.value),
+                help,
+            );
+        }
+    }
+    written.into_iter().map(|role| role.value).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::keys::{ROOT, TABLES};
+    use crate::config::reader::{Fault, Reader};
+    use toml::de::DeTable;
+
+    fn faults_of(text: &str) -> Vec<Fault> {
+        let document = DeTable::parse(text).expect(text);
+        let reader = Reader::new(PathBuf::new());
+        let root = Section::root(&reader, document.get_ref(), &ROOT);
+        config(&root, Path::new("watchbell.toml"), folders(&root));
+        reader.into_parts().0
+    }
+
+    /// A key that nobody reads would be accepted and have no effect. No key is a
+    /// date, so whoever reads it complains.
+    #[test]
+    fn every_key_is_read() {
+        for table in TABLES {
+            let header = if table.header.starts_with('[') { table.header } else { "" };
+            for key in table.keys {
+                let text = format!("{header}\n{} = 1979-05-27\n", key.name);
+                let path = format!(".{}", key.name);
+                let read = |fault: &Fault| {
+                    format!(".{}", fault.key).ends_with(&path) && fault.message.contains("not a date")
+                };
+                assert!(faults_of(&text).iter().any(read), "nobody reads `{}` of {}", key.name, table.header);
+            }
+        }
+    }
+}

@@ -1,0 +1,378 @@
+//! Every key of `watchbell.toml`: its meaning, its default and an example.
+//!
+//! Owns: the names and the defaults. The reader takes both from here, and
+//! `docs/configuration.md` is written from here, so neither can disagree.
+//! Never: checks a value.
+
+/// One key.
+#[derive(Debug)]
+pub(super) struct Key {
+    /// As it is written.
+    pub(super) name: &'static str,
+    /// Whether it may be left out.
+    pub(super) presence: Presence,
+    /// A value as it would be written, in TOML.
+    pub(super) example: &'static str,
+    /// What it means, for the reference and for remedies.
+    pub(super) meaning: &'static str,
+}
+
+/// Whether a key may be left out.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Presence {
+    /// It must be there.
+    Required,
+    /// It may be left out; its meaning says what happens then.
+    Optional,
+    /// What holds where it is left out, in TOML.
+    Default(&'static str),
+}
+
+/// One table of keys.
+#[derive(Debug)]
+pub(super) struct Table {
+    /// Its headline in the file; names of the admin's own in capitals.
+    pub(super) header: &'static str,
+    /// What it is for.
+    pub(super) meaning: &'static str,
+    /// Its keys.
+    pub(super) keys: &'static [Key],
+    /// Names of the tables in it.
+    pub(super) tables: &'static [&'static str],
+}
+
+impl Table {
+    /// The key of that name.
+    pub(super) fn key(&self, name: &str) -> Option<&'static Key> {
+        self.keys.iter().find(|key| key.name == name)
+    }
+
+    /// All names that may stand in it.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.keys.iter().map(|key| key.name).chain(self.tables.iter().copied())
+    }
+}
+
+const fn required(name: &'static str, example: &'static str, meaning: &'static str) -> Key {
+    Key { name, presence: Presence::Required, example, meaning }
+}
+
+const fn optional(name: &'static str, example: &'static str, meaning: &'static str) -> Key {
+    Key { name, presence: Presence::Optional, example, meaning }
+}
+
+const fn default(name: &'static str, value: &'static str, meaning: &'static str) -> Key {
+    Key { name, presence: Presence::Default(value), example: value, meaning }
+}
+
+const fn table(header: &'static str, meaning: &'static str, keys: &'static [Key]) -> Table {
+    Table { header, meaning, keys, tables: &[] }
+}
+
+/// The top of the file.
+pub(super) const ROOT: Table = Table {
+    header: "The top of the file",
+    meaning: "Where rules and templates are.",
+    keys: &[
+        default("rules", r#""rules""#, "The folder of rule files."),
+        default(
+            "templates",
+            r#""templates""#,
+            "The folder of templates; one that stands there is used instead of the shipped one of the same name.",
+        ),
+    ],
+    tables: &["store", "icinga", "sink", "target", "defaults", "person"],
+};
+
+/// `[store]`.
+pub(super) const STORE: Table = table(
+    "[store]",
+    "Where Watchbell keeps what it knows and what it still has to say.",
+    &[default("path", r#""watchbell.db""#, "The database file; its folder must exist.")],
+);
+
+/// `[[icinga]]`.
+pub(super) const ICINGA: Table = table(
+    "[[icinga]]",
+    "One Icinga: a server, or both masters of one zone. May stand several times.",
+    &[
+        required("name", r#""prod""#, "Your name for it; part of the identity of every object."),
+        required(
+            "urls",
+            r#"["https://icinga1:5665"]"#,
+            "Address of the API, or of both masters of one zone: `https`, host and port, no path.",
+        ),
+        optional("user", r#""watchbell""#, "Name of the `ApiUser`, to log in with a password."),
+        optional("password_file", r#""icinga.password""#, "File that holds the password."),
+        optional("password_env", r#""ICINGA_PASSWORD""#, "Environment variable that holds the password."),
+        optional(
+            "client_cert_file",
+            r#""watchbell.crt""#,
+            "Certificate (PEM) to log in with instead of a password; its CN is the `client_cn` of the `ApiUser`.",
+        ),
+        optional("client_key_file", r#""watchbell.key""#, "Key (PEM) of that certificate."),
+        CA_FILE,
+        SERVER_NAME,
+        default(
+            "silence",
+            r#""30s""#,
+            "How long a stream may be silent before Icinga is asked whether it lives.",
+        ),
+    ],
+);
+
+const CA_FILE: Key = optional(
+    "ca_file",
+    r#""/etc/icinga2/pki/ca.crt""#,
+    "CA (PEM) that signed the server's certificate. Without it, the CAs of the system are trusted.",
+);
+
+const SERVER_NAME: Key = optional(
+    "server_name",
+    r#""icinga1""#,
+    "The name in the server's certificate, where it has another than its address.",
+);
+
+/// `[sink]`: a table for each kind.
+pub(super) const SINK: Table = Table {
+    header: "[sink.KIND.NAME]",
+    meaning: "Ways out.",
+    keys: &[],
+    tables: &["console", "irc", "email", "webhook", "exec"],
+};
+
+/// The kinds of sinks, and the keys of each.
+pub(super) const SINKS: &[(&str, Table)] =
+    &[("console", CONSOLE), ("irc", IRC), ("email", EMAIL), ("webhook", WEBHOOK), ("exec", EXEC)];
+
+const CONSOLE: Table = table("[sink.console.NAME]", "Standard output of this process. It has no keys.", &[]);
+
+const IRC: Table = table(
+    "[sink.irc.NAME]",
+    "An IRC network.",
+    &[
+        required(
+            "server",
+            r#""irc.example.org:6697""#,
+            "Host and port; 6697 without a port, 6667 without TLS.",
+        ),
+        required("nick", r#""watchbell""#, "The nick Watchbell takes."),
+        default("tls", "true", "Whether the connection is encrypted; `false` is for loopback only."),
+        CA_FILE,
+        SERVER_NAME,
+        optional("sasl_user", r#""watchbell""#, "Account to log in to (SASL); the nick where left out."),
+        optional("sasl_password_file", r#""irc.password""#, "File that holds the account's password."),
+        optional("sasl_password_env", r#""IRC_PASSWORD""#, "Environment variable that holds it."),
+        default(
+            "trust_nicknames",
+            "false",
+            "Whether, on a network without accounts, a nick alone is believed. Anybody can take a nick.",
+        ),
+        default("lines_per_second", "0.5", "How many lines are sent on average, after the burst."),
+        default("burst", "4", "How many lines may be sent at once."),
+    ],
+);
+
+const EMAIL: Table = table(
+    "[sink.email.NAME]",
+    "A mail server that takes mails.",
+    &[
+        required(
+            "server",
+            r#""smtp://mail.example.org:25""#,
+            "`smtp://HOST:PORT` (port 25, STARTTLS is required) or `smtps://HOST:PORT` (port 465).",
+        ),
+        required("from", r#""Watchbell <watchbell@example.org>""#, "The sender."),
+        optional("tls", r#""off""#, "`\"off\"` sends without TLS; for loopback only."),
+        CA_FILE,
+        SERVER_NAME,
+        optional("user", r#""watchbell""#, "Name to log in with, where the server wants that."),
+        optional("password_file", r#""mail.password""#, "File that holds its password."),
+        optional("password_env", r#""MAIL_PASSWORD""#, "Environment variable that holds its password."),
+    ],
+);
+
+const WEBHOOK: Table = table(
+    "[sink.webhook.NAME]",
+    "An HTTP service that takes JSON. Its address is one of `url`, `url_file` and `url_env`; where it holds a token, use a file.",
+    &[
+        optional("url", r#""https://hooks.example.org/watchbell""#, "Its address; never shown."),
+        optional("url_file", r#""hook.url""#, "File that holds its address."),
+        optional("url_env", r#""HOOK_URL""#, "Environment variable that holds its address."),
+        default("method", r#""POST""#, "`POST`, `PUT` or `PATCH`."),
+        optional(
+            "headers",
+            r#"{ X-Source = "watchbell", X-Api-Key = { file = "hook.key" } }"#,
+            "Headers to send. A secret value is `{ file = \"...\" }` or `{ env = \"...\" }`.",
+        ),
+        optional(
+            "bearer_file",
+            r#""hook.token""#,
+            "File that holds a token, sent as `Authorization: Bearer`.",
+        ),
+        optional("bearer_env", r#""HOOK_TOKEN""#, "Environment variable that holds that token."),
+        CA_FILE,
+        default("timeout", r#""10s""#, "How long one request may take."),
+    ],
+);
+
+/// The value of a header that is a secret.
+pub(super) const HEADER: Table = table(
+    "[sink.webhook.NAME.headers.HEADER]",
+    "A header whose value is a secret: one of these two. May be written shorter, as `HEADER = { file = \"...\" }`.",
+    &[
+        optional("file", r#""hook.key""#, "File that holds the value."),
+        optional("env", r#""HOOK_KEY""#, "Environment variable that holds the value."),
+    ],
+);
+
+const EXEC: Table = table(
+    "[sink.exec.NAME]",
+    "A program that is given each delivery on its standard input.",
+    &[
+        required(
+            "command",
+            r#"["/usr/local/bin/page", "--urgent"]"#,
+            "The program and its arguments; no shell is between. Others on this machine may see arguments: no secrets here.",
+        ),
+        default("timeout", r#""10s""#, "How long it may run; then it is killed with its children."),
+    ],
+);
+
+/// `[target.NAME]`.
+pub(super) const TARGET: Table = table(
+    "[target.NAME]",
+    "A named place to tell; rules speak of targets only. `default` and `reply` are taken.",
+    &[
+        required("sink", r#""libera""#, "Name of the sink it goes through."),
+        optional(
+            "to",
+            r##""#ops""##,
+            "One address or a list: channels and nicks for IRC, mail addresses for mail. Console, webhook and exec need none.",
+        ),
+    ],
+);
+
+/// `[defaults]`.
+pub(super) const DEFAULTS: Table = table(
+    "[defaults]",
+    "What holds everywhere.",
+    &[
+        required("target", r#""ops""#, "The target that hears what no rule decided, and what went wrong."),
+        optional(
+            "zone",
+            r#""Europe/Berlin""#,
+            "Time zone that people read and write times in; that of the system where left out.",
+        ),
+        default("prefix", r#""!""#, "What marks a command in a channel."),
+    ],
+);
+
+/// `[person.NAME]`.
+pub(super) const PERSON: Table = table(
+    "[person.NAME]",
+    "Somebody who may be told, or may command.",
+    &[
+        optional(
+            "icinga_author",
+            r#""alice""#,
+            "Under this name Icinga hears of them; their name where left out.",
+        ),
+        optional("irc", r#""alice""#, "Their account on IRC, as the network verifies it."),
+        Key {
+            name: "roles",
+            presence: Presence::Default("[]"),
+            example: r#"["operator"]"#,
+            meaning: "`operator` may change things, `admin` may do all.",
+        },
+    ],
+);
+
+/// The default of `[defaults] prefix`, as it is meant.
+pub(super) const PREFIX: &str = "!";
+
+/// What a person may be.
+pub(super) const ROLES: &[&str] = &["operator", "admin"];
+
+/// All tables, in the order of the reference.
+pub(super) const TABLES: &[Table] =
+    &[ROOT, STORE, ICINGA, CONSOLE, IRC, EMAIL, WEBHOOK, HEADER, EXEC, TARGET, DEFAULTS, PERSON];
+
+/// Writes the reference of all keys, in Markdown: `docs/configuration.md`.
+pub fn reference() -> String {
+    let mut page = REFERENCE_START.to_owned();
+    for table in TABLES {
+        let header = if table.header.starts_with('[') {
+            format!("`{}`", table.header)
+        } else {
+            table.header.to_owned()
+        };
+        page += &format!("\n## {header}\n\n{}\n", table.meaning);
+        if table.keys.is_empty() {
+            continue;
+        }
+        page += "\n| Key | Left out | Example | Meaning |\n|---|---|---|---|\n";
+        for key in table.keys {
+            let left_out = match key.presence {
+                Presence::Required => "not allowed".to_owned(),
+                Presence::Optional => "allowed".to_owned(),
+                Presence::Default(value) => format!("means `{value}`"),
+            };
+            page += &format!("| `{}` | {left_out} | `{}` | {} |\n", key.name, key.example, key.meaning);
+        }
+    }
+    page
+}
+
+const REFERENCE_START: &str = "\
+# The configuration
+
+Everything `watchbell.toml` may say. The file is [TOML](https://toml.io); `watchbell.example.toml` is a whole one.
+
+- Relative paths start at the folder of the file.
+- Lengths of time are written like `90s`, `15m`, `1h30m` or `7d`.
+- Secrets do not stand in the file. A key that ends in `_file` names a file that holds the secret and nothing else,
+  and that nobody but its owner can read (`chmod 600`); one that ends in `_env` names an environment variable. Of such
+  two, one is given.
+- Names of your own are letters, digits, `-`, `_` and `.`. A sink's name is used once over all kinds.
+- A key that Watchbell does not know is a fault. All faults are told at once.
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use toml::de::DeValue;
+
+    #[test]
+    fn every_default_and_example_is_toml() {
+        for key in TABLES.iter().flat_map(|table| table.keys) {
+            assert!(DeValue::parse(key.example).is_ok(), "{key:?}");
+            if let Presence::Default(value) = key.presence {
+                assert!(DeValue::parse(value).is_ok(), "{key:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_prefix_is_the_same_everywhere() {
+        let key = DEFAULTS.key("prefix").expect("it is a key");
+        assert!(matches!(key.presence, Presence::Default(literal) if literal == format!("\"{PREFIX}\"")));
+    }
+
+    #[test]
+    fn every_kind_of_sink_has_its_keys() {
+        let kinds: Vec<_> = SINKS.iter().map(|(kind, _)| *kind).collect();
+        assert_eq!(kinds, SINK.tables);
+    }
+
+    #[test]
+    fn no_table_knows_a_name_twice() {
+        for table in TABLES {
+            let mut names: Vec<_> = table.names().collect();
+            names.sort_unstable();
+            let count = names.len();
+            names.dedup();
+            assert_eq!(names.len(), count, "{}", table.header);
+        }
+    }
+}

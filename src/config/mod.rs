@@ -1,0 +1,319 @@
+//! The configuration as it is meant. Only these types travel.
+//!
+//! Owns: these types, and the way to them: `raw` reads what is written, `check`
+//! finds all faults at once, `keys` holds every name and default.
+//! Promises: a [`Config`] in hand has passed every check that needs no network.
+//! Never: starts anything, prints a secret.
+//! On a crash: nothing to lose; it only reads.
+
+mod check;
+mod faults;
+mod keys;
+mod raw;
+mod reader;
+mod secret;
+mod values;
+
+pub use faults::Faults;
+pub use keys::reference;
+
+use secrecy::SecretString;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Reads and checks a configuration file, and the files it names. Opens no
+/// connection.
+///
+/// Errors: every fault there is, in one go; only where the file is no TOML, the
+/// faults of its syntax alone.
+pub fn load(path: &Path) -> Result<Config, Faults> {
+    let text = std::fs::read_to_string(path).map_err(|cause| Faults::unreadable(path, &cause))?;
+    let (document, errors) = toml::de::DeTable::parse_recoverable(&text);
+    if errors.iter().any(|error| !reader::is_duplicate(error)) {
+        return Err(Faults::syntax(path, &text, &errors));
+    }
+    let reader = reader::Reader::new(path.parent().unwrap_or(Path::new("")).to_owned());
+    errors.iter().for_each(|error| reader.duplicate(&text, error));
+    let root = raw::Section::root(&reader, document.get_ref(), &keys::ROOT);
+    let folders = check::folders(&root);
+    match check::config(&root, path, folders.clone()) {
+        Some(config) if !reader.has_faults() => Ok(config),
+        _ => Err(Faults::found(path, &text, reader, folders)),
+    }
+}
+
+/// The folders of rules and templates, as far as a faulty configuration names them.
+#[derive(Debug, Clone, Default)]
+pub struct Folders {
+    /// `rules`; `None` where it is not written.
+    pub rules: Option<PathBuf>,
+    /// `templates`; `None` where it is not written.
+    pub templates: Option<PathBuf>,
+}
+
+/// The configuration of `watchbell replay` and `watchbell demo` without a file:
+/// everything is told on the console, nothing is kept.
+pub fn builtin(rules: PathBuf, templates: PathBuf) -> Config {
+    let console = "console".to_owned();
+    let zone = jiff::tz::TimeZone::system();
+    let kind = SinkKind::Console(ConsoleSettings { zone: zone.clone() });
+    let sink = SinkSettings { name: console.clone(), kind };
+    let target = Target { name: console.clone(), sink: console.clone(), to: vec![String::new()] };
+    Config {
+        path: None,
+        rules,
+        templates,
+        store: PathBuf::from(":memory:"),
+        icinga: Vec::new(),
+        sinks: BTreeMap::from([(console.clone(), sink)]),
+        targets: BTreeMap::from([(console.clone(), target)]),
+        default_target: console,
+        zone,
+        prefix: keys::PREFIX.to_owned(),
+        persons: BTreeMap::new(),
+    }
+}
+
+/// Everything `watchbell.toml` says, checked and complete.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file it came from; `None` for a built-in one.
+    pub path: Option<PathBuf>,
+    /// `rules`: the folder of rule files.
+    pub rules: PathBuf,
+    /// `templates`: the folder of templates.
+    pub templates: PathBuf,
+    /// `[store] path`: the database file.
+    pub store: PathBuf,
+    /// `[[icinga]]`, in the order of the file; at least one to `run`.
+    pub icinga: Vec<IcingaSettings>,
+    /// `[sink.<kind>.<name>]`, by name; a name is used once over all kinds.
+    pub sinks: BTreeMap<String, SinkSettings>,
+    /// `[target.<name>]`, by name.
+    pub targets: BTreeMap<String, Target>,
+    /// `[defaults] target`: the name of an existing target.
+    pub default_target: String,
+    /// `[defaults] zone`: the time zone people read and write times in; IANA
+    /// name, the system's where not set.
+    pub zone: jiff::tz::TimeZone,
+    /// `[defaults] prefix`: what marks a command in a channel; `!`.
+    pub prefix: String,
+    /// `[person.<name>]`, by name.
+    pub persons: BTreeMap<String, Person>,
+}
+
+/// One Icinga: a server, or both masters of one zone.
+#[derive(Debug, Clone)]
+pub struct IcingaSettings {
+    /// `name`: ours for it; part of every object's identity.
+    pub name: String,
+    /// `urls`, at least one, `https` only, without a path.
+    pub urls: Vec<url::Url>,
+    /// How to log in.
+    pub login: Login,
+    /// `ca_file`: PEM of the CA that signed Icinga's certificate; without it the
+    /// system's CAs are trusted.
+    pub ca_file: Option<PathBuf>,
+    /// `server_name`: the name in Icinga's certificate, where the URL has another.
+    pub server_name: Option<String>,
+    /// `silence`: how long a stream may be silent before Icinga is asked whether
+    /// it still lives; 30 s.
+    pub silence: Duration,
+}
+
+/// How to log in to an Icinga.
+#[derive(Debug, Clone)]
+pub enum Login {
+    /// `user` with `password_file` or `password_env`.
+    Password {
+        /// Name of the `ApiUser`.
+        user: String,
+        /// Its password.
+        password: SecretString,
+    },
+    /// `client_cert_file` and `client_key_file`, PEM.
+    Certificate {
+        /// The certificate, whose CN is the `ApiUser`'s `client_cn`.
+        cert_file: PathBuf,
+        /// Its key.
+        key_file: PathBuf,
+    },
+}
+
+/// One way out.
+#[derive(Debug, Clone)]
+pub struct SinkSettings {
+    /// The name targets use.
+    pub name: String,
+    /// Its kind and what belongs to it.
+    pub kind: SinkKind,
+}
+
+/// The kinds of sinks and their settings.
+#[derive(Debug, Clone)]
+pub enum SinkKind {
+    /// `[sink.console.<name>]`.
+    Console(ConsoleSettings),
+    /// `[sink.irc.<name>]`.
+    Irc(IrcSettings),
+    /// `[sink.email.<name>]`.
+    Email(EmailSettings),
+    /// `[sink.webhook.<name>]`.
+    Webhook(WebhookSettings),
+    /// `[sink.exec.<name>]`.
+    Exec(ExecSettings),
+}
+
+impl SinkKind {
+    /// The kind's name, as in the configuration and the templates folder.
+    pub fn name(&self) -> &'static str {
+        match self {
+            SinkKind::Console(_) => "console",
+            SinkKind::Irc(_) => "irc",
+            SinkKind::Email(_) => "email",
+            SinkKind::Webhook(_) => "webhook",
+            SinkKind::Exec(_) => "exec",
+        }
+    }
+}
+
+/// Standard output of this process.
+#[derive(Debug, Clone)]
+pub struct ConsoleSettings {
+    /// The zone that times are shown in: that of `[defaults]`.
+    pub zone: jiff::tz::TimeZone,
+}
+
+/// An IRC network.
+#[derive(Debug, Clone)]
+pub struct IrcSettings {
+    /// `server`: host and port, the port 6697 where none is written (6667
+    /// without TLS).
+    pub host: String,
+    /// See `host`.
+    pub port: u16,
+    /// `tls`: true unless switched off; off is for loopback only.
+    pub tls: bool,
+    /// `ca_file`: PEM of a private CA; without it the system's CAs are trusted.
+    pub ca_file: Option<PathBuf>,
+    /// `server_name`: the name in the certificate, where `server` has another.
+    pub server_name: Option<String>,
+    /// `nick`.
+    pub nick: String,
+    /// `sasl_user` (the nick where not set) with `sasl_password_file` or
+    /// `sasl_password_env`; `None` without a password.
+    pub sasl: Option<Sasl>,
+    /// `trust_nicknames`: whether, on a network without accounts, a nickname
+    /// alone is believed. False unless set.
+    pub trust_nicknames: bool,
+    /// `lines_per_second` on average, after `burst` lines at once: 0.5.
+    pub lines_per_second: f64,
+    /// `burst`: 4.
+    pub burst: u32,
+}
+
+/// Login to a network's services.
+#[derive(Debug, Clone)]
+pub struct Sasl {
+    /// The account.
+    pub user: String,
+    /// Its password.
+    pub password: SecretString,
+}
+
+/// A mail server to hand mails to.
+#[derive(Debug, Clone)]
+pub struct EmailSettings {
+    /// Host of `server`.
+    pub host: String,
+    /// Port of `server`; 465 for `smtps://`, 25 for `smtp://`.
+    pub port: u16,
+    /// How the connection is protected.
+    pub tls: EmailTls,
+    /// `ca_file`: PEM of a private CA.
+    pub ca_file: Option<PathBuf>,
+    /// `server_name`: the name in the certificate, where `server` has another.
+    pub server_name: Option<String>,
+    /// `from`: the sender, with or without a name.
+    pub from: lettre::message::Mailbox,
+    /// `user` with `password_file` or `password_env`.
+    pub login: Option<Sasl>,
+}
+
+/// How a mail connection is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EmailTls {
+    /// `smtps://`: TLS from the first byte.
+    Implicit,
+    /// `smtp://`: STARTTLS, and no mail without it.
+    StartTls,
+    /// `tls = "off"`: allowed to loopback only.
+    Off,
+}
+
+/// An HTTP service that takes JSON. `Debug` shows the names of headers only.
+#[derive(Clone)]
+pub struct WebhookSettings {
+    /// `url` or `url_file` or `url_env`: it may hold a token, so it is a secret.
+    pub url: SecretString,
+    /// `method`: POST unless set.
+    pub method: String,
+    /// `headers`; a value may be a secret.
+    pub headers: BTreeMap<String, String>,
+    /// `bearer_file` or `bearer_env`: sent as `Authorization: Bearer`.
+    pub bearer: Option<SecretString>,
+    /// `ca_file`: PEM of a private CA.
+    pub ca_file: Option<PathBuf>,
+    /// `timeout`: 10 s.
+    pub timeout: Duration,
+}
+
+impl fmt::Debug for WebhookSettings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let WebhookSettings { url, method, headers, bearer, ca_file, timeout } = self;
+        formatter
+            .debug_struct("WebhookSettings")
+            .field("url", url)
+            .field("method", method)
+            .field("headers", &headers.keys())
+            .field("bearer", bearer)
+            .field("ca_file", ca_file)
+            .field("timeout", timeout)
+            .finish()
+    }
+}
+
+/// A program that is given each delivery on its standard input.
+#[derive(Debug, Clone)]
+pub struct ExecSettings {
+    /// `command`: the program and its arguments; no shell is between.
+    pub command: Vec<String>,
+    /// `timeout`: 10 s; then it is killed with its children.
+    pub timeout: Duration,
+}
+
+/// A named place to tell.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Its name.
+    pub name: String,
+    /// The sink it goes through; exists.
+    pub sink: String,
+    /// Addresses in the sink's form; at least one, `""` for sinks without.
+    pub to: Vec<String>,
+}
+
+/// Somebody who may be told, or may command.
+#[derive(Debug, Clone)]
+pub struct Person {
+    /// Our name for them.
+    pub name: String,
+    /// `icinga_author`: under this name Icinga hears of them; the name where not set.
+    pub icinga_author: String,
+    /// `irc`: the verified account.
+    pub irc: Option<String>,
+    /// `roles`: `operator` may change things, `admin` may do all.
+    pub roles: Vec<String>,
+}
