@@ -16,4 +16,5 @@ pub mod backoff;
 pub mod config;
 pub mod diagnostic;
 pub mod model;
+pub mod store;
 pub mod tls;

@@ -2,3 +2,5 @@
 
 mod common;
 mod config;
+mod store;
+mod writer;

@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "a shared harness; not every capability uses all of it")]
 
 pub(crate) mod config;
+pub(crate) mod deliveries;
+pub(crate) mod place;
 
 use std::net::TcpListener;
 use std::process::{Child, Command};

@@ -1,0 +1,171 @@
+//! Everything that is read from the database. Changes nothing.
+
+use super::while_doing;
+use crate::model::{Action, Decision, Delivery, Timestamp};
+use crate::store::{PastDelivery, StoreError};
+use rusqlite::{Connection, OptionalExtension, Params, Row, params};
+use serde::de::DeserializeOwned;
+
+/// Only heads of lanes have a `not_before` (see the triggers of the schema). What
+/// was tried later than now is due as well: the clock has been set back since, and
+/// its `not_before` means nothing any more.
+const DUE: &str = "
+    SELECT * FROM deliveries WHERE id IN (
+        SELECT id FROM (
+            SELECT id FROM deliveries WHERE status = 'pending' AND sink = ?1 AND not_before <= ?2
+            ORDER BY id LIMIT ?3)
+        UNION
+        SELECT id FROM deliveries WHERE status = 'pending' AND sink = ?1 AND last_attempt > ?2)
+    ORDER BY id LIMIT ?3";
+
+/// All engine state.
+pub(super) fn state(connection: &Connection) -> Result<Vec<(String, String, String)>, StoreError> {
+    let sql = "SELECT kind, key, value FROM state";
+    rows(connection, "read the state", sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+}
+
+/// Pending deliveries of a sink that may be tried now, oldest first.
+pub(super) fn due(
+    connection: &Connection,
+    sink: &str,
+    now: Timestamp,
+    busy: &[String],
+    limit: usize,
+) -> Result<Vec<Delivery>, StoreError> {
+    // A lane has one head, so this many rows hold enough that are not busy.
+    let enough = limit.saturating_add(busy.len());
+    let found = params![sink, now.as_microsecond(), i64::try_from(enough).unwrap_or(i64::MAX)];
+    let mut due = rows(connection, "read what is due", DUE, found, delivery)?;
+    due.retain(|delivery| !busy.contains(&delivery.lane()));
+    due.truncate(limit);
+    Ok(due)
+}
+
+/// When the first head of a lane may be tried.
+pub(super) fn next_due(connection: &Connection, sink: &str) -> Result<Option<Timestamp>, StoreError> {
+    connection
+        .prepare_cached(
+            "SELECT not_before FROM deliveries
+             WHERE status = 'pending' AND sink = ?1 AND not_before IS NOT NULL
+             ORDER BY not_before LIMIT 1",
+        )
+        .and_then(|mut statement| statement.query_row([sink], |row| moment(row, "not_before")).optional())
+        .map_err(while_doing("read when the next delivery is due"))
+}
+
+/// Actions without a result, oldest first.
+pub(super) fn pending_actions(connection: &Connection) -> Result<Vec<Action>, StoreError> {
+    let sql = "SELECT id, action FROM actions WHERE status = 'pending' ORDER BY id";
+    rows(connection, "read the pending actions", sql, [], |row| {
+        let action: Action = json(row, "action")?;
+        Ok(Action { id: row.get("id")?, ..action })
+    })
+}
+
+/// The newest decisions on an object, newest first.
+pub(super) fn decisions(
+    connection: &Connection,
+    object: &str,
+    limit: usize,
+) -> Result<Vec<Decision>, StoreError> {
+    const SQL: &str = "SELECT * FROM decisions WHERE object = ?1 ORDER BY at DESC, id DESC LIMIT ?2";
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    rows(connection, "read decisions", SQL, params![object, limit], |row| {
+        Ok(Decision {
+            at: moment(row, "at")?,
+            event: row.get("event")?,
+            object: row.get("object")?,
+            incident: row.get::<_, Option<i64>>("incident")?.map(i64::cast_unsigned),
+            summary: row.get("summary")?,
+            verdict: json(row, "verdict")?,
+            steps: json(row, "steps")?,
+            ruleset: row.get("ruleset")?,
+        })
+    })
+}
+
+/// The newest deliveries about an object, newest first.
+pub(super) fn deliveries(
+    connection: &Connection,
+    object: &str,
+    limit: usize,
+) -> Result<Vec<PastDelivery>, StoreError> {
+    const SQL: &str = "SELECT * FROM deliveries WHERE object = ?1 ORDER BY at DESC, id DESC LIMIT ?2";
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    rows(connection, "read deliveries", SQL, params![object, limit], |row| {
+        let receipt: Option<String> = row.get("receipt")?;
+        let note: String = row.get("note")?;
+        let last_attempt: Option<i64> = row.get("last_attempt")?;
+        Ok(PastDelivery {
+            delivery: delivery(row)?,
+            status: row.get("status")?,
+            note: receipt.unwrap_or(note),
+            last_attempt: last_attempt.map(|_| moment(row, "last_attempt")).transpose()?,
+        })
+    })
+}
+
+fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
+    Ok(Delivery {
+        id: row.get("id")?,
+        key: row.get("key")?,
+        at: moment(row, "at")?,
+        sink: row.get("sink")?,
+        target: row.get("target")?,
+        recipient: row.get("recipient")?,
+        event: row.get("event")?,
+        object: row.get("object")?,
+        incident: row.get::<_, Option<i64>>("incident")?.map(i64::cast_unsigned),
+        rule: row.get("rule")?,
+        message: json(row, "message")?,
+        attempts: row.get("attempts")?,
+    })
+}
+
+fn rows<T>(
+    connection: &Connection,
+    doing: &'static str,
+    sql: &str,
+    parameters: impl Params,
+    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+) -> Result<Vec<T>, StoreError> {
+    connection
+        .prepare_cached(sql)
+        .and_then(|mut statement| statement.query_map(parameters, read)?.collect())
+        .map_err(while_doing(doing))
+}
+
+fn moment(row: &Row<'_>, column: &str) -> rusqlite::Result<Timestamp> {
+    let index = row.as_ref().column_index(column)?;
+    let microseconds = row.get(index)?;
+    Timestamp::from_microsecond(microseconds)
+        .map_err(|_| rusqlite::Error::IntegralValueOutOfRange(index, microseconds))
+}
+
+fn json<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Result<T> {
+    let index = row.as_ref().column_index(column)?;
+    let text = row.get_ref(index)?.as_str()?;
+    serde_json::from_str(text).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(index, rusqlite::types::Type::Text, Box::new(error))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::open;
+
+    #[test]
+    fn what_is_due_is_found_without_a_look_at_what_waits() {
+        let connection = open::in_memory().expect("a database");
+        let plan =
+            rows(&connection, "plan", &format!("EXPLAIN QUERY PLAN {DUE}"), params!["irc", 5, 9], |row| {
+                row.get::<_, String>("detail")
+            })
+            .expect("a plan")
+            .join("\n");
+        assert!(plan.contains("INDEX deliveries_due (sink=? AND not_before<?)"), "{plan}");
+        assert!(plan.contains("INDEX deliveries_tried (sink=? AND last_attempt>?)"), "{plan}");
+        assert!(!plan.contains("SCAN deliveries"), "{plan}");
+    }
+}
