@@ -16,5 +16,6 @@ pub mod backoff;
 pub mod config;
 pub mod diagnostic;
 pub mod model;
+pub mod sink;
 pub mod store;
 pub mod tls;

@@ -2,5 +2,9 @@
 
 mod common;
 mod config;
+mod email;
+mod exec;
+mod irc;
 mod store;
+mod webhook;
 mod writer;

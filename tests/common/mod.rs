@@ -2,9 +2,13 @@
 
 #![allow(dead_code, reason = "a shared harness; not every capability uses all of it")]
 
+pub(crate) mod certificates;
 pub(crate) mod config;
 pub(crate) mod deliveries;
+pub(crate) mod http;
+pub(crate) mod ircd;
 pub(crate) mod place;
+pub(crate) mod smtp;
 
 use std::net::TcpListener;
 use std::process::{Child, Command};
