@@ -17,5 +17,6 @@ pub mod config;
 pub mod diagnostic;
 pub mod model;
 pub mod sink;
+pub mod source;
 pub mod store;
 pub mod tls;

@@ -2,9 +2,13 @@
 
 mod common;
 mod config;
+mod decode;
 mod email;
 mod exec;
+mod icinga;
+mod icinga_faults;
 mod irc;
+mod replay_source;
 mod store;
 mod webhook;
 mod writer;

@@ -5,9 +5,12 @@
 pub(crate) mod certificates;
 pub(crate) mod config;
 pub(crate) mod deliveries;
+pub(crate) mod fake_icinga;
 pub(crate) mod http;
+pub(crate) mod icinga;
 pub(crate) mod ircd;
 pub(crate) mod place;
+pub(crate) mod reader;
 pub(crate) mod smtp;
 
 use std::net::TcpListener;

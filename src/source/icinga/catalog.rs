@@ -1,0 +1,186 @@
+//! Reading the whole truth of one Icinga, and single objects of it.
+//!
+//! Owns: the order of the questions and the dependencies between objects. Promises:
+//! a [`Snapshot`] is whole or is not handed over; large answers are decoded off the
+//! async threads. Never: retries; the connection that asked ends and begins anew.
+
+use super::client::{Api, Kind};
+use super::fault::words;
+use super::objects::{self, LastResult, Parents};
+use super::trouble::{self, ApiError};
+use crate::model::{Broken, Object, Snapshot, SnapshotObject, Timestamp};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// How many names one question holds; well below Icinga's limit for a body.
+const NAMES_A_QUESTION: usize = 500;
+
+/// What one Icinga has, as far as single objects need it later.
+pub(super) struct Catalog {
+    api: Api,
+    source: Arc<str>,
+    parents: Parents,
+    /// Permissions that the user lacks, and that Watchbell can go on without.
+    pub(super) lacking: Vec<String>,
+}
+
+impl Catalog {
+    pub(super) fn new(api: Api, source: Arc<str>) -> Catalog {
+        Catalog { api, source, parents: Parents::default(), lacking: Vec::new() }
+    }
+
+    /// Reads everything. `flapping_enabled` is Icinga's global switch.
+    ///
+    /// Hosts and services are indispensable: without the permission for one of them
+    /// this fails, and names all permissions that are missing.
+    pub(super) async fn snapshot(
+        &mut self,
+        broken: Option<&Broken>,
+        flapping_enabled: bool,
+    ) -> Result<Snapshot, ApiError> {
+        let at = Timestamp::now();
+        let hosts = self.list(Kind::Host, &host_attrs()).await?;
+        let services = self.list(Kind::Service, objects::SERVICE_ATTRS).await?;
+        let comments = self.list(Kind::Comment, objects::COMMENT_ATTRS).await?;
+        let downtimes = self.list(Kind::Downtime, objects::DOWNTIME_ATTRS).await?;
+        let dependencies = self.list(Kind::Dependency, objects::DEPENDENCY_ATTRS).await?;
+        let (Some(hosts), Some(services)) = (hosts, services) else {
+            let user = trouble::login_name(&self.api.settings.login);
+            return Err(ApiError::Forbidden { user, permissions: self.lacking.clone() });
+        };
+        if let Some(body) = dependencies {
+            self.parents.add(&self.source, &body).map_err(answer)?;
+        }
+        let mut found = self.decoded(hosts, objects::checkables).await?;
+        found.extend(self.decoded(services, objects::checkables).await?);
+        self.fill_results(&mut found).await?;
+        self.parents.fill(&mut found);
+        if !flapping_enabled {
+            found.iter_mut().for_each(|found| found.flapping = false);
+        }
+        Ok(Snapshot {
+            source: self.source.clone(),
+            at,
+            broken: broken.cloned(),
+            objects: found,
+            comments: match comments {
+                Some(body) => Some(self.decoded(body, objects::comments).await?),
+                None => None,
+            },
+            downtimes: match downtimes {
+                Some(body) => Some(self.decoded(body, objects::downtimes).await?),
+                None => None,
+            },
+        })
+    }
+
+    /// Reads one host or service; `None` if it is gone already.
+    pub(super) async fn object(&mut self, name: &str) -> Result<Option<Object>, ApiError> {
+        let found = if name.contains('!') {
+            self.named(Kind::Service, &[name], objects::SERVICE_ATTRS).await?
+        } else {
+            self.named(Kind::Host, &[name], &host_attrs()).await?
+        };
+        let Some(body) = found else {
+            return Ok(None);
+        };
+        let mut found = objects::checkables(&self.source, &body).map_err(answer)?;
+        self.parents.fill(&mut found);
+        Ok(found.pop().map(|found| Arc::unwrap_or_clone(found.object)))
+    }
+
+    /// Learns of a new or changed dependency.
+    pub(super) async fn learn_dependency(&mut self, name: &str) -> Result<(), ApiError> {
+        match self.named(Kind::Dependency, &[name], objects::DEPENDENCY_ATTRS).await? {
+            Some(body) => self.parents.add(&self.source, &body).map_err(answer),
+            None => Ok(()),
+        }
+    }
+
+    /// Forgets a dependency that is gone.
+    pub(super) fn forget_dependency(&mut self, name: &str) {
+        self.parents.remove(name);
+    }
+
+    /// All objects of a type; `None`, and a note of it, without the permission.
+    async fn list(&mut self, kind: Kind, attrs: &[&str]) -> Result<Option<Vec<u8>>, ApiError> {
+        match self.api.query(kind, None, attrs).await {
+            Ok(body) => Ok(Some(body)),
+            // Icinga hides a missing permission behind "no objects found"; a type without
+            // objects gives an empty list instead.
+            Err(ApiError::Forbidden { .. } | ApiError::NotFound | ApiError::Refused { code: 403, .. }) => {
+                self.lacking.push(kind.permission());
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Some objects by name; `None` if one of them is gone.
+    async fn named(&self, kind: Kind, names: &[&str], attrs: &[&str]) -> Result<Option<Vec<u8>>, ApiError> {
+        match self.api.query(kind, Some(names), attrs).await {
+            Ok(body) => Ok(Some(body)),
+            Err(ApiError::NotFound | ApiError::Forbidden { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn decoded<T: Send + 'static>(
+        &self,
+        body: Vec<u8>,
+        decode: fn(&Arc<str>, &[u8]) -> serde_json::Result<T>,
+    ) -> Result<T, ApiError> {
+        let source = self.source.clone();
+        let decoded = tokio::task::spawn_blocking(move || decode(&source, &body)).await;
+        decoded.map_err(|error| ApiError::Answer(error.to_string()))?.map_err(answer)
+    }
+
+    /// Asks for the last check result of what has a problem, and only of that.
+    async fn fill_results(&self, found: &mut [SnapshotObject]) -> Result<(), ApiError> {
+        let problems = |hosts: bool| -> Vec<String> {
+            let of_kind = found.iter().filter(|found| found.object.key.is_host() == hosts);
+            of_kind
+                .filter(|found| objects::is_problem(found))
+                .map(|found| found.object.key.name().to_owned())
+                .collect()
+        };
+        let (hosts, services) = (problems(true), problems(false));
+        let mut results = self.results(Kind::Host, &hosts).await?;
+        results.extend(self.results(Kind::Service, &services).await?);
+        let mut by_name: HashMap<String, LastResult> =
+            results.into_iter().map(|result| (result.name.clone(), result)).collect();
+        for found in found {
+            if let Some(result) = by_name.remove(found.object.key.name()) {
+                found.output = result.output;
+                found.execution_end = result.execution_end.or(found.execution_end);
+            }
+        }
+        Ok(())
+    }
+
+    async fn results(&self, kind: Kind, names: &[String]) -> Result<Vec<LastResult>, ApiError> {
+        let mut results = Vec::new();
+        for chunk in names.chunks(NAMES_A_QUESTION) {
+            let chunk: Vec<&str> = chunk.iter().map(String::as_str).collect();
+            if let Some(body) = self.named(kind, &chunk, objects::RESULT_ATTRS).await? {
+                results.extend(objects::last_results(&body).map_err(answer)?);
+                continue;
+            }
+            // One that is gone spoils the whole question: ask for each alone.
+            for name in chunk {
+                if let Some(body) = self.named(kind, &[name], objects::RESULT_ATTRS).await? {
+                    results.extend(objects::last_results(&body).map_err(answer)?);
+                }
+            }
+        }
+        Ok(results)
+    }
+}
+
+fn host_attrs() -> Vec<&'static str> {
+    [objects::SERVICE_ATTRS, &[objects::HOST_ATTR]].concat()
+}
+
+fn answer(error: serde_json::Error) -> ApiError {
+    ApiError::Answer(words(&error.to_string()))
+}

@@ -1,0 +1,226 @@
+//! Icinga 2 as a source: its event stream, its objects and its actions.
+//!
+//! Owns: the connection to one Icinga, or to the masters of one zone in turn, one at
+//! a time. Promises: reconnects for ever, with growing waits; after every break
+//! subscribes first, then reads the state of all objects and hands it over as a
+//! snapshot, then what came meanwhile. Reads as fast as Icinga sends and hangs up on
+//! purpose before Icinga would have to queue. Never: decides anything, or stores.
+//! On a crash the next start reads a snapshot: nothing is kept here.
+
+mod actions;
+mod attached;
+mod buffer;
+mod catalog;
+mod client;
+mod decode;
+mod fault;
+mod line;
+mod objects;
+mod session;
+mod stream;
+mod trouble;
+mod wire;
+
+pub use actions::ActError;
+pub use client::{IcingaClient, IcingaStatus};
+pub use decode::decode;
+pub use fault::DecodeError;
+pub(crate) use line::{Framed, Framer, LONGEST_LINE_BYTES};
+pub(crate) use objects::checkables;
+pub use trouble::ApiError;
+
+use super::{Source, SourceError};
+use crate::backoff::Backoff;
+use crate::config::IcingaSettings;
+use crate::model::{Broken, EventType, Input, Timestamp};
+use futures_util::future::BoxFuture;
+use session::{End, Session};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+/// The event stream of one Icinga.
+///
+/// While its channel is full it goes on reading into a buffer of its own. When one
+/// input waits for longer than [`Limits::stall`], or the buffer holds more than
+/// [`Limits::buffer_bytes`], it hangs up, waits until there is room, and connects
+/// again; the snapshot then heals what was missed.
+#[derive(Debug)]
+pub struct IcingaSource {
+    name: Arc<str>,
+    client: IcingaClient,
+    types: watch::Receiver<BTreeSet<EventType>>,
+    limits: Limits,
+    counters: Arc<Counters>,
+    last_error: watch::Sender<Option<String>>,
+}
+
+/// No wait between connections is longer.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// A connection that lasted this long counts as calm: waits begin anew.
+const CALM: Duration = Duration::from_secs(60);
+
+/// What protects Icinga and us.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// How long one input may wait for room in the channel: 30 s.
+    pub stall: Duration,
+    /// How much may wait to be decoded: 256 MiB.
+    pub buffer_bytes: usize,
+    /// The longest line that is read: 8 MiB.
+    pub line_bytes: usize,
+    /// How long a silent Icinga has to answer: 10 s.
+    pub probe: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            stall: Duration::from_secs(30),
+            buffer_bytes: 256 * 1024 * 1024,
+            line_bytes: LONGEST_LINE_BYTES,
+            probe: client::STATUS,
+        }
+    }
+}
+
+/// What happened to the lines of a source, since it was made.
+#[derive(Debug, Default)]
+pub struct Counters {
+    lines: AtomicU64,
+    bad_lines: AtomicU64,
+    long_lines: AtomicU64,
+    cut_lines: AtomicU64,
+}
+
+impl Counters {
+    /// Whole lines taken up for decoding.
+    pub fn lines(&self) -> u64 {
+        self.lines.load(Ordering::Relaxed)
+    }
+
+    /// Lines of those that could not be decoded and were skipped.
+    pub fn bad_lines(&self) -> u64 {
+        self.bad_lines.load(Ordering::Relaxed)
+    }
+
+    /// Lines that were longer than [`Limits::line_bytes`] and were skipped.
+    pub fn long_lines(&self) -> u64 {
+        self.long_lines.load(Ordering::Relaxed)
+    }
+
+    /// Lines that the end of a stream cut off, and that were discarded.
+    pub fn cut_lines(&self) -> u64 {
+        self.cut_lines.load(Ordering::Relaxed)
+    }
+
+    fn add(counter: &AtomicU64) {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl IcingaSource {
+    /// A source for this Icinga. `types` are the event types that rules ask for, now
+    /// and later; those that levels and objects need are added. When the set grows,
+    /// the source subscribes anew.
+    ///
+    /// # Errors
+    /// [`SourceError::Setting`] where a file of the settings cannot be used.
+    pub fn new(
+        settings: &IcingaSettings,
+        types: watch::Receiver<BTreeSet<EventType>>,
+    ) -> Result<IcingaSource, SourceError> {
+        Ok(IcingaSource {
+            name: Arc::from(&*settings.name),
+            client: IcingaClient::new(settings)?,
+            types,
+            limits: Limits::default(),
+            counters: Arc::default(),
+            last_error: watch::Sender::new(None),
+        })
+    }
+
+    /// The same with other limits.
+    pub fn with_limits(self, limits: Limits) -> IcingaSource {
+        IcingaSource { limits, ..self }
+    }
+
+    /// The counters, which go on while the source runs.
+    pub fn counters(&self) -> Arc<Counters> {
+        self.counters.clone()
+    }
+
+    /// What is wrong now, in words that say how to mend it; `None` while all is well.
+    /// A missing permission stays here although the source goes on without it.
+    pub fn last_error(&self) -> watch::Receiver<Option<String>> {
+        self.last_error.subscribe()
+    }
+
+    async fn keep_reading(self, inputs: mpsc::Sender<Input>) {
+        let mut backoff = Backoff::new(LONGEST_WAIT);
+        let mut broken: Option<Broken> = None;
+        for url in self.client.settings.urls.iter().cycle() {
+            // A consumer that stalls must not be met with one connection after another.
+            if inputs.reserve().await.is_err() {
+                return;
+            }
+            let begun = Instant::now();
+            let mut caught_up = false;
+            let ended = match self.session(url, &inputs) {
+                Ok(session) => session.run(broken.as_ref(), &mut caught_up).await,
+                Err(error) => End::Reconnect(error.to_string()),
+            };
+            let End::Reconnect(why) = ended else {
+                return;
+            };
+            if begun.elapsed() >= CALM {
+                backoff.reset();
+            }
+            let wait = backoff.next_wait();
+            tracing::warn!(icinga = %self.name, ?wait, "{why}; connects again");
+            self.last_error.send_replace(Some(why.clone()));
+            // What matters later is when and why events went missing, not why it took
+            // long to be back.
+            if caught_up {
+                broken = Some(Broken { reason: why, at: Timestamp::now() });
+            }
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    fn session<'a>(
+        &'a self,
+        url: &url::Url,
+        inputs: &'a mpsc::Sender<Input>,
+    ) -> Result<Session<'a>, SourceError> {
+        Ok(Session {
+            source: &self.name,
+            api: self.client.api(url)?,
+            limits: &self.limits,
+            counters: &self.counters,
+            types: self.types.clone(),
+            last_error: &self.last_error,
+            inputs,
+        })
+    }
+}
+
+impl Source for IcingaSource {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn run(
+        self: Box<Self>,
+        inputs: mpsc::Sender<Input>,
+        stop: CancellationToken,
+    ) -> BoxFuture<'static, Result<(), SourceError>> {
+        Box::pin(async move {
+            stop.run_until_cancelled_owned(self.keep_reading(inputs)).await;
+            Ok(())
+        })
+    }
+}

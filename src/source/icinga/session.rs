@@ -1,0 +1,233 @@
+//! One connection to an Icinga, from the subscription to its end.
+//!
+//! Owns: the order that closes every gap: subscribe, read all objects, hand over the
+//! snapshot, then what came meanwhile, then what comes. Promises: each line that was
+//! read whole is decoded and handed over once, in order. Never: reconnects.
+
+use super::buffer::{self, Reader};
+use super::catalog::Catalog;
+use super::client::{Api, IcingaStatus};
+use super::decode::decode;
+use super::stream::{self, Ended, Reading};
+use super::trouble::{self, ApiError};
+use super::{Counters, Limits, fault};
+use crate::model::event::{Detail, ObjectChange};
+use crate::model::{Broken, Event, EventType, Input, ObjectKey};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
+
+/// Why a session ended.
+#[derive(Debug)]
+pub(super) enum End {
+    /// Nobody takes inputs any more: the program ends.
+    NobodyListens,
+    /// Connect again; the words say why.
+    Reconnect(String),
+}
+
+impl From<ApiError> for End {
+    fn from(error: ApiError) -> End {
+        End::Reconnect(error.to_string())
+    }
+}
+
+/// One connection and all it needs.
+pub(super) struct Session<'a> {
+    pub(super) source: &'a Arc<str>,
+    pub(super) api: Api,
+    pub(super) limits: &'a Limits,
+    pub(super) counters: &'a Counters,
+    pub(super) types: watch::Receiver<BTreeSet<EventType>>,
+    pub(super) last_error: &'a watch::Sender<Option<String>>,
+    pub(super) inputs: &'a mpsc::Sender<Input>,
+}
+
+impl Session<'_> {
+    /// Runs until the connection ends. `broken` is how the stream before it ended;
+    /// `caught_up` becomes true once the snapshot is handed over. Dropping it hangs
+    /// up at once.
+    pub(super) async fn run(&self, broken: Option<&Broken>, caught_up: &mut bool) -> End {
+        match self.connected(broken, caught_up).await {
+            Ok(reason) => End::Reconnect(reason),
+            Err(end) => end,
+        }
+    }
+
+    async fn connected(&self, broken: Option<&Broken>, caught_up: &mut bool) -> Result<String, End> {
+        let mut types = self.types.clone();
+        let asked = stream::wanted(&types.borrow_and_update());
+        let (status, mut lacking) = self.status().await?;
+        let mut known = asked.clone();
+        if let Some(status) = &status {
+            let unknown = stream::take_unknown(&mut known, &status.version);
+            if !unknown.is_empty() {
+                tracing::info!(icinga = %self.source, version = %status.version, ?unknown, "this Icinga is too old for some event types");
+            }
+        }
+        let subscription = stream::subscribe(&self.api, &known).await?;
+        lacking.extend(subscription.lacking);
+
+        let (writer, reader) = buffer::buffer(self.limits.buffer_bytes);
+        let reading = Reading {
+            api: &self.api,
+            counters: self.counters,
+            limits: self.limits,
+            silence: self.api.settings.silence,
+            status: status.as_ref(),
+        };
+        let reading = async {
+            match reading.run(subscription.response, writer).await {
+                Ended::Stream(reason) => Ok(reason),
+                Ended::HungUp(reason) => Err(End::Reconnect(reason)),
+            }
+        };
+        let flapping = status.as_ref().is_none_or(|status| status.enable_flapping);
+        let feeding = self.feed(reader, lacking, flapping, broken, caught_up);
+        tokio::select! {
+            both = futures_util::future::try_join(reading, feeding) => Ok(both?.0),
+            reason = grown(&mut types, &asked) => Ok(reason),
+        }
+    }
+
+    /// What Icinga is; `None`, and the permission to add, if the user may not know.
+    async fn status(&self) -> Result<(Option<IcingaStatus>, Vec<String>), End> {
+        match self.api.status().await {
+            Ok(status) => {
+                tracing::info!(icinga = %self.source, version = %status.version, node = %status.node_name, "connected");
+                Ok((Some(status), Vec::new()))
+            }
+            Err(ApiError::Forbidden { .. } | ApiError::NotFound) => {
+                Ok((None, vec!["status/query".to_owned()]))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Hands over the snapshot and then the lines, until there are no more.
+    async fn feed(
+        &self,
+        mut lines: Reader,
+        lacking: Vec<String>,
+        flapping_enabled: bool,
+        broken: Option<&Broken>,
+        caught_up: &mut bool,
+    ) -> Result<(), End> {
+        let mut catalog = Catalog::new(self.api.clone(), self.source.clone());
+        catalog.lacking = lacking;
+        let snapshot = catalog.snapshot(broken, flapping_enabled).await?;
+        tracing::info!(icinga = %self.source, objects = snapshot.objects.len(), "caught up");
+        self.hand_over(Input::Snapshot(snapshot)).await?;
+        *caught_up = true;
+        self.tell_lacking(&catalog.lacking);
+        while let Some(line) = lines.next().await {
+            Counters::add(&self.counters.lines);
+            match decode(self.source, &line) {
+                Ok(event) => self.event(&mut catalog, event).await?,
+                Err(error) => {
+                    Counters::add(&self.counters.bad_lines);
+                    tracing::warn!(icinga = %self.source, %error, "a line was not understood and is skipped");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Clears the last error, or says which permissions are missing although
+    /// Watchbell can go on without them.
+    fn tell_lacking(&self, lacking: &[String]) {
+        let text = (!lacking.is_empty()).then(|| {
+            let user = trouble::login_name(&self.api.settings.login);
+            ApiError::Forbidden { user, permissions: lacking.to_vec() }.to_string()
+        });
+        if let Some(text) = &text {
+            tracing::warn!(icinga = %self.source, "goes on with less than it asks for: {text}");
+        }
+        self.last_error.send_replace(text);
+    }
+
+    async fn event(&self, catalog: &mut Catalog, event: Event) -> Result<(), End> {
+        match &event.detail {
+            // Rules see the object as it is now, so it goes first.
+            Detail::ObjectCreated(change) | Detail::ObjectModified(change) => {
+                self.object_changed(catalog, change).await?;
+                self.hand_over(Input::Event(event)).await
+            }
+            // Rules see the object as it was, so it goes last.
+            Detail::ObjectDeleted(change) => {
+                let change = change.clone();
+                self.hand_over(Input::Event(event)).await?;
+                self.object_gone(catalog, &change).await
+            }
+            _ => self.hand_over(Input::Event(event)).await,
+        }
+    }
+
+    async fn object_changed(&self, catalog: &mut Catalog, change: &ObjectChange) -> Result<(), End> {
+        match &*change.object_type {
+            "Host" | "Service" => self.read_again(catalog, &change.object_name).await,
+            "Dependency" => {
+                catalog.learn_dependency(&change.object_name).await?;
+                self.read_again(catalog, child_of(&change.object_name)).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn object_gone(&self, catalog: &mut Catalog, change: &ObjectChange) -> Result<(), End> {
+        match &*change.object_type {
+            "Host" | "Service" => {
+                let key = ObjectKey::from_name(self.source, &change.object_name);
+                self.hand_over(Input::ObjectsGone(vec![key])).await
+            }
+            "Dependency" => {
+                catalog.forget_dependency(&change.object_name);
+                self.read_again(catalog, child_of(&change.object_name)).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn read_again(&self, catalog: &mut Catalog, name: &str) -> Result<(), End> {
+        match catalog.object(name).await? {
+            Some(object) => self.hand_over(Input::Objects(vec![object])).await,
+            None => {
+                tracing::debug!(icinga = %self.source, name = %fault::words(name), "an object was gone before it was read");
+                Ok(())
+            }
+        }
+    }
+
+    /// Waits for the engine, but not for long: meanwhile Icinga's own queue would
+    /// grow as soon as ours is full.
+    async fn hand_over(&self, input: Input) -> Result<(), End> {
+        match tokio::time::timeout(self.limits.stall, self.inputs.send(input)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(End::NobodyListens),
+            Err(_) => Err(End::Reconnect(format!(
+                "hung up to protect Icinga: Watchbell took no event for {:?}",
+                self.limits.stall
+            ))),
+        }
+    }
+}
+
+/// The host or service a dependency's full name begins with.
+fn child_of(dependency: &str) -> &str {
+    dependency.rsplit_once('!').map_or(dependency, |(child, _)| child)
+}
+
+/// Waits until the rules ask for a type that was not asked of Icinga.
+async fn grown(types: &mut watch::Receiver<BTreeSet<EventType>>, asked: &BTreeSet<EventType>) -> String {
+    loop {
+        if types.changed().await.is_err() {
+            // Nobody can change the rules any more.
+            return std::future::pending().await;
+        }
+        let wanted = stream::wanted(&types.borrow_and_update());
+        let new: Vec<&str> = wanted.difference(asked).map(|event_type| event_type.name()).collect();
+        if !new.is_empty() {
+            return format!("subscribed anew, because the rules ask for {}", new.join(", "));
+        }
+    }
+}
