@@ -16,6 +16,7 @@ pub mod backoff;
 pub mod config;
 pub mod diagnostic;
 pub mod model;
+pub mod outbox;
 pub mod sink;
 pub mod source;
 pub mod store;

@@ -8,6 +8,7 @@ mod exec;
 mod icinga;
 mod icinga_faults;
 mod irc;
+mod outbox;
 mod replay_source;
 mod store;
 mod webhook;

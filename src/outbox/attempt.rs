@@ -1,0 +1,193 @@
+//! One try: hand a delivery to its sink and judge what came back.
+//!
+//! Promises: ends, whatever the sink does. A panic of the sink, or its silence,
+//! is a failed try.
+
+use super::backoff::BackoffPolicy;
+use crate::model::{Attempt, AttemptResult, Delivery, Timestamp};
+use crate::sink::{Receipt, SendError, Sink};
+use futures_util::FutureExt;
+use jiff::SignedDuration;
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+/// A sink answers within a minute by its own promise; past this it is cut off.
+const DEADLINE: Duration = Duration::from_secs(90);
+
+/// A delivery that fails and is older than this is given up.
+const AGE_LIMIT: SignedDuration = SignedDuration::from_hours(24);
+
+/// A far side may answer with a whole page; this much of it is kept.
+const REASON_CHARS: usize = 1000;
+
+/// Tries one delivery once. Not cancel-safe, as [`Sink::send`] is not.
+pub(super) async fn attempt(sink: &dyn Sink, delivery: Delivery, policy: &BackoffPolicy) -> Attempt {
+    let at = Timestamp::now();
+    let answer = send(sink, &delivery).await;
+    let result = judge(answer, &delivery, policy, Timestamp::now(), rand::random());
+    Attempt { delivery, at, result }
+}
+
+async fn send(sink: &dyn Sink, delivery: &Delivery) -> Result<Receipt, SendError> {
+    // The sink is not looked into after its panic, only called again: what it
+    // guards with locks is its own to mend.
+    let sending = AssertUnwindSafe(async { sink.send(delivery).await }).catch_unwind();
+    match tokio::time::timeout(DEADLINE, sending).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(panic)) => Err(failed(format!("the sink panicked: {}", panic_text(&*panic)))),
+        Err(_) => Err(failed(format!("the sink gave no answer within {} s", DEADLINE.as_secs()))),
+    }
+}
+
+fn failed(reason: String) -> SendError {
+    SendError::Retry { reason, after: None }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let literal = panic.downcast_ref::<&str>().copied();
+    literal.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no reason given")
+}
+
+/// What an answer means for the delivery. Pure.
+fn judge(
+    answer: Result<Receipt, SendError>,
+    delivery: &Delivery,
+    policy: &BackoffPolicy,
+    now: Timestamp,
+    chance: f64,
+) -> AttemptResult {
+    match answer {
+        Ok(Receipt(receipt)) => AttemptResult::Sent(clipped(receipt)),
+        Err(SendError::Rejected(reason)) => AttemptResult::Dead(clipped(reason)),
+        Err(SendError::NotReady(reason) | SendError::Retry { reason, .. }) if is_too_old(delivery, now) => {
+            AttemptResult::Dead(clipped(format!("given up after 24 hours: {reason}")))
+        }
+        // The worker waits for the sink; the delivery itself need not.
+        Err(SendError::NotReady(reason)) => {
+            AttemptResult::Retry { not_before: now, reason: clipped(reason), counted: false }
+        }
+        Err(SendError::Retry { reason, after }) => AttemptResult::Retry {
+            not_before: later(now, policy.retry(delivery.attempts, after, chance)),
+            reason: clipped(reason),
+            counted: true,
+        },
+    }
+}
+
+fn is_too_old(delivery: &Delivery, now: Timestamp) -> bool {
+    now.duration_since(delivery.at) > AGE_LIMIT
+}
+
+fn later(now: Timestamp, wait: Duration) -> Timestamp {
+    now.checked_add(wait).unwrap_or(Timestamp::MAX)
+}
+
+fn clipped(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(REASON_CHARS) {
+        text.truncate(end);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Message;
+    use futures_util::future::BoxFuture;
+
+    const POLICY: BackoffPolicy = BackoffPolicy::QUICK;
+
+    fn now() -> Timestamp {
+        Timestamp::from_second(1_800_000_000).expect("a moment of this century")
+    }
+
+    fn delivery(age: SignedDuration) -> Delivery {
+        Delivery {
+            id: 1,
+            key: "key".to_owned(),
+            at: now() - age,
+            sink: "irc".to_owned(),
+            target: "ops".to_owned(),
+            recipient: "#ops".to_owned(),
+            event: "StateChange".to_owned(),
+            object: "db1!postgres".to_owned(),
+            incident: None,
+            rule: "rules.rhai:1 tell".to_owned(),
+            message: Message { text: "CRITICAL".to_owned(), ..Message::default() },
+            attempts: 2,
+        }
+    }
+
+    fn retry(after: Option<Duration>) -> SendError {
+        SendError::Retry { reason: "busy".to_owned(), after }
+    }
+
+    fn check(answer: Result<Receipt, SendError>, age: SignedDuration, expected: &AttemptResult) {
+        let got = judge(answer.clone(), &delivery(age), &POLICY, now(), 1.0);
+        assert_eq!(&got, expected, "{answer:?} at the age of {age:?}");
+    }
+
+    fn try_again(seconds: i64, reason: &str, counted: bool) -> AttemptResult {
+        let not_before = now() + SignedDuration::from_secs(seconds);
+        AttemptResult::Retry { not_before, reason: reason.to_owned(), counted }
+    }
+
+    #[test]
+    fn each_answer_means_one_thing() {
+        let (young, old) = (SignedDuration::from_mins(1), SignedDuration::from_hours(25));
+        let not_ready = SendError::NotReady("connecting".to_owned());
+        let sent = AttemptResult::Sent("250 OK".to_owned());
+        let dead = |reason: &str| AttemptResult::Dead(reason.to_owned());
+
+        check(Ok(Receipt("250 OK".to_owned())), young, &sent);
+        check(Ok(Receipt("250 OK".to_owned())), old, &sent);
+        check(Err(SendError::Rejected("no such room".to_owned())), young, &dead("no such room"));
+        check(Err(not_ready.clone()), young, &try_again(0, "connecting", false));
+        check(Err(not_ready), old, &dead("given up after 24 hours: connecting"));
+        check(Err(retry(None)), young, &try_again(4, "busy", true));
+        check(Err(retry(Some(Duration::from_secs(100)))), young, &try_again(100, "busy", true));
+        check(Err(retry(None)), old, &dead("given up after 24 hours: busy"));
+    }
+
+    #[test]
+    fn a_page_long_reason_is_clipped_between_characters() {
+        let page = "ä".repeat(100_000);
+        let AttemptResult::Dead(reason) =
+            judge(Err(SendError::Rejected(page)), &delivery(SignedDuration::ZERO), &POLICY, now(), 0.0)
+        else {
+            panic!("a rejected delivery is dead");
+        };
+        assert_eq!(reason, "ä".repeat(REASON_CHARS));
+    }
+
+    /// Breaks the promises of [`Sink::send`].
+    enum Broken {
+        Silent,
+        Panics,
+        PanicsAtOnce,
+    }
+
+    impl Sink for Broken {
+        fn send<'a>(&'a self, _: &'a Delivery) -> BoxFuture<'a, Result<Receipt, SendError>> {
+            match self {
+                Broken::Silent => Box::pin(std::future::pending()),
+                Broken::Panics => Box::pin(async { panic!("index {} out of bounds", 7) }),
+                Broken::PanicsAtOnce => panic!("no future at all"),
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_broken_sink_is_a_failed_try() {
+        let answers = [
+            (Broken::Silent, "the sink gave no answer within 90 s"),
+            (Broken::Panics, "the sink panicked: index 7 out of bounds"),
+            (Broken::PanicsAtOnce, "the sink panicked: no future at all"),
+        ];
+        for (sink, expected) in answers {
+            let answer = send(&sink, &delivery(SignedDuration::ZERO)).await;
+            assert_eq!(answer, Err(failed(expected.to_owned())));
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! A promise kept: every delivery that was decided is sent, or ends as dead with
+//! a reason that somebody hears.
+//!
+//! Owns: when a delivery is tried, and when it is given up. One [`Worker`] per
+//! sink takes no input: it asks the store what is due and does that, so start,
+//! restart and everyday life use the same path.
+//! Promises: deliveries of one lane leave one after the other, in the order they
+//! were decided. A sink that is slow, dead or panics delays nobody but itself.
+//! Never: renders, routes, drops a duplicate or talks to the engine except to say
+//! that a delivery was given up.
+//! After a crash, what was under way is sent again: it may be heard twice. A
+//! delivery that was given up in the instant before stays `dead` in the store, but
+//! the engine may not have heard of it.
+
+pub mod actions;
+pub mod backoff;
+pub mod worker;
+
+mod attempt;
+
+pub use actions::{Act, ActionWorker};
+pub use backoff::BackoffPolicy;
+pub use worker::Worker;

@@ -1,0 +1,273 @@
+//! The worker of one sink.
+//!
+//! Promises: a lane is free again only when what became of its delivery is on the
+//! disk. As many deliveries of different lanes are under way as the sink allows,
+//! no more.
+//! Never: shares anything with the worker of another sink but the store.
+
+use super::attempt::attempt;
+use super::backoff::BackoffPolicy;
+use crate::model::{Attempt, AttemptResult, Delivery, Input, Timestamp};
+use crate::sink::Sink;
+use crate::store::writer::{WriterGone, WriterHandle};
+use crate::store::{Batch, Store, StoreError};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// The store is asked at least this often, should a nudge ever be missed.
+const PERIOD: Duration = Duration::from_secs(5);
+
+/// How many due deliveries are read at once.
+const LOOK_AHEAD: usize = 256;
+
+/// After so many failures in a row the sink itself is in doubt: then one delivery
+/// at a time is tried, with a pause between, until one is answered.
+const DOUBTFUL: u32 = 5;
+
+/// How long deliveries under way may still take when the worker is stopped.
+const GRACE: Duration = Duration::from_secs(8);
+
+/// Sends what is due for one sink, until it is stopped.
+pub struct Worker {
+    /// The sink's name in the configuration, as deliveries carry it.
+    pub sink_name: String,
+    /// The way out.
+    pub sink: Arc<dyn Sink>,
+    /// Where deliveries wait.
+    pub store: Arc<dyn Store>,
+    /// Where attempts are kept.
+    pub writer: WriterHandle,
+    /// Told when deliveries for this sink were kept.
+    pub nudge: Arc<Notify>,
+    /// Hears of every delivery that was given up.
+    pub inputs: mpsc::Sender<Input>,
+    /// When to try again.
+    pub policy: BackoffPolicy,
+    /// Ends it.
+    pub stop: CancellationToken,
+}
+
+/// What a worker has in hand.
+#[derive(Default)]
+struct Work {
+    /// Read as due, each of another lane, not yet tried.
+    ready: VecDeque<Delivery>,
+    /// Lanes of the deliveries under way.
+    busy: Vec<String>,
+    under_way: JoinSet<Result<Ended, WriterGone>>,
+    failures_in_a_row: u32,
+    paused_until: Option<Instant>,
+    /// Whether the sink said that it cannot send at all now.
+    not_ready: bool,
+    /// Whether the last look at the store failed.
+    blind: bool,
+}
+
+/// A delivery that is no longer under way, and that is on the disk.
+struct Ended {
+    lane: String,
+    /// `Err` where the sink could not take it, and may later.
+    answer: Result<(), Postponed>,
+}
+
+/// Why a delivery stays pending.
+struct Postponed {
+    reason: String,
+    /// Whether it is the sink that cannot send anything now.
+    not_ready: bool,
+}
+
+impl Work {
+    fn resume(&mut self) {
+        self.paused_until = None;
+        self.not_ready = false;
+    }
+}
+
+impl Worker {
+    /// Works until stopped, then waits 8 s at most for what is under way; the rest
+    /// stays pending. Fails only if the writer has ended before.
+    pub async fn run(self) -> Result<(), WriterGone> {
+        let worker = Arc::new(self);
+        let mut work = Work::default();
+        while !worker.stop.is_cancelled() {
+            let wake = worker.start_due(&mut work).await;
+            tokio::select! {
+                () = worker.stop.cancelled() => {}
+                () = worker.nudge.notified() => {}
+                () = tokio::time::sleep_until(wake) => {}
+                () = worker.sink.ready(), if work.not_ready => work.resume(),
+                Some(ended) = work.under_way.join_next() => worker.settle(&mut work, ended)?,
+            }
+        }
+        worker.finish(work).await
+    }
+
+    /// Puts under way what is due, as far as there is room. Returns when to come
+    /// back at the latest.
+    async fn start_due(self: &Arc<Self>, work: &mut Work) -> Instant {
+        let mut wake = Instant::now() + PERIOD;
+        if let Some(until) = work.paused_until.filter(|until| *until > Instant::now()) {
+            return until;
+        }
+        work.resume();
+        while work.busy.len() < self.places(work) {
+            if work.ready.is_empty() {
+                wake = self.look(work).await;
+            }
+            let Some(delivery) = work.ready.pop_front() else { break };
+            work.busy.push(delivery.lane());
+            work.under_way.spawn(self.clone().carry(delivery));
+        }
+        wake
+    }
+
+    fn places(&self, work: &Work) -> usize {
+        if work.failures_in_a_row >= DOUBTFUL { 1 } else { self.sink.concurrency().max(1) }
+    }
+
+    /// Reads what is due. Returns when to look again if that is nothing.
+    ///
+    /// While something is under way, a lane that comes due by time alone may be
+    /// noticed up to [`PERIOD`] late.
+    async fn look(&self, work: &mut Work) -> Instant {
+        let period = Instant::now() + PERIOD;
+        match self.read_due(work.busy.clone(), self.look_ahead()).await {
+            Ok((due, next)) => {
+                work.blind = false;
+                work.ready = due.into();
+                period.min(Instant::now() + next.unwrap_or(PERIOD))
+            }
+            Err(error) => {
+                if !work.blind {
+                    let sink = &self.sink_name;
+                    tracing::error!(%sink, %error, "cannot read what is due; nothing is sent until it works");
+                }
+                work.blind = true;
+                period
+            }
+        }
+    }
+
+    /// A sink that carries one thing at a time, such as a channel, is read as it was
+    /// decided: looking ahead would show only the first of each lane.
+    fn look_ahead(&self) -> usize {
+        if self.sink.concurrency() > 1 { LOOK_AHEAD } else { 1 }
+    }
+
+    /// What is due, and how long until the next comes due.
+    async fn read_due(
+        &self,
+        busy: Vec<String>,
+        limit: usize,
+    ) -> Result<(Vec<Delivery>, Option<Duration>), StoreError> {
+        let (store, sink) = (self.store.clone(), self.sink_name.clone());
+        let reading = tokio::task::spawn_blocking(move || {
+            let now = Timestamp::now();
+            let due = store.due(&sink, now, &busy, limit)?;
+            let next = store.next_due(&sink)?.map(|next| next.duration_since(now));
+            Ok((due, next.and_then(|wait| Duration::try_from(wait).ok()).filter(|wait| !wait.is_zero())))
+        });
+        reading.await.expect("the store returns its failures, and the runtime outlives its tasks")
+    }
+
+    /// Tries a delivery once and makes the outcome durable.
+    async fn carry(self: Arc<Self>, delivery: Delivery) -> Result<Ended, WriterGone> {
+        let lane = delivery.lane();
+        let attempt = attempt(&*self.sink, delivery, &self.policy).await;
+        let batch = Batch { attempts: vec![attempt.clone()], ..Batch::default() };
+        self.writer.keep(batch).await?;
+        self.report(&attempt);
+        let answer = match &attempt.result {
+            AttemptResult::Sent(_) => Ok(()),
+            AttemptResult::Retry { reason, counted, .. } => {
+                Err(Postponed { reason: reason.clone(), not_ready: !counted })
+            }
+            AttemptResult::Dead(_) => {
+                self.tell_given_up(attempt).await;
+                Ok(())
+            }
+        };
+        Ok(Ended { lane, answer })
+    }
+
+    fn report(&self, attempt: &Attempt) {
+        let (sink, delivery) = (&self.sink_name, attempt.delivery.id);
+        let (target, recipient) = (&attempt.delivery.target, &attempt.delivery.recipient);
+        match &attempt.result {
+            AttemptResult::Sent(receipt) => {
+                tracing::debug!(%sink, delivery, target, recipient, receipt, "sent");
+            }
+            AttemptResult::Retry { not_before, reason, .. } => {
+                tracing::debug!(%sink, delivery, target, recipient, reason, %not_before, "not sent yet");
+            }
+            AttemptResult::Dead(reason) => {
+                tracing::warn!(%sink, delivery, target, recipient, reason, "given up");
+            }
+        }
+    }
+
+    async fn tell_given_up(&self, attempt: Attempt) {
+        let delivery = attempt.delivery.id;
+        if self.inputs.send(Input::GivenUp(attempt)).await.is_err() {
+            tracing::warn!(delivery, "the engine has ended and does not hear that this was given up");
+        }
+    }
+
+    /// Frees the lane, and minds how the sink is doing.
+    fn settle(
+        &self,
+        work: &mut Work,
+        ended: Result<Result<Ended, WriterGone>, JoinError>,
+    ) -> Result<(), WriterGone> {
+        let ended = ended.expect("a panic of the sink is caught, and no task is cancelled before the end")?;
+        work.busy.retain(|lane| *lane != ended.lane);
+        match ended.answer {
+            Ok(()) => self.trust(work),
+            Err(postponed) => self.doubt(work, &postponed),
+        }
+        Ok(())
+    }
+
+    fn trust(&self, work: &mut Work) {
+        if work.failures_in_a_row >= DOUBTFUL {
+            tracing::info!(sink = %self.sink_name, "the sink works again");
+        }
+        work.failures_in_a_row = 0;
+        work.resume();
+    }
+
+    fn doubt(&self, work: &mut Work, postponed: &Postponed) {
+        work.failures_in_a_row = work.failures_in_a_row.saturating_add(1);
+        if work.failures_in_a_row == DOUBTFUL {
+            let reason = &postponed.reason;
+            tracing::warn!(sink = %self.sink_name, reason, "the sink does not work; its deliveries wait");
+        }
+        if postponed.not_ready {
+            // What was read as due is read again then, the oldest first.
+            work.ready.clear();
+            work.not_ready = true;
+        }
+        if postponed.not_ready || work.failures_in_a_row >= DOUBTFUL {
+            work.paused_until = Some(Instant::now() + self.policy.not_ready(rand::random()));
+        }
+    }
+
+    /// Waits for what is under way; what takes too long is left pending.
+    async fn finish(&self, mut work: Work) -> Result<(), WriterGone> {
+        let deadline = Instant::now() + GRACE;
+        while let Ok(next) = tokio::time::timeout_at(deadline, work.under_way.join_next()).await {
+            let Some(ended) = next else { return Ok(()) };
+            self.settle(&mut work, ended)?;
+        }
+        let left = work.under_way.len();
+        tracing::warn!(sink = %self.sink_name, left, "stopped with deliveries under way; they are sent again");
+        work.under_way.shutdown().await;
+        Ok(())
+    }
+}
