@@ -13,6 +13,7 @@
 //! - `app`, `cli`: build everything, and the edge of the process.
 
 pub mod backoff;
+pub mod command;
 pub mod config;
 pub mod diagnostic;
 pub mod model;

@@ -1,0 +1,180 @@
+//! Times as people write them in chat: `2h`, `for 2h`, `until 18:00`,
+//! `until fri 9:00`, `until 2026-11-24 9:00`.
+
+use crate::model::Timestamp;
+use crate::model::time::{later, parse_duration};
+use jiff::civil::{Date, Time, Weekday};
+use jiff::tz::TimeZone;
+use jiff::{ToSpan, Zoned};
+
+/// Why a time was not understood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WhenError {
+    /// Not a time at all.
+    #[error("`{0}` is not a time; write it like 2h, until 18:00, until fri 9:00 or until 2026-11-24 9:00")]
+    NotATime(String),
+    /// A moment that is over.
+    #[error("{0} is in the past")]
+    Past(String),
+}
+
+/// Takes a time from the front of the words, if one stands there: the moment, and
+/// how many words it took.
+pub fn take(
+    words: &[&str],
+    now: Timestamp,
+    zone: &TimeZone,
+) -> Result<Option<(Timestamp, usize)>, WhenError> {
+    match words {
+        ["for", length, ..] => Ok(Some((after(length, now)?, 2))),
+        ["until", rest @ ..] => {
+            let (moment, used) = until(rest, now, zone)?;
+            Ok(Some((moment, used + 1)))
+        }
+        [length, ..] if parse_duration(length).is_ok() => Ok(Some((after(length, now)?, 1))),
+        _ => Ok(None),
+    }
+}
+
+fn after(length: &str, now: Timestamp) -> Result<Timestamp, WhenError> {
+    let length = parse_duration(length).map_err(|_| WhenError::NotATime(length.to_owned()))?;
+    Ok(later(now, length))
+}
+
+fn until(words: &[&str], now: Timestamp, zone: &TimeZone) -> Result<(Timestamp, usize), WhenError> {
+    let local = now.to_zoned(zone.clone());
+    let not_a_time = || WhenError::NotATime(words.iter().take(2).copied().collect::<Vec<_>>().join(" "));
+    let (first, second) = (words.first().copied().unwrap_or(""), words.get(1).copied());
+    if let Some(time) = clock(first) {
+        return Ok((next(&local, local.date(), time, 1)?, 1));
+    }
+    let time = second.and_then(clock);
+    if let Some(date) = day(first, &local) {
+        // A day without a time ends with its morning, when people are back.
+        let used = if time.is_some() { 2 } else { 1 };
+        let time = time.unwrap_or(Time::constant(9, 0, 0, 0));
+        return Ok((next(&local, date, time, 7)?, used));
+    }
+    let date: Date = first.parse().map_err(|_| not_a_time())?;
+    let moment = date.to_datetime(time.unwrap_or(Time::constant(9, 0, 0, 0)));
+    let moment = moment.to_zoned(zone.clone()).map_err(|_| not_a_time())?.timestamp();
+    let used = if time.is_some() { 2 } else { 1 };
+    if moment > now { Ok((moment, used)) } else { Err(WhenError::Past(words[..used].join(" "))) }
+}
+
+fn clock(word: &str) -> Option<Time> {
+    let (hours, minutes) = word.split_once(':')?;
+    if minutes.len() != 2 {
+        return None;
+    }
+    Time::new(hours.parse().ok()?, minutes.parse().ok()?, 0, 0).ok()
+}
+
+fn day(word: &str, local: &Zoned) -> Option<Date> {
+    let word = word.to_ascii_lowercase();
+    if word == "tomorrow" {
+        return local.date().tomorrow().ok();
+    }
+    let days = [
+        ("mon", Weekday::Monday),
+        ("tue", Weekday::Tuesday),
+        ("wed", Weekday::Wednesday),
+        ("thu", Weekday::Thursday),
+        ("fri", Weekday::Friday),
+        ("sat", Weekday::Saturday),
+        ("sun", Weekday::Sunday),
+    ];
+    let (_, weekday) = days.iter().find(|(name, _)| word.len() >= 3 && full_name(name).starts_with(&word))?;
+    let ahead = local.date().weekday().until(*weekday);
+    local.date().checked_add(i64::from(ahead).days()).ok()
+}
+
+fn full_name(short: &str) -> &'static str {
+    match short {
+        "mon" => "monday",
+        "tue" => "tuesday",
+        "wed" => "wednesday",
+        "thu" => "thursday",
+        "fri" => "friday",
+        "sat" => "saturday",
+        _ => "sunday",
+    }
+}
+
+/// This day at this time, or as many days later as make it lie ahead.
+fn next(local: &Zoned, date: Date, time: Time, step_days: i64) -> Result<Timestamp, WhenError> {
+    let not_a_time = |_| WhenError::NotATime(format!("{date} {time}"));
+    let zone = local.time_zone();
+    let moment = date.to_datetime(time).to_zoned(zone.clone()).map_err(not_a_time)?;
+    if moment.timestamp() > local.timestamp() {
+        return Ok(moment.timestamp());
+    }
+    let later = date.checked_add(step_days.days()).map_err(not_a_time)?;
+    Ok(later.to_datetime(time).to_zoned(zone.clone()).map_err(not_a_time)?.timestamp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sunday 2026-11-22, 12:00 in Berlin.
+    fn noon() -> (Timestamp, TimeZone) {
+        let zone = TimeZone::get("Europe/Berlin").expect("the zone data is built in");
+        let moment: jiff::civil::DateTime = "2026-11-22T12:00".parse().expect("a moment");
+        (moment.to_zoned(zone.clone()).expect("a real moment").timestamp(), zone)
+    }
+
+    fn read(text: &str) -> Result<Option<(String, usize)>, WhenError> {
+        let (now, zone) = noon();
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let taken = take(&words, now, &zone)?;
+        Ok(taken.map(|(at, used)| (at.to_zoned(zone.clone()).strftime("%F %H:%M").to_string(), used)))
+    }
+
+    #[test]
+    fn times_are_read_as_people_write_them() {
+        for (text, wanted, used) in [
+            ("2h looking", "2026-11-22 14:00", 1),
+            ("for 90m", "2026-11-22 13:30", 2),
+            ("until 18:00 looking", "2026-11-22 18:00", 2),
+            ("until 9:00", "2026-11-23 09:00", 2),
+            ("until tomorrow", "2026-11-23 09:00", 2),
+            ("until fri 8:30", "2026-11-27 08:30", 3),
+            ("until sunday 11:00", "2026-11-29 11:00", 3),
+            ("until 2026-12-24", "2026-12-24 09:00", 2),
+            ("until 2026-12-24 18:00 holidays", "2026-12-24 18:00", 3),
+        ] {
+            assert_eq!(read(text), Ok(Some((wanted.to_owned(), used))), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_is_left_alone() {
+        assert_eq!(read("looking into it"), Ok(None));
+        assert_eq!(read(""), Ok(None));
+    }
+
+    #[test]
+    fn wrong_and_past_times_are_refused_in_words() {
+        for (text, words) in [
+            ("for ever", "`ever` is not a time"),
+            ("until soon", "`soon` is not a time"),
+            ("until", "is not a time"),
+            ("until 25:00", "is not a time"),
+            ("until 2020-01-01 9:00", "2020-01-01 9:00 is in the past"),
+        ] {
+            let error = read(text).expect_err(text).to_string();
+            assert!(error.contains(words), "{text}: {error}");
+        }
+    }
+
+    /// In the night of 2027-03-28 Berlin has no 2:30.
+    #[test]
+    fn a_time_that_does_not_exist_is_the_next_that_does() {
+        let zone = TimeZone::get("Europe/Berlin").expect("the zone data is built in");
+        let evening: jiff::civil::DateTime = "2027-03-27T22:00".parse().expect("a moment");
+        let now = evening.to_zoned(zone.clone()).expect("a real moment").timestamp();
+        let taken = take(&["until", "2:30"], now, &zone).expect("read").expect("a time");
+        assert_eq!(taken.0.to_zoned(zone).strftime("%H:%M").to_string(), "03:30");
+    }
+}
