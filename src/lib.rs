@@ -16,6 +16,7 @@ pub mod backoff;
 pub mod command;
 pub mod config;
 pub mod diagnostic;
+pub mod engine;
 pub mod model;
 pub mod outbox;
 pub mod sink;

@@ -1,0 +1,95 @@
+//! Finding the object somebody means: by number, by name, by a part of it.
+
+use crate::engine::world::World;
+use crate::model::{IncidentId, ObjectKey};
+
+/// How many names are offered where several could be meant.
+const OFFERED: usize = 5;
+
+/// Which kinds of objects may be meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A host.
+    Host,
+    /// A service.
+    Service,
+    /// Either; a host where a part fits both.
+    Any,
+}
+
+impl Kind {
+    fn takes(self, key: &ObjectKey) -> bool {
+        match self {
+            Kind::Host => key.is_host(),
+            Kind::Service => !key.is_host(),
+            Kind::Any => true,
+        }
+    }
+}
+
+/// Finds the one object that is meant. `Err` holds what to answer.
+pub(super) fn find(world: &World, text: &str, kind: Kind) -> Result<ObjectKey, String> {
+    if let Some(number) = text.strip_prefix('#') {
+        return by_number(world, number, text);
+    }
+    let (source, text) = match text.split_once('/') {
+        Some((source, rest)) if world.sources().any(|(name, _)| **name == *source) => (Some(source), rest),
+        _ => (None, text),
+    };
+    let candidates: Vec<&ObjectKey> = world
+        .object_keys()
+        .filter(|key| kind.takes(key) && source.is_none_or(|source| **key.source() == *source))
+        .collect();
+    let lower = text.to_lowercase();
+    let exact = candidates.iter().filter(|key| key.name() == text);
+    let same = candidates.iter().filter(|key| key.name().to_lowercase() == lower);
+    let host_part =
+        candidates.iter().filter(|key| key.is_host() && key.name().to_lowercase().contains(&lower));
+    let part = candidates.iter().filter(|key| key.name().to_lowercase().contains(&lower));
+    let stages: [Vec<&ObjectKey>; 4] = [
+        exact.copied().collect(),
+        same.copied().collect(),
+        host_part.copied().collect(),
+        part.copied().collect(),
+    ];
+    for mut found in stages {
+        found.sort();
+        match found.as_slice() {
+            [] => {}
+            [one] => return Ok((*one).clone()),
+            several => return Err(ambiguous(text, several)),
+        }
+    }
+    Err(unknown(text, &candidates))
+}
+
+fn by_number(world: &World, number: &str, text: &str) -> Result<ObjectKey, String> {
+    let id = number
+        .parse()
+        .map(IncidentId)
+        .map_err(|_| format!("`{text}` is not a number of an incident like #12"))?;
+    let incident =
+        world.incident(id).ok_or_else(|| format!("there is no incident {id}; `problems` lists them"))?;
+    match incident.closed {
+        None => Ok(incident.object.clone()),
+        Some(_) => Err(format!("{id} is over: {} has recovered", incident.object)),
+    }
+}
+
+fn ambiguous(text: &str, found: &[&ObjectKey]) -> String {
+    let several_sources = found.windows(2).any(|pair| pair[0].source() != pair[1].source());
+    let name =
+        |key: &ObjectKey| if several_sources { format!("{}/{key}", key.source()) } else { key.to_string() };
+    let offered: Vec<String> = found.iter().take(OFFERED).map(|key| name(key)).collect();
+    let more = found.len().saturating_sub(OFFERED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("`{text}` could be {}{more}; write more of the name", offered.join(", "))
+}
+
+fn unknown(text: &str, candidates: &[&ObjectKey]) -> String {
+    let names = candidates.iter().map(|key| key.name().to_owned());
+    match crate::engine::matcher::nearest(text, names) {
+        Some(name) => format!("I know no `{text}`; did you mean `{name}`?"),
+        None => format!("I know no `{text}`; names are case-sensitive parts of host or host!service"),
+    }
+}

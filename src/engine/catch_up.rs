@@ -1,0 +1,329 @@
+//! Catching up: what Icinga says now, compared with what was known, as events.
+//!
+//! Owns: which differences make up an event. Promises: an object whose levels are
+//! as known yields nothing; the very first look at an Icinga yields nothing but
+//! the [`Gap`] that says so. Never: guesses what happened and ended inside a gap.
+
+use super::world::World;
+use crate::model::event::{
+    Acknowledgement, AcknowledgementEnd, Comment, Downtime, Flapping, Gap, ObjectChange,
+};
+use crate::model::{
+    Detail, Event, ObjectKey, Snapshot, SnapshotObject, State, StateReport, Status, Timestamp,
+};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// A comment made with an acknowledgement (`entry_type`).
+const ACKNOWLEDGEMENT_COMMENT: i64 = 4;
+/// A comment made by a user (`entry_type`).
+const USER_COMMENT: i64 = 1;
+
+/// Takes a snapshot in: configuration at once, state as events in the order to be
+/// judged, a [`Gap`] first.
+pub(super) fn catch_up(world: &mut World, mut snapshot: Snapshot, now: Timestamp) -> Vec<Event> {
+    let source = world.source(&snapshot.source);
+    // Hosts first: whether a host is down decides what is said of its services.
+    snapshot.objects.sort_by(|a, b| {
+        let order = |o: &SnapshotObject| !o.object.key.is_host();
+        order(a).cmp(&order(b)).then_with(|| a.object.key.cmp(&b.object.key))
+    });
+    leave_out_strangers(&mut snapshot);
+    for found in &mut snapshot.objects {
+        // It ends with the problem, even where the answer was made in between.
+        found.acknowledged &= found.state.is_some_and(State::is_problem);
+    }
+    for found in &snapshot.objects {
+        world.put_object(found.object.clone());
+    }
+    let events = if source.known { differences(world, &snapshot) } else { adopt(world, &snapshot) };
+    world.change_source(&snapshot.source, |source| source.known = true);
+    let problems =
+        snapshot.objects.iter().filter(|found| hard_state(found).is_some_and(State::is_problem)).count();
+    let broken = snapshot.broken.as_ref();
+    let since = if source.known { source.last_event.max(broken.map(|broken| broken.at)) } else { None };
+    let gap = Gap {
+        since,
+        until: now,
+        made_up: events.len() as u64,
+        problems: problems as u64,
+        reason: broken.map_or(String::new(), |broken| broken.reason.clone()),
+    };
+    let gap = Event {
+        source: snapshot.source.clone(),
+        timestamp: now,
+        object: None,
+        missed: true,
+        withheld: None,
+        detail: Detail::Gap(gap),
+    };
+    std::iter::once(gap).chain(events).collect()
+}
+
+/// Comments and downtimes of objects that are not in the snapshot: they were deleted
+/// while it was read, or we may not see them.
+fn leave_out_strangers(snapshot: &mut Snapshot) {
+    let there: HashSet<&ObjectKey> = snapshot.objects.iter().map(|found| &found.object.key).collect();
+    if let Some(comments) = &mut snapshot.comments {
+        comments.retain(|(key, _)| there.contains(key));
+    }
+    if let Some(downtimes) = &mut snapshot.downtimes {
+        downtimes.retain(|(key, _)| there.contains(key));
+    }
+}
+
+fn hard_state(found: &SnapshotObject) -> Option<State> {
+    if found.hard { found.state } else { found.last_hard_state }
+}
+
+/// The very first look: what is, is known from now on, and nobody is told.
+fn adopt(world: &mut World, snapshot: &Snapshot) -> Vec<Event> {
+    for found in &snapshot.objects {
+        adopt_object(world, found, snapshot.at);
+    }
+    for (key, downtime) in snapshot.downtimes.iter().flatten() {
+        world.put_downtime(key, downtime);
+        if downtime.trigger_time.is_some() {
+            world.change_record(key, |record| {
+                record.downtimes.insert(downtime.name.clone());
+            });
+        }
+    }
+    for (key, comment) in snapshot.comments.iter().flatten() {
+        world.put_comment(key, comment);
+    }
+    Vec::new()
+}
+
+fn adopt_object(world: &mut World, found: &SnapshotObject, at: Timestamp) {
+    let key = &found.object.key;
+    world.change_status(key, |status| {
+        *status = Status {
+            state: found.state,
+            hard: found.hard,
+            hard_state: hard_state(found),
+            since: found.since,
+            attempt: found.attempt,
+            output: Arc::from(found.output.as_str()),
+            execution_end: found.execution_end,
+            reachable: found.reachable,
+            acknowledged: found.acknowledged,
+            downtime_depth: found.downtime_depth,
+            flapping: found.flapping,
+            withheld: None,
+            told: None,
+        };
+    });
+    if hard_state(found).is_some_and(State::is_problem) {
+        world.open_incident(key, found.since.unwrap_or(at));
+    }
+}
+
+fn differences(world: &mut World, snapshot: &Snapshot) -> Vec<Event> {
+    // First, so that nothing is made up about what is gone.
+    let deleted = gone_objects(world, snapshot);
+    let mut events = Vec::new();
+    let changed_downtimes = downtime_differences(world, snapshot, &mut events);
+    let (ended, begun): (Vec<Event>, Vec<Event>) =
+        events.drain(..).partition(|event| matches!(event.detail, Detail::DowntimeRemoved(_)));
+    events.extend(begun);
+    for found in &snapshot.objects {
+        object_differences(world, snapshot, found, &mut events);
+        if !changed_downtimes.contains(&found.object.key) {
+            let depth = found.downtime_depth;
+            if world.status(&found.object.key).downtime_depth != depth {
+                world.change_status(&found.object.key, |status| status.downtime_depth = depth);
+            }
+        }
+    }
+    events.extend(ended);
+    comment_differences(world, snapshot, &mut events);
+    events.extend(deleted);
+    events
+}
+
+fn missed(snapshot: &Snapshot, key: &ObjectKey, timestamp: Timestamp, detail: Detail) -> Event {
+    Event {
+        source: snapshot.source.clone(),
+        timestamp,
+        object: Some(key.clone()),
+        missed: true,
+        withheld: None,
+        detail,
+    }
+}
+
+fn object_differences(
+    world: &mut World,
+    snapshot: &Snapshot,
+    found: &SnapshotObject,
+    events: &mut Vec<Event>,
+) {
+    let key = &found.object.key;
+    let known = world.status(key);
+    let Some(state) = hard_state(found) else { return };
+    if known.state.is_none() && !state.is_problem() {
+        adopt_object(world, found, snapshot.at);
+        return;
+    }
+    if found.flapping && !known.flapping {
+        events.push(missed(snapshot, key, snapshot.at, flapping(found, state)));
+    }
+    if known.hard_state != Some(state) {
+        let report = report(found, state, known.hard_state);
+        let since = found.since.unwrap_or(snapshot.at);
+        events.push(missed(snapshot, key, since, Detail::StateChange(report)));
+    }
+    // A recovery ends the acknowledgement without an event of its own.
+    let recovered = known.hard_state != Some(state) && !state.is_problem();
+    let acknowledged = known.acknowledged && !recovered;
+    if found.acknowledged && !acknowledged {
+        events.push(missed(snapshot, key, snapshot.at, acknowledgement(snapshot, found, state)));
+    }
+    if !found.acknowledged && acknowledged {
+        let end = AcknowledgementEnd { state, hard: true };
+        events.push(missed(snapshot, key, snapshot.at, Detail::AcknowledgementCleared(end)));
+    }
+    if !found.flapping && known.flapping {
+        events.push(missed(snapshot, key, snapshot.at, flapping(found, state)));
+    }
+}
+
+fn report(found: &SnapshotObject, state: State, before: Option<State>) -> StateReport {
+    StateReport {
+        state,
+        hard: true,
+        attempt: found.attempt,
+        previous: before.map(|before| (before, true)),
+        reachable: found.reachable,
+        output: found.output.clone(),
+        performance_data: Vec::new(),
+        exit_status: 0,
+        check_source: String::new(),
+        execution_end: found.execution_end,
+        downtime_depth: None,
+        acknowledgement: None,
+    }
+}
+
+fn flapping(found: &SnapshotObject, state: State) -> Detail {
+    Detail::Flapping(Flapping {
+        is_flapping: found.flapping,
+        state,
+        hard: true,
+        current: 0.0,
+        threshold_low: 0.0,
+        threshold_high: 0.0,
+    })
+}
+
+/// Author and text of a standing acknowledgement are only in its comment, which
+/// may be gone.
+fn acknowledgement(snapshot: &Snapshot, found: &SnapshotObject, state: State) -> Detail {
+    let comment = snapshot
+        .comments
+        .iter()
+        .flatten()
+        .filter(|(key, comment)| *key == found.object.key && comment.entry_type == ACKNOWLEDGEMENT_COMMENT)
+        .map(|(_, comment)| comment)
+        .max_by_key(|comment| comment.entry_time);
+    Detail::AcknowledgementSet(Acknowledgement {
+        author: comment.map_or(String::new(), |comment| comment.author.clone()),
+        comment: comment.map_or(String::new(), |comment| comment.text.clone()),
+        state,
+        hard: true,
+        sticky: found.sticky,
+        notify: false,
+        persistent: false,
+        expiry: found.acknowledgement_expiry,
+    })
+}
+
+/// Made-up events for downtimes; the objects whose downtimes differ.
+fn downtime_differences(world: &World, snapshot: &Snapshot, events: &mut Vec<Event>) -> HashSet<ObjectKey> {
+    let mut changed = HashSet::new();
+    let Some(downtimes) = &snapshot.downtimes else { return changed };
+    let now: HashSet<&str> = downtimes.iter().map(|(_, downtime)| downtime.name.as_str()).collect();
+    for (key, downtime) in downtimes {
+        let added = !world.downtimes().contains_key(&downtime.name);
+        let in_effect = downtime.trigger_time.is_some();
+        let seen = world.record(key).is_some_and(|record| record.downtimes.contains(&downtime.name));
+        if added {
+            let at = downtime.entry_time.unwrap_or(snapshot.at);
+            events.push(missed(snapshot, key, at, Detail::DowntimeAdded(downtime.clone())));
+        }
+        if in_effect && !seen {
+            let at = downtime.trigger_time.unwrap_or(snapshot.at);
+            events.push(missed(snapshot, key, at, Detail::DowntimeTriggered(downtime.clone())));
+        }
+        if added || (in_effect && !seen) {
+            changed.insert(key.clone());
+        }
+    }
+    let mut gone: Vec<&(ObjectKey, Downtime)> = world
+        .downtimes()
+        .values()
+        .filter(|(key, downtime)| *key.source() == snapshot.source && !now.contains(downtime.name.as_str()))
+        .collect();
+    gone.sort_by(|a, b| a.1.name.cmp(&b.1.name));
+    for (key, downtime) in gone {
+        let mut downtime = downtime.clone();
+        let cancelled = downtime.end_time > snapshot.at;
+        downtime.remove_time = cancelled.then_some(snapshot.at);
+        events.push(missed(snapshot, key, snapshot.at, Detail::DowntimeRemoved(downtime)));
+        changed.insert(key.clone());
+    }
+    changed
+}
+
+fn comment_differences(world: &mut World, snapshot: &Snapshot, events: &mut Vec<Event>) {
+    let Some(comments) = &snapshot.comments else { return };
+    let now: HashSet<&str> = comments.iter().map(|(_, comment)| comment.name.as_str()).collect();
+    for (key, comment) in comments {
+        if world.comments().contains_key(&comment.name) {
+            continue;
+        }
+        if comment.entry_type == USER_COMMENT {
+            let at = comment.entry_time.unwrap_or(snapshot.at);
+            events.push(missed(snapshot, key, at, Detail::CommentAdded(comment.clone())));
+        } else {
+            world.put_comment(key, comment);
+        }
+    }
+    let mut gone: Vec<(ObjectKey, Comment)> = world
+        .comments()
+        .values()
+        .filter(|(key, comment)| *key.source() == snapshot.source && !now.contains(comment.name.as_str()))
+        .cloned()
+        .collect();
+    gone.sort_by(|a, b| a.1.name.cmp(&b.1.name));
+    for (key, comment) in gone {
+        events.push(missed(snapshot, &key, snapshot.at, Detail::CommentRemoved(comment)));
+    }
+}
+
+/// Objects that Icinga no longer has are deleted, never "recovered".
+fn gone_objects(world: &mut World, snapshot: &Snapshot) -> Vec<Event> {
+    let now: HashSet<&ObjectKey> = snapshot.objects.iter().map(|found| &found.object.key).collect();
+    let mut gone: Vec<ObjectKey> = world
+        .object_keys()
+        .filter(|key| *key.source() == snapshot.source && !now.contains(key))
+        .cloned()
+        .collect();
+    gone.sort();
+    gone.iter().for_each(|key| world.remove_object(key));
+    gone.iter().map(|key| deleted(snapshot, key)).collect()
+}
+
+fn deleted(snapshot: &Snapshot, key: &ObjectKey) -> Event {
+    let object_type = if key.is_host() { "Host" } else { "Service" };
+    let change = ObjectChange { object_type: object_type.to_owned(), object_name: key.name().to_owned() };
+    Event {
+        source: snapshot.source.clone(),
+        timestamp: snapshot.at,
+        object: None,
+        missed: true,
+        withheld: None,
+        detail: Detail::ObjectDeleted(change),
+    }
+}

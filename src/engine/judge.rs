@@ -1,0 +1,316 @@
+//! Judging: an event passes the rules, and what they said becomes an outcome.
+//!
+//! Owns: the order of rules, what a failing rule costs, and the ledger of what was
+//! told. Promises: an event that some rule asks for, and each of our own, ends as
+//! told, as dropped with a reason, or at the default target. Never: lets a failing rule silence an event.
+
+use super::outcome::{By, Notification, Outcome};
+use super::script_api::EventHandle;
+use super::stage::{Dropped, Stage, Subject, subject};
+use super::{Engine, RuleFault, Ruleset};
+use crate::model::time::later;
+use crate::model::{
+    Decision, Detail, Event, EventType, ObjectKey, Scene, State, Status, Step, Timestamp, Verdict,
+};
+use jiff::SignedDuration;
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+
+/// How many events of one failing rule are told past the other rules' verdict in
+/// [`FAILURE_SPAN`]; after that the others decide alone, so that a broken rule on
+/// a busy type cannot flood a channel.
+const FAILURE_BUDGET: u32 = 10;
+const FAILURE_SPAN: SignedDuration = SignedDuration::from_mins(10);
+
+/// Judges one event and adds what comes of it.
+pub(super) fn judge(engine: &mut Engine, event: Event, now: Timestamp, outcome: &mut Outcome) {
+    let ruleset = engine.ruleset.clone();
+    let event_type = event.event_type();
+    // What Watchbell says of itself is heard even where no rule asks for it.
+    if event_type.is_icinga() && ruleset.rules_for(event_type).next().is_none() {
+        after_unjudged(engine, &event);
+        return;
+    }
+    let scene = Arc::new(scene(engine.stage(), event, now));
+    let (steps, failure) = run_rules(engine, &ruleset, &scene);
+    let stage = engine.stage.as_mut().expect("no script runs now");
+    let run = std::mem::take(&mut stage.run);
+    stage.run.now = now;
+    stage.run.follow_ups = run.follow_ups;
+    outcome.log.extend(run.log);
+    let mut notifications = run.notifications;
+    fail_open(
+        &mut engine.failures,
+        &stage.settings.default_target,
+        &scene,
+        failure,
+        &mut notifications,
+        run.dropped.is_some() || run.stopped,
+    );
+    if notifications.is_empty() && run.dropped.is_none() && !run.stopped {
+        notifications.push(to_default(&stage.settings.default_target, &scene, None));
+    }
+    let verdict = verdict(&notifications, &run.dropped, run.stopped);
+    note_ledger(stage, &scene, &notifications, run.dropped, now);
+    if worth_keeping(&scene, &verdict, &steps) {
+        outcome.decisions.push(decision(&scene, verdict, steps, ruleset.hash()));
+    }
+    outcome.notifications.extend(notifications);
+}
+
+/// A recovery that no rule asks for still ends its incident.
+fn after_unjudged(engine: &mut Engine, event: &Event) {
+    if let (EventType::StateChange, Some(key)) = (event.event_type(), &event.object)
+        && engine.world().incident_of(key).is_some_and(|incident| incident.closed.is_some())
+    {
+        engine.world_mut().part_incident(key);
+    }
+}
+
+fn scene(stage: &Stage, event: Event, now: Timestamp) -> Scene {
+    let world = &stage.world;
+    let Some(key) = &event.object else {
+        let status = Arc::<Status>::default();
+        return Scene {
+            event,
+            now,
+            host: None,
+            service: None,
+            host_status: status.clone(),
+            status,
+            incident: None,
+        };
+    };
+    let status = world.status(key);
+    let host_key = key.host_key();
+    let (service, host_status) = if key.is_host() {
+        (None, status.clone())
+    } else {
+        (Some(world.object(key)), world.status(&host_key))
+    };
+    let host = Some(world.object(&host_key));
+    let incident = world.incident_of(key).cloned();
+    Scene { event, now, host, service, status, host_status, incident }
+}
+
+/// Runs the rules that match, in order, until one drops or stops.
+fn run_rules(engine: &mut Engine, ruleset: &Ruleset, scene: &Arc<Scene>) -> (Vec<Step>, Option<Failure>) {
+    let mut steps = Vec::new();
+    let mut failure = None;
+    for rule in ruleset.rules_for(scene.event.event_type()).filter(|rule| rule.matcher.holds(scene)) {
+        engine.stage().run.rule = Some(rule.at.clone());
+        let handle = EventHandle { scene: scene.clone(), slot: ruleset.slot.clone() };
+        let result = engine.on_slot(ruleset, || ruleset.run(rule, handle));
+        let run = &mut engine.stage().run;
+        let mut did = std::mem::take(&mut run.did);
+        if let Err(fault) = result {
+            did.push(format!("error: {fault}"));
+            failure.get_or_insert(Failure { rule: rule.at.name.clone(), fault });
+        }
+        steps.push(Step { rule: rule.at.clone(), did });
+        if run.dropped.is_some() || run.stopped {
+            break;
+        }
+    }
+    (steps, failure)
+}
+
+/// The first rule that failed on an event.
+struct Failure {
+    rule: Arc<str>,
+    fault: RuleFault,
+}
+
+impl Engine {
+    /// Lends the stage to the ruleset's scripts while `call` runs.
+    pub(super) fn on_slot<T>(&mut self, ruleset: &Ruleset, call: impl FnOnce() -> T) -> T {
+        *ruleset.slot.lock().unwrap_or_else(PoisonError::into_inner) = self.stage.take();
+        let result = call();
+        self.stage = ruleset.slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+        result
+    }
+}
+
+fn to_default(target: &str, scene: &Arc<Scene>, note: Option<String>) -> Notification {
+    Notification { target: target.to_owned(), scene: scene.clone(), by: By::Default, text: None, note }
+}
+
+/// A rule that fails has not judged: the event goes to the default target with the
+/// error, whatever the other rules say, within a budget.
+fn fail_open(
+    failures: &mut BTreeMap<Arc<str>, (Timestamp, u32)>,
+    default_target: &str,
+    scene: &Arc<Scene>,
+    failure: Option<Failure>,
+    notifications: &mut Vec<Notification>,
+    silenced: bool,
+) {
+    let Some(Failure { rule, fault }) = failure else { return };
+    let failed = failures.entry(rule).or_insert((scene.now, 0));
+    if scene.now.duration_since(failed.0) > FAILURE_SPAN {
+        *failed = (scene.now, 0);
+    }
+    failed.1 += 1;
+    if failed.1 > FAILURE_BUDGET && (silenced || !notifications.is_empty()) {
+        return;
+    }
+    let note = format!("[a rule failed: {fault}]");
+    match notifications.iter_mut().find(|notification| notification.target == default_target) {
+        Some(notification) => notification.note = Some(note),
+        None => notifications.push(to_default(default_target, scene, Some(note))),
+    }
+}
+
+fn verdict(notifications: &[Notification], dropped: &Option<Dropped>, stopped: bool) -> Verdict {
+    if !notifications.is_empty() {
+        let unmatched = notifications.iter().all(|notification| notification.by == By::Default);
+        if unmatched {
+            return Verdict::Unmatched;
+        }
+        return Verdict::Told(notifications.iter().map(|notification| notification.target.clone()).collect());
+    }
+    match dropped {
+        Some(dropped) => Verdict::Dropped(dropped.reason.clone()),
+        None if stopped => Verdict::Dropped("stopped without a word".to_owned()),
+        None => Verdict::Unmatched,
+    }
+}
+
+/// Notes who was told what, and what is owed to people after this event.
+fn note_ledger(
+    stage: &mut Stage,
+    scene: &Scene,
+    told: &[Notification],
+    dropped: Option<Dropped>,
+    now: Timestamp,
+) {
+    let Some(key) = &scene.event.object else { return };
+    match &scene.event.detail {
+        Detail::StateChange(report) if report.hard => {
+            note_state(stage, scene, key, told, dropped, now);
+        }
+        // What people hear of flapping names the state it is in.
+        Detail::Flapping(flapping) => {
+            note_subject(stage, scene, told, !flapping.is_flapping);
+            if flapping.hard && flapping.state.is_problem() {
+                note_problem_told(stage, scene, key, flapping.state, told);
+            }
+        }
+        Detail::DowntimeRemoved(_) => note_subject(stage, scene, told, true),
+        Detail::DowntimeAdded(_) | Detail::DowntimeStarted(_) | Detail::DowntimeTriggered(_) => {
+            note_subject(stage, scene, told, false);
+        }
+        _ => {}
+    }
+}
+
+fn note_subject(stage: &mut Stage, scene: &Scene, told: &[Notification], over: bool) {
+    let Subject::Other(subject) = subject(scene) else { return };
+    if over {
+        stage.world.forget_told_of(&subject);
+        return;
+    }
+    for notification in told {
+        stage.world.note_told_of(&subject, &notification.target);
+    }
+}
+
+fn note_problem_told(stage: &mut Stage, scene: &Scene, key: &ObjectKey, state: State, told: &[Notification]) {
+    let Some(incident) = &scene.incident else { return };
+    if told.is_empty() {
+        return;
+    }
+    for notification in told {
+        stage.world.note_told(incident.id, &notification.target, state);
+    }
+    stage.world.change_status(key, |status| {
+        status.told = Some(state);
+        status.withheld = None;
+    });
+    stage.world.set_again(key, None);
+}
+
+fn note_state(
+    stage: &mut Stage,
+    scene: &Scene,
+    key: &ObjectKey,
+    told: &[Notification],
+    dropped: Option<Dropped>,
+    now: Timestamp,
+) {
+    let Some(state) = scene.state() else { return };
+    if !told.is_empty() {
+        match state.is_problem() {
+            true => note_problem_told(stage, scene, key, state, told),
+            false => {
+                stage.world.set_again(key, None);
+                stage.world.part_incident(key);
+            }
+        }
+        return;
+    }
+    let before = stage.world.status(key).told;
+    let owed = if state.is_problem() { before != Some(state) } else { before.is_some() };
+    if !owed {
+        stage.world.set_again(key, None);
+        if !state.is_problem() && scene.incident.is_some() {
+            stage.world.part_incident(key);
+        } else {
+            stage.world.change_status(key, |status| status.withheld = None);
+        }
+        return;
+    }
+    let (reason, again) = dropped.map_or((String::new(), None), |dropped| (dropped.reason, dropped.again));
+    stage.world.change_status(key, |status| status.withheld = Some(reason));
+    stage.world.set_again(key, again.map(|after| later(now, after)));
+}
+
+/// Whether the audit keeps it: all but what was judged a second time with the same
+/// end, and what nobody looks for later.
+fn worth_keeping(scene: &Scene, verdict: &Verdict, steps: &[Step]) -> bool {
+    let repeated = match (&scene.event.withheld, verdict) {
+        (Some(before), Verdict::Dropped(reason)) => before == reason,
+        _ => false,
+    };
+    !repeated && (!steps.is_empty() || *verdict == Verdict::Unmatched)
+}
+
+fn decision(scene: &Scene, verdict: Verdict, steps: Vec<Step>, ruleset: &str) -> Decision {
+    Decision {
+        at: scene.now,
+        event: scene.event.event_type().name().to_owned(),
+        object: scene.event.object.as_ref().map_or(String::new(), |key| key.name().to_owned()),
+        incident: scene.incident.as_ref().map(|incident| incident.id.0),
+        summary: summary(scene),
+        verdict,
+        steps,
+        ruleset: ruleset.to_owned(),
+    }
+}
+
+/// The event in a few words.
+fn summary(scene: &Scene) -> String {
+    let first_line = |text: &str| text.lines().next().unwrap_or("").chars().take(120).collect::<String>();
+    let mut words = match &scene.event.detail {
+        Detail::CheckResult(report) | Detail::StateChange(report) => {
+            let kind = if report.hard { "hard" } else { "soft" };
+            format!("{} {kind}: {}", report.state, first_line(&report.output))
+        }
+        Detail::Flapping(flapping) if flapping.is_flapping => "began".to_owned(),
+        Detail::Flapping(_) => "ended".to_owned(),
+        Detail::AcknowledgementSet(set) => format!("by {}: {}", set.author, first_line(&set.comment)),
+        Detail::Notification(notification) => notification.notification_type.clone(),
+        _ => match (scene.event.comment(), scene.event.downtime()) {
+            (Some(comment), _) => format!("by {}: {}", comment.author, first_line(&comment.text)),
+            (_, Some(downtime)) => format!("by {}: {}", downtime.author, first_line(&downtime.comment)),
+            _ => String::new(),
+        },
+    };
+    if scene.event.missed {
+        words.push_str(" (made up after a gap)");
+    }
+    if let Some(reason) = &scene.event.withheld {
+        words.push_str(&format!(" (judged again; before: {reason})"));
+    }
+    words.trim().to_owned()
+}

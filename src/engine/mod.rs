@@ -1,0 +1,274 @@
+//! The pure core: one input in, one outcome out.
+//!
+//! Owns: all rule state, as one value. Promises: the same inputs in the same order
+//! with the same times and rules give the same outcomes; a rule that fails never
+//! silences an event. Never: does I/O, reads a clock, waits.
+//! After a crash it is made again from what the store holds.
+
+pub mod answers;
+mod catch_up;
+pub mod command_run;
+mod judge;
+pub mod matcher;
+pub mod mute;
+mod observe;
+pub mod outcome;
+mod reach;
+pub mod ruleset;
+pub mod script_api;
+pub mod script_verbs;
+pub mod stage;
+pub mod windows;
+pub mod world;
+
+pub use outcome::{Notification, Outcome, Reply};
+pub use ruleset::{RuleFault, RuleFile, Ruleset};
+pub use world::World;
+
+use crate::config::{Config, Person};
+use crate::model::event::{DeliveryFailed, RulesetChanged};
+use crate::model::time::age;
+use crate::model::{Detail, Event, EventType, Input, ObjectKey, StateReport, Timestamp};
+use observe::Observed;
+use stage::{Run, Stage};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+/// What the configuration says that the engine needs.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Names of all targets.
+    pub targets: BTreeSet<String>,
+    /// Whether rules may name targets that are not configured; so in a replay.
+    pub any_target: bool,
+    /// The target that `default` stands for.
+    pub default_target: String,
+    /// The zone times are shown and read in.
+    pub zone: jiff::tz::TimeZone,
+    /// What marks a command in a channel.
+    pub prefix: String,
+    /// Who may command, by name.
+    pub persons: BTreeMap<String, Person>,
+}
+
+impl Settings {
+    /// Takes from the configuration what the engine needs.
+    pub fn of(config: &Config) -> Settings {
+        Settings {
+            targets: config.targets.keys().cloned().collect(),
+            any_target: false,
+            default_target: config.default_target.clone(),
+            zone: config.zone.clone(),
+            prefix: config.prefix.clone(),
+            persons: config.persons.clone(),
+        }
+    }
+}
+
+/// The engine.
+pub struct Engine {
+    ruleset: Arc<Ruleset>,
+    /// Away only while a script runs.
+    stage: Option<Box<Stage>>,
+    /// When what is over was last forgotten.
+    tidied: Timestamp,
+    /// Events of failing rules told past the others' verdict, by the rule's name: since
+    /// when and how many.
+    failures: BTreeMap<Arc<str>, (Timestamp, u32)>,
+}
+
+/// How often what is over is forgotten.
+const TIDY_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
+
+impl Engine {
+    /// An engine with this state and these rules.
+    pub fn new(world: World, settings: Settings, ruleset: Arc<Ruleset>) -> Engine {
+        let stage = Stage { world, settings: Arc::new(settings), run: Run::default() };
+        Engine {
+            ruleset,
+            stage: Some(Box::new(stage)),
+            tidied: Timestamp::UNIX_EPOCH,
+            failures: BTreeMap::new(),
+        }
+    }
+
+    /// The rules in force.
+    pub fn ruleset(&self) -> &Arc<Ruleset> {
+        &self.ruleset
+    }
+
+    /// Puts other rules in force, whole, between two inputs. All state stays.
+    pub fn set_ruleset(&mut self, ruleset: Arc<Ruleset>) {
+        self.ruleset = ruleset;
+        self.failures.clear();
+    }
+
+    /// All state.
+    pub fn world(&self) -> &World {
+        &self.stage_ref().world
+    }
+
+    /// All state, to take the changes from.
+    pub fn world_mut(&mut self) -> &mut World {
+        &mut self.stage().world
+    }
+
+    fn stage(&mut self) -> &mut Stage {
+        self.stage.as_mut().expect("the stage is away only inside Engine::on_slot")
+    }
+
+    fn stage_ref(&self) -> &Stage {
+        self.stage.as_ref().expect("the stage is away only inside Engine::on_slot")
+    }
+
+    /// Takes one input in. `now` never lies before the `now` of an earlier step by
+    /// more than the clocks do.
+    pub fn step(&mut self, input: Input, now: Timestamp) -> Outcome {
+        let mut outcome = Outcome::default();
+        let mut queue = VecDeque::new();
+        let mut caught_up = false;
+        self.stage().run.now = now;
+        match input {
+            Input::Event(event) => queue.push_back(event),
+            Input::Snapshot(snapshot) => {
+                queue.extend(catch_up::catch_up(self.world_mut(), snapshot, now));
+                caught_up = true;
+            }
+            Input::Objects(objects) => {
+                objects.into_iter().for_each(|object| self.world_mut().put_object(Arc::new(object)));
+            }
+            Input::ObjectsGone(keys) => keys.iter().for_each(|key| self.world_mut().remove_object(key)),
+            Input::Utterance(utterance) => answers::answer(self, utterance, now, &mut outcome),
+            Input::ActionResult(result) => answers::action_result(result, now, &mut outcome),
+            Input::GivenUp(attempt) => queue.extend(given_up(attempt, now)),
+            Input::RulesetChanged(changed) => queue.push_back(ruleset_changed(changed, now)),
+            Input::Tick => {}
+        }
+        queue.extend(std::mem::take(&mut self.stage().run.follow_ups));
+        self.due(now, &mut queue);
+        self.take_all(queue, now, &mut outcome);
+        if caught_up {
+            // What hid a problem may have gone without an event, such as a downtime
+            // that we may not read.
+            let owed = self.all_owed(now);
+            self.take_all(owed, now, &mut outcome);
+        }
+        outcome
+    }
+
+    fn take_all(&mut self, mut queue: VecDeque<Event>, now: Timestamp, outcome: &mut Outcome) {
+        while let Some(event) = queue.pop_front() {
+            self.take_event(event, now, outcome);
+            queue.extend(std::mem::take(&mut self.stage().run.follow_ups));
+        }
+    }
+
+    /// All that people are still owed, by the names of the objects.
+    fn all_owed(&self, now: Timestamp) -> VecDeque<Event> {
+        let withheld = self.world().records().filter(|(_, record)| record.status.withheld.is_some());
+        let keys: BTreeSet<&ObjectKey> = withheld.map(|(key, _)| key).collect();
+        keys.into_iter().filter_map(|key| self.owed(key, now)).collect()
+    }
+
+    /// The next moment the engine wants a [`Input::Tick`] at; `None` if none.
+    pub fn next_wake(&self) -> Option<Timestamp> {
+        self.world().next_wake()
+    }
+
+    /// What is due by the time alone.
+    fn due(&mut self, now: Timestamp, queue: &mut VecDeque<Event>) {
+        for mute in self.world_mut().due_mutes(now) {
+            queue.push_back(stage::mute_ending(mute, "", now));
+        }
+        for key in self.world_mut().due_again(now) {
+            queue.extend(self.owed(&key, now));
+        }
+        if age(self.tidied, now) > TIDY_EVERY {
+            self.tidied = now;
+            self.world_mut().forget_over(now);
+        }
+    }
+
+    fn take_event(&mut self, event: Event, now: Timestamp, outcome: &mut Outcome) {
+        if observe::observe(self.world_mut(), &event, now) != Observed::New {
+            return;
+        }
+        let uncovers = observe::uncovers(self.world(), &event);
+        let ends_mute = event.event_type() == EventType::MuteEnding;
+        let object = event.object.clone();
+        judge::judge(self, event, now, outcome);
+        let mut uncovered = Vec::new();
+        if uncovers && let Some(key) = &object {
+            uncovered.extend(self.owed(key, now));
+        }
+        if ends_mute {
+            uncovered.extend(self.all_owed(now));
+        }
+        self.stage().run.follow_ups.extend(uncovered);
+    }
+
+    /// The state change that people are still owed, if any: a hard problem that
+    /// was kept from them, or the end of one they heard of. Nothing while a rule has
+    /// it wait.
+    fn owed(&self, key: &ObjectKey, now: Timestamp) -> Option<Event> {
+        let record = self.world().record(key).filter(|record| record.again_at.is_none())?;
+        let status = &record.status;
+        let reason = status.withheld.clone()?;
+        let state = status.hard_state?;
+        let owed = if state.is_problem() { status.told != Some(state) } else { status.told.is_some() };
+        if !owed {
+            return None;
+        }
+        let report = StateReport {
+            state,
+            hard: true,
+            attempt: status.attempt,
+            previous: status.told.map(|told| (told, true)),
+            reachable: reach::is_reachable(self.world(), key),
+            output: status.output.to_string(),
+            performance_data: Vec::new(),
+            exit_status: 0,
+            check_source: String::new(),
+            execution_end: status.execution_end,
+            downtime_depth: None,
+            acknowledgement: None,
+        };
+        Some(Event {
+            source: key.source().clone(),
+            timestamp: now,
+            object: Some(key.clone()),
+            missed: false,
+            withheld: Some(reason),
+            detail: Detail::StateChange(report),
+        })
+    }
+}
+
+/// A delivery that was given up is told elsewhere, but a failed report of a failed
+/// delivery is not reported again.
+fn given_up(attempt: crate::model::Attempt, now: Timestamp) -> Option<Event> {
+    let delivery = attempt.delivery;
+    if delivery.event == EventType::DeliveryFailed.name() {
+        return None;
+    }
+    let reason = match attempt.result {
+        crate::model::AttemptResult::Dead(reason) => reason,
+        _ => return None,
+    };
+    let failed = DeliveryFailed {
+        target: delivery.target,
+        sink: delivery.sink,
+        recipient: delivery.recipient,
+        reason,
+        text: delivery.message.text,
+        attempts: delivery.attempts,
+    };
+    Some(Event::ours(now, Detail::DeliveryFailed(failed)))
+}
+
+fn ruleset_changed(changed: RulesetChanged, now: Timestamp) -> Event {
+    Event::ours(now, Detail::RulesetChanged(changed))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+//! The one kind of value that leaves the engine.
+
+use crate::model::{Action, Decision, RuleRef, Scene, Timestamp};
+use std::sync::Arc;
+
+/// What one input led to.
+#[derive(Debug, Clone, Default)]
+pub struct Outcome {
+    /// Whom to tell, in order.
+    pub notifications: Vec<Notification>,
+    /// Answers to commands, in order.
+    pub replies: Vec<Reply>,
+    /// What to ask of Icinga, in order.
+    pub actions: Vec<Action>,
+    /// What was decided, and why.
+    pub decisions: Vec<Decision>,
+    /// Whether a person asked for the rules to be read again.
+    pub reload: Option<Reply>,
+    /// Lines that rules wrote to the log.
+    pub log: Vec<String>,
+}
+
+/// Whom to tell, and of what.
+#[derive(Debug, Clone)]
+pub struct Notification {
+    /// The target's own name; exists, unless any target is taken.
+    pub target: String,
+    /// What to tell.
+    pub scene: Arc<Scene>,
+    /// The rule that wants it, or a word for who else.
+    pub by: By,
+    /// Said instead of the template, if given.
+    pub text: Option<String>,
+    /// Said behind the text, such as the error of a rule.
+    pub note: Option<String>,
+}
+
+/// Who wants a notification.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum By {
+    /// A rule.
+    Rule(RuleRef),
+    /// Nobody in particular: no rule decided.
+    Default,
+}
+
+impl std::fmt::Display for By {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            By::Rule(rule) => rule.fmt(f),
+            By::Default => write!(f, "no rule decided"),
+        }
+    }
+}
+
+/// An answer to a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// The sink the command came by.
+    pub sink: String,
+    /// The room it came from.
+    pub room: String,
+    /// What to say; may be several lines.
+    pub text: String,
+    /// When the command was heard.
+    pub at: Timestamp,
+}

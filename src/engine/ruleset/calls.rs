@@ -1,0 +1,63 @@
+//! Calls that can never work, found before they are reached: the script language
+//! itself notices them only when they run.
+
+use super::sandbox::FORBIDDEN;
+use crate::engine::matcher::nearest;
+use rhai::{AST, ASTNode, Engine, Expr, Position, Stmt};
+use std::collections::BTreeSet;
+
+/// The names of everything a script can call.
+pub(super) fn verb_names(engine: &Engine) -> BTreeSet<String> {
+    let signatures = engine.gen_fn_signatures(true);
+    let registered = signatures.iter().filter_map(|signature| signature.split('(').next()).map(str::trim);
+    let built_in =
+        ["call", "curry", "type_of", "print", "debug", "is_shared", "is_def_fn", "is_def_var", "Fn"];
+    registered.chain(built_in).map(str::to_owned).collect()
+}
+
+/// Calls of functions that exist nowhere, and of forbidden ones.
+pub(super) fn unknown_calls(ast: &AST, verbs: &BTreeSet<String>) -> Vec<(Position, String)> {
+    let own: BTreeSet<String> = ast.iter_functions().map(|function| function.name.to_owned()).collect();
+    let mut found = Vec::new();
+    ast.walk(&mut |path: &[ASTNode<'_>]| {
+        let call = match path.last() {
+            Some(ASTNode::Expr(Expr::FnCall(call, position) | Expr::MethodCall(call, position))) => {
+                Some((call, *position))
+            }
+            Some(ASTNode::Stmt(Stmt::FnCall(call, position))) => Some((call, *position)),
+            _ => None,
+        };
+        if let Some(ASTNode::Stmt(Stmt::Import(_, position))) = path.last() {
+            let message = "`import` has no place in a rule: a rule file stands for itself";
+            found.push((*position, message.to_owned()));
+        }
+        if let Some((call, position)) = call
+            && let Some(message) = call_fault(call, &own, verbs)
+        {
+            found.push((position, message));
+        }
+        true
+    });
+    // A closure's body is reached twice: through the closure and as a function.
+    found.sort_by_key(|(position, _)| (position.line(), position.position()));
+    found.dedup();
+    found
+}
+
+fn call_fault(call: &rhai::FnCallExpr, own: &BTreeSet<String>, verbs: &BTreeSet<String>) -> Option<String> {
+    if call.is_operator_call() {
+        return None;
+    }
+    let name = call.name.as_str();
+    if let Some((_, why)) = FORBIDDEN.iter().find(|(forbidden, _)| *forbidden == name) {
+        return Some(format!("`{name}` cannot be called in a rule: {why}"));
+    }
+    if own.contains(name) || verbs.contains(name) {
+        return None;
+    }
+    let candidates =
+        verbs.iter().chain(own).filter(|known| known.chars().all(|c| c.is_alphanumeric() || c == '_'));
+    let meant =
+        nearest(name, candidates.cloned()).map_or(String::new(), |verb| format!("; did you mean `{verb}`?"));
+    Some(format!("there is no verb `{name}`{meant}"))
+}

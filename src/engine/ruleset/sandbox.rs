@@ -1,0 +1,65 @@
+//! The script engine that rules run in: what it offers, forbids and limits.
+//!
+//! Owns: the limits of every call. Promises: a script ends, stays small, and reaches
+//! no file, network or clock. Never: knows a rule.
+
+use crate::engine::script_api;
+use crate::engine::stage::{Slot, on_stage};
+use rhai::{Dynamic, Engine, EvalAltResult, OptimizationLevel, Position};
+
+/// Limits of every call. A plain rule needs about 100 operations.
+pub(super) const MAX_OPERATIONS: u64 = 200_000;
+const MAX_CALL_DEPTH: usize = 32;
+const MAX_EXPRESSION_DEPTH: usize = 64;
+const MAX_TEXT_BYTES: usize = 1 << 20;
+const MAX_ITEMS: usize = 10_000;
+
+/// Functions of the script language that a rule must not have, and why.
+pub(super) const FORBIDDEN: &[(&str, &str)] = &[
+    ("eval", "a rule runs no text as code"),
+    ("sleep", "a rule never waits; drop with #{ again: \"10m\" } judges the state again later"),
+    ("timestamp", "use `e.now`, which also holds in a replay"),
+];
+
+/// A script engine with all limits and verbs.
+pub(super) fn engine(slot: &Slot) -> Engine {
+    let mut engine = Engine::new();
+    engine
+        .set_optimization_level(OptimizationLevel::None)
+        .set_strict_variables(true)
+        .set_max_operations(MAX_OPERATIONS)
+        .set_max_call_levels(MAX_CALL_DEPTH)
+        .set_max_expr_depths(MAX_EXPRESSION_DEPTH, MAX_EXPRESSION_DEPTH)
+        .set_max_string_size(MAX_TEXT_BYTES)
+        .set_max_array_size(MAX_ITEMS)
+        .set_max_map_size(MAX_ITEMS)
+        .set_max_modules(0)
+        .set_module_resolver(rhai::module_resolvers::DummyModuleResolver::new())
+        .disable_symbol("eval");
+    let log = slot.clone();
+    engine.on_print(move |text| write_log(&log, text));
+    let log = slot.clone();
+    engine.on_debug(move |text, _, _| write_log(&log, text));
+    forbid(&mut engine);
+    script_api::register(&mut engine, slot);
+    engine
+}
+
+/// Replaces what could be reached by a function pointer past the check at load.
+fn forbid(engine: &mut Engine) {
+    fn refuse(name: &str) -> Box<EvalAltResult> {
+        EvalAltResult::ErrorRuntime(format!("`{name}` cannot be called in a rule").into(), Position::NONE)
+            .into()
+    }
+    engine.register_fn("sleep", |_: i64| -> Result<(), Box<EvalAltResult>> { Err(refuse("sleep")) });
+    engine.register_fn("sleep", |_: f64| -> Result<(), Box<EvalAltResult>> { Err(refuse("sleep")) });
+    engine.register_fn("timestamp", || -> Result<Dynamic, Box<EvalAltResult>> { Err(refuse("timestamp")) });
+}
+
+/// What a script prints goes to the log; outside of a rule there is none.
+fn write_log(slot: &Slot, text: &str) {
+    let _ = on_stage(slot, |stage| {
+        stage.run.log.push(text.to_owned());
+        Ok(())
+    });
+}

@@ -1,0 +1,187 @@
+//! The stage: what a rule can reach while it runs.
+//!
+//! Owns: the world while a script runs, and the outcome that the script builds.
+//! Scripts ask, the host acts: every verb adds to [`Run`] or to the world's
+//! windows, and nothing else happens until the script has ended.
+
+use super::Settings;
+use super::mute::Mute;
+use super::outcome::{By, Notification};
+use super::world::World;
+use crate::model::event::MuteEnding;
+use crate::model::{Detail, Event, IncidentId, RuleRef, Scene, Timestamp};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The engine's state and the run under way.
+pub struct Stage {
+    /// All state.
+    pub world: World,
+    /// What the configuration says that rules need.
+    pub settings: Arc<Settings>,
+    /// What is being judged, and what came of it so far.
+    pub run: Run,
+}
+
+/// What is being judged, and what came of it so far.
+#[derive(Default)]
+pub struct Run {
+    /// The rule that runs; `None` between rules.
+    pub rule: Option<RuleRef>,
+    /// What the rule did, for the audit.
+    pub did: Vec<String>,
+    /// Whom to tell.
+    pub notifications: Vec<Notification>,
+    /// The mute that a rule asked about and that covers the event.
+    pub muted_by: Option<u64>,
+    /// Set by `drop`: no further rule runs.
+    pub dropped: Option<Dropped>,
+    /// Set by `stop`: no further rule runs.
+    pub stopped: bool,
+    /// Lines for the log.
+    pub log: Vec<String>,
+    /// Made by `mute` and `unmute`: events to be judged next.
+    pub follow_ups: Vec<Event>,
+    /// When the input is judged.
+    pub now: Timestamp,
+}
+
+/// A rule wants nobody to hear of it.
+pub struct Dropped {
+    /// Why, in the rule's words.
+    pub reason: String,
+    /// When the object's state is to be judged again, if it is still owed.
+    pub again: Option<std::time::Duration>,
+}
+
+/// The place where a running script finds the stage. Empty between runs.
+pub type Slot = Arc<Mutex<Option<Box<Stage>>>>;
+
+/// Does something on the stage in the slot. An error text if no rule runs, as when
+/// a rule file calls a verb while it is being loaded.
+pub fn on_stage<T>(slot: &Slot, act: impl FnOnce(&mut Stage) -> Result<T, String>) -> Result<T, String> {
+    // A verb that panicked has left the stage whole enough: each verb's change is small.
+    let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+    match slot.as_mut() {
+        Some(stage) => act(stage),
+        None => Err("this can only be called inside a rule or command".to_owned()),
+    }
+}
+
+impl Stage {
+    /// The configured target of this name; `default` is the default one.
+    pub fn target(&self, name: &str) -> Result<String, String> {
+        if name == "default" {
+            return Ok(self.settings.default_target.clone());
+        }
+        if self.settings.any_target || self.settings.targets.contains(name) {
+            return Ok(name.to_owned());
+        }
+        let known: Vec<&str> = self.settings.targets.iter().map(String::as_str).collect();
+        Err(format!("there is no target `{name}`; watchbell.toml has: default, {}", known.join(", ")))
+    }
+
+    /// Adds a notification, once per target.
+    pub fn notify(&mut self, scene: &Arc<Scene>, target: &str, text: Option<String>) -> Result<(), String> {
+        let target = self.target(target)?;
+        self.run.did.push(format!("notify {target}"));
+        if self.run.notifications.iter().any(|notification| notification.target == target) {
+            return Ok(());
+        }
+        let by = self.run.rule.clone().map_or(By::Default, By::Rule);
+        self.run.notifications.push(Notification { target, scene: scene.clone(), by, text, note: None });
+        Ok(())
+    }
+
+    /// Notifies all targets that were told of what the event continues: of the
+    /// incident, of the downtime's start, of the flapping's start. How many.
+    pub fn tell_those_told(&mut self, scene: &Arc<Scene>) -> Result<i64, String> {
+        let targets = self.told_targets(scene);
+        for target in &targets {
+            // A target that is no longer configured cannot be told; the rest can.
+            if self.settings.any_target || self.settings.targets.contains(target) {
+                self.notify(scene, target, None)?;
+            }
+        }
+        if targets.is_empty() {
+            self.run.did.push("tell_those_told: nobody was told".to_owned());
+        }
+        Ok(targets.len() as i64)
+    }
+
+    fn told_targets(&self, scene: &Scene) -> BTreeSet<String> {
+        match subject(scene) {
+            Subject::Incident(id) => {
+                let incident = self.world.incident(id);
+                incident.map(|incident| incident.told.keys().cloned().collect()).unwrap_or_default()
+            }
+            Subject::Other(subject) => self.world.told_of(&subject).cloned().unwrap_or_default(),
+            Subject::None => BTreeSet::new(),
+        }
+    }
+
+    /// Adds a mute. What was said of it.
+    pub fn add_mute(&mut self, mute: Mute) -> Result<String, String> {
+        let (what, until) = (mute.what.clone(), mute.until);
+        let id = self.world.add_mute(mute).map_err(|error| error.to_string())?;
+        let until = until.to_zoned(self.settings.zone.clone());
+        Ok(format!("m{id}: {what} muted until {}", until.strftime("%a %Y-%m-%d %H:%M")))
+    }
+
+    /// Takes a mute away. What was said of it.
+    pub fn unmute(&mut self, id: u64, by: &str) -> Result<String, String> {
+        let mute = self
+            .world
+            .remove_mute(id)
+            .ok_or_else(|| format!("there is no mute m{id}; `mutes` lists them"))?;
+        let words = format!("m{id}: {}: no longer muted, {}", mute.what, mute.kept_quiet());
+        self.run.follow_ups.push(mute_ending(mute, by, self.run.now));
+        Ok(words)
+    }
+
+    /// The mute that covers the event, if any, in words.
+    pub fn muted_by(&mut self, scene: &Scene) -> Option<String> {
+        let mute = self.world.mutes().find(|mute| mute.covers(scene)).map(|mute| &mute.mute)?;
+        self.run.muted_by = Some(mute.id);
+        let reason = if mute.reason.is_empty() { String::new() } else { format!(": {}", mute.reason) };
+        Some(format!("muted by {}{reason}", mute.owner))
+    }
+}
+
+/// What an event continues, as far as people may have been told of it.
+pub enum Subject {
+    /// A problem.
+    Incident(IncidentId),
+    /// A downtime or flapping, by a name of its own.
+    Other(String),
+    /// Nothing.
+    None,
+}
+
+/// The subject of an event.
+pub fn subject(scene: &Scene) -> Subject {
+    if let Some(downtime) = scene.event.downtime() {
+        return Subject::Other(format!("downtime {}", downtime.name));
+    }
+    match (&scene.event.detail, &scene.event.object, &scene.incident) {
+        (Detail::Flapping(_), Some(object), _) => {
+            Subject::Other(format!("flapping {} {}", object.source(), object.name()))
+        }
+        (_, _, Some(incident)) => Subject::Incident(incident.id),
+        _ => Subject::None,
+    }
+}
+
+/// The event that says that a mute is over. `by` is empty at its time.
+pub fn mute_ending(mute: Mute, by: &str, now: Timestamp) -> Event {
+    let how = if by.is_empty() { "ended" } else { "removed" };
+    let ending = MuteEnding {
+        what: mute.what,
+        owner: mute.owner,
+        reason: mute.reason,
+        muted_events: mute.events,
+        how: how.to_owned(),
+        removed_by: by.to_owned(),
+    };
+    Event::ours(now, Detail::MuteEnding(ending))
+}

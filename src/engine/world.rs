@@ -1,0 +1,415 @@
+//! The world as the engine knows it: all state, and what of it has changed.
+//!
+//! Owns: every map that outlives one step. Promises: whatever is changed through
+//! a method here is written by the next [`World::take_writes`], and
+//! [`World::restore`] makes the same world of what was written.
+//! Never: decides anything, reads a clock.
+
+mod durable;
+
+pub use durable::RestoreError;
+
+use super::mute::{ActiveMute, Mute};
+use super::windows::{Kept, Windows};
+use crate::model::event::{Comment, Downtime};
+use crate::model::time::age;
+use crate::model::{Incident, IncidentId, Object, ObjectKey, State, Status, Timestamp};
+use durable::Entry;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+/// What is known of one object besides its configuration.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Its state, as scenes show it.
+    pub status: Arc<Status>,
+    /// When the check ended whose state change was last taken in: the guard
+    /// against the same change from a second master.
+    pub changed_end: Option<Timestamp>,
+    /// Names of the downtimes in effect, as far as their start was seen.
+    pub downtimes: BTreeSet<String>,
+    /// The incident that is open, or whose end is still owed to somebody.
+    pub incident: Option<IncidentId>,
+    /// When a withheld state is judged again without any event.
+    pub again_at: Option<Timestamp>,
+}
+
+/// What is known of one Icinga.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct SourceRecord {
+    /// The newest `timestamp` of its events.
+    pub last_event: Option<Timestamp>,
+    /// Whether its whole truth was read before.
+    pub known: bool,
+}
+
+/// All state of the engine.
+#[derive(Default)]
+pub struct World {
+    objects: HashMap<ObjectKey, Arc<Object>>,
+    records: HashMap<ObjectKey, Record>,
+    incidents: BTreeMap<IncidentId, Arc<Incident>>,
+    next_incident: u64,
+    mutes: BTreeMap<u64, ActiveMute>,
+    next_mute: u64,
+    told: HashMap<String, BTreeSet<String>>,
+    /// Windows and kept values; change them by [`World::windows`].
+    windows: Windows,
+    downtimes: HashMap<String, (ObjectKey, Downtime)>,
+    comments: HashMap<String, (ObjectKey, Comment)>,
+    sources: HashMap<Arc<str>, SourceRecord>,
+    timers: BTreeSet<(Timestamp, ObjectKey)>,
+    changes: HashSet<Entry>,
+    /// Whether changes are to be kept; a replay keeps none.
+    durable: bool,
+}
+
+impl World {
+    /// An empty world. `durable`: whether its changes will be asked for.
+    pub fn new(durable: bool) -> World {
+        World { durable, next_incident: 1, next_mute: 1, ..World::default() }
+    }
+
+    fn change(&mut self, entry: impl FnOnce() -> Entry) {
+        if self.durable {
+            self.changes.insert(entry());
+        }
+    }
+
+    // Objects: configuration only, read anew at each start, so never kept.
+
+    /// Takes in an object's configuration.
+    pub fn put_object(&mut self, object: Arc<Object>) {
+        self.objects.insert(object.key.clone(), object);
+    }
+
+    /// Forgets an object and all that is known of it.
+    pub fn remove_object(&mut self, key: &ObjectKey) {
+        self.objects.remove(key);
+        if let Some(record) = self.records.remove(key) {
+            if let Some(again_at) = record.again_at {
+                self.timers.remove(&(again_at, key.clone()));
+            }
+            if let Some(incident) = record.incident {
+                self.incidents.remove(&incident);
+                self.change(|| Entry::Incident(incident));
+            }
+            self.change(|| Entry::Record(key.clone()));
+        }
+        names_of(&self.downtimes, key).iter().for_each(|name| self.remove_downtime(name));
+        names_of(&self.comments, key).iter().for_each(|name| self.remove_comment(name));
+    }
+
+    /// An object's configuration; a bare one where none is known.
+    pub fn object(&self, key: &ObjectKey) -> Arc<Object> {
+        self.objects.get(key).cloned().unwrap_or_else(|| Arc::new(Object::bare(key.clone())))
+    }
+
+    /// All objects known by configuration or by an event, in no order.
+    pub fn object_keys(&self) -> impl Iterator<Item = &ObjectKey> {
+        let unconfigured = self.records.keys().filter(|key| !self.objects.contains_key(*key));
+        self.objects.keys().chain(unconfigured)
+    }
+
+    // Records.
+
+    /// What is known of an object; an empty record if nothing is.
+    pub fn record(&self, key: &ObjectKey) -> Option<&Record> {
+        self.records.get(key)
+    }
+
+    /// All records, in no order.
+    pub fn records(&self) -> impl Iterator<Item = (&ObjectKey, &Record)> {
+        self.records.iter()
+    }
+
+    /// An object's state; an empty one if none is known.
+    pub fn status(&self, key: &ObjectKey) -> Arc<Status> {
+        self.records.get(key).map(|record| record.status.clone()).unwrap_or_default()
+    }
+
+    /// Changes what is known of an object.
+    pub fn change_record(&mut self, key: &ObjectKey, change: impl FnOnce(&mut Record)) {
+        match self.records.get_mut(key) {
+            Some(record) => change(record),
+            None => {
+                let mut record = Record::default();
+                change(&mut record);
+                self.records.insert(key.clone(), record);
+            }
+        }
+        self.change(|| Entry::Record(key.clone()));
+    }
+
+    /// Changes an object's state.
+    pub fn change_status(&mut self, key: &ObjectKey, change: impl FnOnce(&mut Status)) {
+        self.change_record(key, |record| change(Arc::make_mut(&mut record.status)));
+    }
+
+    /// Sets or clears the time at which a withheld state is judged again.
+    pub fn set_again(&mut self, key: &ObjectKey, at: Option<Timestamp>) {
+        let old = self.records.get(key).and_then(|record| record.again_at);
+        if old == at {
+            return;
+        }
+        if let Some(old) = old {
+            self.timers.remove(&(old, key.clone()));
+        }
+        if let Some(at) = at {
+            self.timers.insert((at, key.clone()));
+        }
+        self.change_record(key, |record| record.again_at = at);
+    }
+
+    /// Takes out the objects whose time to be judged again has come, oldest first.
+    pub fn due_again(&mut self, now: Timestamp) -> Vec<ObjectKey> {
+        let mut due = Vec::new();
+        while let Some((at, key)) = self.timers.first().cloned() {
+            if at > now {
+                break;
+            }
+            self.set_again(&key, None);
+            due.push(key);
+        }
+        due
+    }
+
+    /// The next moment something is to happen by itself.
+    pub fn next_wake(&self) -> Option<Timestamp> {
+        let again = self.timers.first().map(|(at, _)| *at);
+        let mute = self.mutes.values().map(|mute| mute.mute.until).min();
+        again.into_iter().chain(mute).min()
+    }
+
+    // Incidents.
+
+    /// An incident by its number; ended ones stay for a while.
+    pub fn incident(&self, id: IncidentId) -> Option<&Arc<Incident>> {
+        self.incidents.get(&id)
+    }
+
+    /// All incidents, by number.
+    pub fn incidents(&self) -> impl Iterator<Item = &Arc<Incident>> {
+        self.incidents.values()
+    }
+
+    /// The incident of an object: open, or closed with its end still owed.
+    pub fn incident_of(&self, key: &ObjectKey) -> Option<&Arc<Incident>> {
+        self.incidents.get(&self.records.get(key)?.incident?)
+    }
+
+    /// Opens an incident, or opens again the one whose end nobody was told yet.
+    pub fn open_incident(&mut self, key: &ObjectKey, at: Timestamp) {
+        if let Some(id) = self.records.get(key).and_then(|record| record.incident) {
+            self.change_incident(id, |incident| incident.closed = None);
+            return;
+        }
+        let id = IncidentId(self.next_incident);
+        self.next_incident += 1;
+        let incident = Incident { id, object: key.clone(), opened: at, closed: None, told: BTreeMap::new() };
+        self.incidents.insert(id, Arc::new(incident));
+        self.change(|| Entry::Incident(id));
+        self.change(|| Entry::NextIncident);
+        self.change_record(key, |record| record.incident = Some(id));
+    }
+
+    /// Marks an object's incident as ended. It stays the object's until
+    /// [`World::part_incident`].
+    pub fn close_incident(&mut self, key: &ObjectKey, at: Timestamp) {
+        if let Some(id) = self.records.get(key).and_then(|record| record.incident) {
+            self.change_incident(id, |incident| incident.closed = Some(at));
+        }
+    }
+
+    /// Parts an object from its ended incident: nobody is owed its end any more.
+    pub fn part_incident(&mut self, key: &ObjectKey) {
+        self.change_record(key, |record| record.incident = None);
+        self.change_status(key, |status| {
+            status.told = None;
+            status.withheld = None;
+        });
+    }
+
+    /// Notes that a target was told a state of an incident.
+    pub fn note_told(&mut self, id: IncidentId, target: &str, state: State) {
+        self.change_incident(id, |incident| {
+            incident.told.insert(target.to_owned(), state);
+        });
+    }
+
+    fn change_incident(&mut self, id: IncidentId, change: impl FnOnce(&mut Incident)) {
+        if let Some(incident) = self.incidents.get_mut(&id) {
+            change(Arc::make_mut(incident));
+            self.change(|| Entry::Incident(id));
+        }
+    }
+
+    // Who was told of things that are no incident: a downtime, flapping.
+
+    /// The targets told of a subject; in order of their names.
+    pub fn told_of(&self, subject: &str) -> Option<&BTreeSet<String>> {
+        self.told.get(subject)
+    }
+
+    /// Notes that a target was told of a subject.
+    pub fn note_told_of(&mut self, subject: &str, target: &str) {
+        self.told.entry(subject.to_owned()).or_default().insert(target.to_owned());
+        self.change(|| Entry::Told(subject.to_owned()));
+    }
+
+    /// Forgets who was told of a subject: it is over.
+    pub fn forget_told_of(&mut self, subject: &str) {
+        if self.told.remove(subject).is_some() {
+            self.change(|| Entry::Told(subject.to_owned()));
+        }
+    }
+
+    // Mutes.
+
+    /// All mutes, by number.
+    pub fn mutes(&self) -> impl Iterator<Item = &ActiveMute> {
+        self.mutes.values()
+    }
+
+    /// Adds a mute under the next number.
+    pub fn add_mute(&mut self, mut mute: Mute) -> Result<u64, super::matcher::MatcherError> {
+        mute.id = self.next_mute;
+        let id = mute.id;
+        self.mutes.insert(id, ActiveMute::new(mute)?);
+        self.next_mute += 1;
+        self.change(|| Entry::Mute(id));
+        self.change(|| Entry::NextMute);
+        Ok(id)
+    }
+
+    /// Takes a mute away.
+    pub fn remove_mute(&mut self, id: u64) -> Option<Mute> {
+        let mute = self.mutes.remove(&id)?.mute;
+        self.change(|| Entry::Mute(id));
+        Some(mute)
+    }
+
+    /// Counts one event that a mute kept quiet.
+    pub fn count_muted(&mut self, id: u64) {
+        if let Some(mute) = self.mutes.get_mut(&id) {
+            mute.mute.events += 1;
+            self.change(|| Entry::Mute(id));
+        }
+    }
+
+    /// Takes away the mutes whose time is over.
+    pub fn due_mutes(&mut self, now: Timestamp) -> Vec<Mute> {
+        let over: Vec<u64> =
+            self.mutes.values().filter(|mute| mute.mute.until <= now).map(|mute| mute.mute.id).collect();
+        over.into_iter().filter_map(|id| self.remove_mute(id)).collect()
+    }
+
+    // Windows and kept values.
+
+    /// The windows, to change the one with this name.
+    pub fn window(&mut self, key: &str) -> &mut Windows {
+        self.change(|| Entry::Window(key.to_owned()));
+        &mut self.windows
+    }
+
+    /// A value a rule keeps.
+    pub fn kept(&self, key: &str, now: Timestamp) -> Option<&serde_json::Value> {
+        self.windows.get(key, now)
+    }
+
+    /// Keeps a value.
+    pub fn keep(&mut self, key: &str, kept: Kept) {
+        self.windows.kept.insert(key.to_owned(), kept);
+        self.change(|| Entry::Kept(key.to_owned()));
+    }
+
+    /// Forgets windows, values and long ended incidents that are over.
+    pub fn forget_over(&mut self, now: Timestamp) {
+        let (windows, kept) = self.windows.forget_over(now);
+        for key in windows {
+            self.change(|| Entry::Window(key));
+        }
+        for key in kept {
+            self.change(|| Entry::Kept(key));
+        }
+        let day = std::time::Duration::from_secs(86_400);
+        let old: Vec<IncidentId> = self
+            .incidents
+            .values()
+            .filter(|incident| incident.closed.is_some_and(|closed| age(closed, now) > day))
+            .filter(|incident| {
+                self.records.get(&incident.object).is_none_or(|r| r.incident != Some(incident.id))
+            })
+            .map(|incident| incident.id)
+            .collect();
+        for id in old {
+            self.incidents.remove(&id);
+            self.change(|| Entry::Incident(id));
+        }
+    }
+
+    // Downtimes and comments, for the comparison after a gap.
+
+    /// The known downtimes, by full name.
+    pub fn downtimes(&self) -> &HashMap<String, (ObjectKey, Downtime)> {
+        &self.downtimes
+    }
+
+    /// Takes in a downtime.
+    pub fn put_downtime(&mut self, key: &ObjectKey, downtime: &Downtime) {
+        self.downtimes.insert(downtime.name.clone(), (key.clone(), downtime.clone()));
+        self.change(|| Entry::Downtime(downtime.name.clone()));
+    }
+
+    /// Forgets a downtime.
+    pub fn remove_downtime(&mut self, name: &str) {
+        if self.downtimes.remove(name).is_some() {
+            self.change(|| Entry::Downtime(name.to_owned()));
+        }
+    }
+
+    /// The known comments, by full name.
+    pub fn comments(&self) -> &HashMap<String, (ObjectKey, Comment)> {
+        &self.comments
+    }
+
+    /// Takes in a comment.
+    pub fn put_comment(&mut self, key: &ObjectKey, comment: &Comment) {
+        self.comments.insert(comment.name.clone(), (key.clone(), comment.clone()));
+        self.change(|| Entry::Comment(comment.name.clone()));
+    }
+
+    /// Forgets a comment.
+    pub fn remove_comment(&mut self, name: &str) {
+        if self.comments.remove(name).is_some() {
+            self.change(|| Entry::Comment(name.to_owned()));
+        }
+    }
+
+    // Sources.
+
+    /// What is known of a source.
+    pub fn source(&self, name: &str) -> SourceRecord {
+        self.sources.get(name).cloned().unwrap_or_default()
+    }
+
+    /// Names of all sources heard of, in no order.
+    pub fn sources(&self) -> impl Iterator<Item = (&Arc<str>, &SourceRecord)> {
+        self.sources.iter()
+    }
+
+    /// Changes what is known of a source.
+    pub fn change_source(&mut self, name: &Arc<str>, change: impl FnOnce(&mut SourceRecord)) {
+        match self.sources.get_mut(name) {
+            Some(record) => change(record),
+            None => change(self.sources.entry(name.clone()).or_default()),
+        }
+        self.change(|| Entry::Source(name.clone()));
+    }
+}
+
+/// Names of the comments or downtimes of an object.
+fn names_of<T>(all: &HashMap<String, (ObjectKey, T)>, key: &ObjectKey) -> Vec<String> {
+    all.iter().filter(|(_, (object, _))| object == key).map(|(name, _)| name.clone()).collect()
+}

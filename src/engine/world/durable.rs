@@ -1,0 +1,142 @@
+//! The world on its way to the store and back.
+//!
+//! Owns: the form in which each entry is kept. Promises: what [`World::take_writes`]
+//! gives, [`World::restore`] understands.
+
+use super::{Record, World};
+use crate::engine::mute::{ActiveMute, Mute};
+use crate::engine::windows::Window;
+use crate::model::{Incident, IncidentId, ObjectKey, StateWrite};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// One entry of the world, for the list of changes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Entry {
+    Record(ObjectKey),
+    Incident(IncidentId),
+    Mute(u64),
+    Told(String),
+    Window(String),
+    Kept(String),
+    Downtime(String),
+    Comment(String),
+    Source(Arc<str>),
+    NextIncident,
+    NextMute,
+}
+
+/// Why kept state cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read the kept {kind} `{key}`: {reason}")]
+pub struct RestoreError {
+    /// Which map.
+    pub kind: String,
+    /// Which entry.
+    pub key: String,
+    /// Why not.
+    pub reason: String,
+}
+
+impl World {
+    /// All entries changed since the last call, as they are now.
+    pub fn take_writes(&mut self) -> Vec<StateWrite> {
+        let changes = std::mem::take(&mut self.changes);
+        changes.into_iter().map(|entry| self.write(entry)).collect()
+    }
+
+    fn write(&self, entry: Entry) -> StateWrite {
+        let (kind, key, value) = match entry {
+            Entry::Record(key) => {
+                ("record", format!("{}\u{1f}{}", key.source(), key.name()), json(self.records.get(&key)))
+            }
+            Entry::Incident(id) => ("incident", id.0.to_string(), json(self.incidents.get(&id))),
+            Entry::Mute(id) => ("mute", id.to_string(), json(self.mutes.get(&id).map(|mute| &mute.mute))),
+            Entry::Told(subject) => {
+                let value = json(self.told.get(&subject));
+                ("told", subject, value)
+            }
+            Entry::Window(key) => {
+                let value = json(self.windows.windows.get(&key));
+                ("window", key, value)
+            }
+            Entry::Kept(key) => {
+                let value = json(self.windows.kept.get(&key));
+                ("kept", key, value)
+            }
+            Entry::Downtime(name) => {
+                let value = json(self.downtimes.get(&name));
+                ("downtime", name, value)
+            }
+            Entry::Comment(name) => {
+                let value = json(self.comments.get(&name));
+                ("comment", name, value)
+            }
+            Entry::Source(name) => ("source", name.to_string(), json(self.sources.get(&name))),
+            Entry::NextIncident => ("next", "incident".to_owned(), json(Some(&self.next_incident))),
+            Entry::NextMute => ("next", "mute".to_owned(), json(Some(&self.next_mute))),
+        };
+        StateWrite { kind, key, value }
+    }
+
+    /// Makes a world of all that was written.
+    pub fn restore(entries: Vec<(String, String, String)>) -> Result<World, RestoreError> {
+        let mut world = World::new(true);
+        for (kind, key, value) in entries {
+            world.restore_entry(&kind, &key, &value).map_err(|reason| RestoreError { kind, key, reason })?;
+        }
+        Ok(world)
+    }
+
+    fn restore_entry(&mut self, kind: &str, key: &str, value: &str) -> Result<(), String> {
+        match kind {
+            "record" => {
+                let (source, name) = key.split_once('\u{1f}').ok_or("its key names no source")?;
+                let object = ObjectKey::from_name(&Arc::from(source), name);
+                let record: Record = parse(value)?;
+                if let Some(again_at) = record.again_at {
+                    self.timers.insert((again_at, object.clone()));
+                }
+                self.records.insert(object, record);
+            }
+            "incident" => {
+                let incident: Incident = parse(value)?;
+                self.incidents.insert(incident.id, Arc::new(incident));
+            }
+            "mute" => {
+                let mute: Mute = parse(value)?;
+                self.mutes.insert(mute.id, ActiveMute::new(mute).map_err(|error| error.to_string())?);
+            }
+            "told" => {
+                self.told.insert(key.to_owned(), parse(value)?);
+            }
+            "window" => {
+                self.windows.windows.insert(key.to_owned(), parse::<Window>(value)?);
+            }
+            "kept" => {
+                self.windows.kept.insert(key.to_owned(), parse(value)?);
+            }
+            "downtime" => {
+                self.downtimes.insert(key.to_owned(), parse(value)?);
+            }
+            "comment" => {
+                self.comments.insert(key.to_owned(), parse(value)?);
+            }
+            "source" => {
+                self.sources.insert(Arc::from(key), parse(value)?);
+            }
+            "next" if key == "incident" => self.next_incident = parse(value)?,
+            "next" if key == "mute" => self.next_mute = parse(value)?,
+            _ => return Err("this Watchbell knows no such entry".to_owned()),
+        }
+        Ok(())
+    }
+}
+
+fn json<T: Serialize>(value: Option<&T>) -> Option<String> {
+    value.map(|value| serde_json::to_string(value).expect("plain data with text keys is always JSON"))
+}
+
+fn parse<T: for<'a> Deserialize<'a>>(value: &str) -> Result<T, String> {
+    serde_json::from_str(value).map_err(|error| error.to_string())
+}
