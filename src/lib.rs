@@ -12,6 +12,7 @@
 //! - `pipeline`, `outbox`, `reload`: join rooms, decide nothing.
 //! - `app`, `cli`: build everything, and the edge of the process.
 
+pub mod assets;
 pub mod backoff;
 pub mod command;
 pub mod config;
@@ -19,6 +20,7 @@ pub mod diagnostic;
 pub mod engine;
 pub mod model;
 pub mod outbox;
+pub mod router;
 pub mod sink;
 pub mod source;
 pub mod store;

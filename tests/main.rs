@@ -11,5 +11,6 @@ mod irc;
 mod outbox;
 mod replay_source;
 mod store;
+mod templates;
 mod webhook;
 mod writer;

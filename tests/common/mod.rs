@@ -11,6 +11,7 @@ pub(crate) mod icinga;
 pub(crate) mod ircd;
 pub(crate) mod place;
 pub(crate) mod reader;
+pub(crate) mod scenes;
 pub(crate) mod smtp;
 
 use std::net::TcpListener;

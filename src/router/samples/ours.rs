@@ -1,0 +1,68 @@
+//! What is about no checked object, and what Watchbell itself has to say.
+
+use super::Sample;
+use super::stage::{at, our_scene, sample};
+use crate::model::Detail;
+use crate::model::event::{DeliveryFailed, Gap, MuteEnding, ObjectChange, RulesetChanged};
+
+pub(super) fn objects() -> Vec<Sample> {
+    let change = |object_type: &str, object_name: &str| ObjectChange {
+        object_type: object_type.to_owned(),
+        object_name: object_name.to_owned(),
+    };
+    vec![
+        sample("a host is created", our_scene("prod", Detail::ObjectCreated(change("Host", "web7")))),
+        sample(
+            "a service is changed",
+            our_scene("prod", Detail::ObjectModified(change("Service", "web7!http"))),
+        ),
+        sample("a user is deleted", our_scene("prod", Detail::ObjectDeleted(change("User", "mallory")))),
+    ]
+}
+
+pub(super) fn ours() -> Vec<Sample> {
+    let gap = Gap {
+        since: Some(at(-123)),
+        until: at(0),
+        made_up: 3,
+        problems: 12,
+        reason: "connection reset by peer".to_owned(),
+    };
+    let first = Gap { since: None, made_up: 0, problems: 1, reason: String::new(), ..gap.clone() };
+    let mute = MuteEnding {
+        what: "host.name = san*".to_owned(),
+        owner: "alice".to_owned(),
+        reason: "storage firmware update".to_owned(),
+        muted_events: 14,
+        how: "ended".to_owned(),
+        removed_by: String::new(),
+    };
+    let unmuted = MuteEnding {
+        reason: String::new(),
+        muted_events: 1,
+        how: "removed".to_owned(),
+        removed_by: "bob".to_owned(),
+        ..mute.clone()
+    };
+    let failed = DeliveryFailed {
+        target: "ops".to_owned(),
+        sink: "libera".to_owned(),
+        recipient: "#ops".to_owned(),
+        reason: "cannot send to channel: banned".to_owned(),
+        text: "#12 host1!svc0 is CRITICAL: load average 17.3".to_owned(),
+        attempts: 5,
+    };
+    let accepted =
+        RulesetChanged { accepted: true, hash: "3f2a91c0".to_owned(), rules: 42, error: String::new() };
+    let error = "error: there is no target `opps`; did you mean `ops`?\n --> 50-route.rhai:3:14\n  |\n3 |     e.notify(\"opps\");\n  |              ^^^^^^";
+    let refused = RulesetChanged { accepted: false, error: error.to_owned(), ..accepted.clone() };
+    vec![
+        sample("Icinga was out of reach", our_scene("prod", Detail::Gap(gap))),
+        sample("the first look at Icinga", our_scene("prod", Detail::Gap(first))),
+        sample("a mute ends", our_scene("watchbell", Detail::MuteEnding(mute))),
+        sample("a mute is removed", our_scene("watchbell", Detail::MuteEnding(unmuted))),
+        sample("a delivery was given up", our_scene("watchbell", Detail::DeliveryFailed(failed))),
+        sample("new rules are in force", our_scene("watchbell", Detail::RulesetChanged(accepted))),
+        sample("new rules are refused", our_scene("watchbell", Detail::RulesetChanged(refused))),
+    ]
+}

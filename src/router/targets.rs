@@ -1,0 +1,134 @@
+//! From a target's name to finished deliveries.
+//!
+//! Owns: who gets a message, and a delivery's key. Promises: a notification is
+//! never lost for a wrong target name; it goes to the default target and says so.
+
+use super::Templates;
+use crate::config::{Config, SinkSettings, Target};
+use crate::model::identity::digest;
+use crate::model::{Delivery, Scene, Timestamp};
+use std::sync::Arc;
+
+/// Where a target's messages go.
+#[derive(Debug, Clone, Copy)]
+pub struct Route<'a> {
+    /// The target that is told.
+    pub target: &'a Target,
+    /// The sink it goes through.
+    pub sink: &'a SinkSettings,
+    /// Whether this is the default target because the name asked for is unknown.
+    pub astray: bool,
+}
+
+/// Finds the target with this name, or else the default one. `default` means the
+/// default one unless a target is called so. `None` only where the configuration
+/// breaks its promise that the default target and all sinks exist.
+pub fn route<'a>(config: &'a Config, name: &str) -> Option<Route<'a>> {
+    let named = config.targets.get(name);
+    let target = named.or_else(|| config.targets.get(&config.default_target))?;
+    let sink = config.sinks.get(&target.sink)?;
+    Some(Route { target, sink, astray: named.is_none() && name != "default" })
+}
+
+/// Renders an event once for a target and addresses it to each of its recipients,
+/// in the configuration's order. `rule` says who decided it: `file:line name`.
+///
+/// The same event, rule, target and recipient yield the same key whenever it is
+/// decided again.
+pub fn deliveries(
+    scene: &Arc<Scene>,
+    target: &str,
+    rule: &str,
+    templates: &Templates,
+    config: &Config,
+    at: Timestamp,
+) -> Vec<Delivery> {
+    let Some(route) = route(config, target) else {
+        tracing::error!(target, rule, "there is neither this target nor a default one; nobody is told");
+        return Vec::new();
+    };
+    let mut message = templates.render(scene, &route.sink.name, route.sink.kind.name(), &config.zone);
+    if route.astray {
+        let name = super::escape::one_line(target);
+        message.text += &format!(" [there is no target `{name}`; `{}` is told instead]", route.target.name);
+    }
+    let event = &scene.event;
+    let identity = event.identity();
+    let address = |recipient: &String| Delivery {
+        id: 0,
+        key: digest(&[&identity, rule, &route.target.name, recipient]),
+        at,
+        sink: route.sink.name.clone(),
+        target: route.target.name.clone(),
+        recipient: recipient.clone(),
+        event: event.event_type().name().to_owned(),
+        object: event.object.as_ref().map_or_else(String::new, |object| object.name().to_owned()),
+        incident: scene.incident.as_ref().map(|incident| incident.id.0),
+        rule: rule.to_owned(),
+        message: message.clone(),
+        attempts: 0,
+    };
+    route.target.to.iter().map(address).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{ConsoleSettings, SinkKind};
+    use crate::router::samples;
+    use std::collections::BTreeMap;
+    use std::path::PathBuf;
+
+    fn config() -> Config {
+        let kind = SinkKind::Console(ConsoleSettings { zone: jiff::tz::TimeZone::UTC });
+        let sink = SinkSettings { name: "screen".to_owned(), kind };
+        let target = |name: &str, to: &[&str]| {
+            let to = to.iter().map(|address| (*address).to_owned()).collect();
+            (name.to_owned(), Target { name: name.to_owned(), sink: "screen".to_owned(), to })
+        };
+        Config {
+            path: None,
+            rules: PathBuf::new(),
+            templates: PathBuf::new(),
+            store: PathBuf::new(),
+            icinga: Vec::new(),
+            sinks: BTreeMap::from([("screen".to_owned(), sink)]),
+            targets: BTreeMap::from([target("ops", &["#ops", "#noc"]), target("dba", &["#dba"])]),
+            default_target: "ops".to_owned(),
+            zone: jiff::tz::TimeZone::UTC,
+            prefix: "!".to_owned(),
+            persons: BTreeMap::new(),
+        }
+    }
+
+    fn decide(target: &str, rule: &str) -> Vec<Delivery> {
+        let templates = Templates::built_in().expect("the shipped templates are sound");
+        let scene = &samples::all()[0].scene;
+        deliveries(scene, target, rule, &templates, &config(), scene.now)
+    }
+
+    #[test]
+    fn every_recipient_gets_a_delivery_with_a_key_of_its_own() {
+        let decided = decide("ops", "50-route.rhai:3 all to ops");
+        let recipients: Vec<&str> = decided.iter().map(|delivery| &*delivery.recipient).collect();
+        assert_eq!(recipients, ["#ops", "#noc"]);
+        assert_ne!(decided[0].key, decided[1].key);
+        assert_eq!(decided[0].key.len(), 64);
+    }
+
+    #[test]
+    fn deciding_again_yields_the_same_keys_and_another_rule_others() {
+        let (first, again, other) = (decide("ops", "a:1 a"), decide("ops", "a:1 a"), decide("ops", "a:2 b"));
+        assert_eq!(first, again);
+        assert_ne!(first[0].key, other[0].key);
+        assert_ne!(first[0].key, decide("dba", "a:1 a")[0].key);
+    }
+
+    #[test]
+    fn an_unknown_target_is_no_silence() {
+        let decided = decide("opps", "a:1 a");
+        assert_eq!(decided[0].target, "ops");
+        assert!(decided[0].message.text.ends_with("[there is no target `opps`; `ops` is told instead]"));
+        assert!(!decide("default", "a:1 a")[0].message.text.contains("there is no target"));
+    }
+}
