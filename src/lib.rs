@@ -12,14 +12,19 @@
 //! - `pipeline`, `outbox`, `reload`: join rooms, decide nothing.
 //! - `app`, `cli`: build everything, and the edge of the process.
 
+pub mod app;
 pub mod assets;
 pub mod backoff;
+pub mod cli;
 pub mod command;
 pub mod config;
 pub mod diagnostic;
 pub mod engine;
+pub mod load;
 pub mod model;
 pub mod outbox;
+pub mod pipeline;
+pub mod reload;
 pub mod router;
 pub mod sink;
 pub mod source;

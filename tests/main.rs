@@ -1,16 +1,25 @@
 //! All capabilities, one module each.
 
+mod catch_up;
+mod check;
+mod commands;
 mod common;
 mod config;
 mod decode;
 mod email;
+mod end_to_end;
 mod exec;
 mod icinga;
 mod icinga_faults;
 mod irc;
 mod outbox;
+mod reload;
+mod replay;
 mod replay_source;
+mod rules;
+mod shipped_rules;
 mod store;
 mod templates;
 mod webhook;
+mod why;
 mod writer;

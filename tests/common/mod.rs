@@ -3,16 +3,22 @@
 #![allow(dead_code, reason = "a shared harness; not every capability uses all of it")]
 
 pub(crate) mod certificates;
+pub(crate) mod channel;
+pub(crate) mod cli;
 pub(crate) mod config;
 pub(crate) mod deliveries;
+pub(crate) mod engine;
 pub(crate) mod fake_icinga;
+pub(crate) mod happenings;
 pub(crate) mod http;
 pub(crate) mod icinga;
+pub(crate) mod icinga_truth;
 pub(crate) mod ircd;
 pub(crate) mod place;
 pub(crate) mod reader;
 pub(crate) mod scenes;
 pub(crate) mod smtp;
+pub(crate) mod watchbell;
 
 use std::net::TcpListener;
 use std::process::{Child, Command};

@@ -1,0 +1,56 @@
+//! `watchbell run`.
+
+use crate::app;
+use crate::store::sqlite::SqliteStore;
+use anyhow::Context;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+pub(super) fn run(path: &Path) -> anyhow::Result<ExitCode> {
+    super::log("info");
+    let config = match super::load(path) {
+        Ok(config) => config,
+        Err(code) => return Ok(code),
+    };
+    anyhow::ensure!(
+        !config.icinga.is_empty(),
+        "{} names no Icinga to listen to; add an [[icinga]] section",
+        path.display()
+    );
+    let store = Arc::new(SqliteStore::open(&config.store)?);
+    let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
+    runtime.block_on(async {
+        let stop = CancellationToken::new();
+        stop_on_signals(stop.clone())?;
+        tracing::info!(config = %path.display(), "watchbell {} starts", env!("CARGO_PKG_VERSION"));
+        app::run(config, store, app::icingas, stop).await
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// SIGTERM and SIGINT end the program in order; a second one ends it at once.
+pub(super) fn stop_on_signals(stop: CancellationToken) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if stop.is_cancelled() {
+                end_at_once();
+            }
+            stop.cancel();
+        }
+    });
+    Ok(())
+}
+
+#[expect(clippy::exit, reason = "whoever asks twice does not want to wait for an end in order")]
+fn end_at_once() -> ! {
+    std::process::exit(1)
+}

@@ -1,0 +1,235 @@
+//! The one road: inputs in, what is to be kept and sent out.
+//!
+//! Owns: the order of stages and the engine's thread. Promises: each input passes
+//! engine and router in the order it came; one set of rules and templates holds
+//! for one input from start to end; nothing is handed on before it is durable.
+//! Never: decides, and waits for nothing but the store's queue.
+//! After a crash, inputs that were not durable are a gap, which catching up heals.
+
+use crate::config::{Config, ConsoleSettings, SinkKind, SinkSettings, Target};
+use crate::engine::{Engine, Notification, Outcome, Reply, Settings, World};
+use crate::load::Set;
+use crate::model::{Action, Decision, Delivery, Input, Message, Timestamp};
+use crate::router;
+use crate::store::Batch;
+use crate::store::writer::{WriterGone, WriterHandle};
+use sha2::{Digest, Sha256};
+use tokio::sync::{mpsc, watch};
+
+/// How many inputs are judged before their batch is handed to the store.
+const BATCH: usize = 256;
+
+/// Engine and router, joined. Pure, but for the log.
+pub struct Pipeline {
+    engine: Engine,
+    config: Config,
+    set: Set,
+    /// Whether targets that rules name and nobody configured are made up.
+    any_target: bool,
+    replies: u64,
+}
+
+/// What an input led to, finished.
+#[derive(Default)]
+pub struct Finished {
+    /// Texts for recipients, in order.
+    pub deliveries: Vec<Delivery>,
+    /// What to ask of Icinga.
+    pub actions: Vec<Action>,
+    /// The audit.
+    pub decisions: Vec<Decision>,
+    /// Whether somebody asked to read the rules again, and where they hear of it.
+    pub reload: Option<Reply>,
+}
+
+impl Pipeline {
+    /// A pipeline with this state and these rules.
+    pub fn new(config: Config, set: Set, world: World) -> Pipeline {
+        let engine = Engine::new(world, Settings::of(&config), set.rules.clone());
+        Pipeline { engine, config, set, any_target: false, replies: 0 }
+    }
+
+    /// A pipeline for a replay: no state before, and every target that a rule names
+    /// exists, on the console.
+    pub fn for_replay(config: Config, set: Set) -> Pipeline {
+        let settings = Settings { any_target: true, ..Settings::of(&config) };
+        let engine = Engine::new(World::new(false), settings, set.rules.clone());
+        Pipeline { engine, config, set, any_target: true, replies: 0 }
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Puts another set in force.
+    pub fn set_rules(&mut self, set: Set) {
+        self.engine.set_ruleset(set.rules.clone());
+        self.set = set;
+    }
+
+    /// Takes one input through engine and router.
+    pub fn take(&mut self, input: Input, now: Timestamp) -> Finished {
+        let outcome = self.engine.step(input, now);
+        self.finish(outcome, now)
+    }
+
+    fn finish(&mut self, outcome: Outcome, now: Timestamp) -> Finished {
+        for line in &outcome.log {
+            tracing::info!(target: "watchbell::rules", "{}", line);
+        }
+        // Who asked is answered before what the answer set off.
+        let mut deliveries: Vec<Delivery> =
+            outcome.replies.into_iter().map(|reply| self.reply(reply)).collect();
+        for notification in &outcome.notifications {
+            deliveries.extend(self.render(notification, now));
+        }
+        Finished {
+            deliveries,
+            actions: outcome.actions,
+            decisions: outcome.decisions,
+            reload: outcome.reload,
+        }
+    }
+
+    fn render(&mut self, notification: &Notification, now: Timestamp) -> Vec<Delivery> {
+        if self.any_target && !self.config.targets.contains_key(&notification.target) {
+            make_up_target(&mut self.config, &notification.target);
+        }
+        let by = notification.by.to_string();
+        let scene = &notification.scene;
+        let mut deliveries =
+            router::deliveries(scene, &notification.target, &by, &self.set.templates, &self.config, now);
+        for delivery in &mut deliveries {
+            amend(&mut delivery.message, notification);
+        }
+        deliveries
+    }
+
+    fn reply(&mut self, reply: Reply) -> Delivery {
+        self.replies += 1;
+        let identity =
+            format!("{}\0{}\0{}\0{}\0{}", reply.sink, reply.room, reply.at, self.replies, reply.text);
+        Delivery {
+            id: 0,
+            key: Sha256::digest(identity).iter().map(|byte| format!("{byte:02x}")).collect(),
+            at: reply.at,
+            sink: reply.sink,
+            target: "reply".to_owned(),
+            recipient: reply.room,
+            event: "Reply".to_owned(),
+            object: String::new(),
+            incident: None,
+            rule: "command".to_owned(),
+            message: Message { text: reply.text, ..Message::default() },
+            attempts: 0,
+        }
+    }
+}
+
+/// A rule's own words replace the template's; a note stands behind either.
+fn amend(message: &mut Message, notification: &Notification) {
+    if let Some(text) = &notification.text {
+        message.text = text.clone();
+        message.subject = message.subject.is_some().then(|| text.lines().next().unwrap_or("").to_owned());
+        message.html = None;
+    }
+    if let Some(note) = &notification.note {
+        message.text = format!("{} {note}", message.text);
+        message.html = None;
+    }
+}
+
+fn make_up_target(config: &mut Config, name: &str) {
+    let sink = "console".to_owned();
+    let kind = SinkKind::Console(ConsoleSettings { zone: config.zone.clone() });
+    config.sinks.entry(sink.clone()).or_insert_with(|| SinkSettings { name: sink.clone(), kind });
+    let target = Target { name: name.to_owned(), sink, to: vec![String::new()] };
+    config.targets.insert(name.to_owned(), target);
+}
+
+/// Where the engine's thread gets its work, and where it hands things to.
+pub struct Wires {
+    /// What moves the engine. The thread ends when all senders are gone.
+    pub inputs: mpsc::Receiver<Input>,
+    /// New sets, each put in force before the next input.
+    pub sets: mpsc::Receiver<Set>,
+    /// Where batches are kept.
+    pub writer: WriterHandle,
+    /// When the engine wants a tick.
+    pub wake: watch::Sender<Option<Timestamp>>,
+    /// Requests of people to read the rules again.
+    pub reloads: mpsc::Sender<Reply>,
+}
+
+/// Runs the engine until there are no more inputs. Blocks: give it a thread.
+pub fn run(mut pipeline: Pipeline, mut wires: Wires) -> Result<(), WriterGone> {
+    while let Some(first) = wires.inputs.blocking_recv() {
+        let mut batch = Batch::default();
+        let mut next = Some(first);
+        let mut taken = 0;
+        while let Some(input) = next {
+            while let Ok(set) = wires.sets.try_recv() {
+                pipeline.set_rules(set);
+            }
+            let finished = pipeline.take(input, Timestamp::now());
+            batch.deliveries.extend(finished.deliveries);
+            batch.actions.extend(finished.actions);
+            batch.decisions.extend(finished.decisions);
+            if let Some(reply) = finished.reload
+                && wires.reloads.try_send(reply).is_err()
+            {
+                tracing::debug!("a reload is under way already");
+            }
+            taken += 1;
+            next = if taken < BATCH { wires.inputs.try_recv().ok() } else { None };
+        }
+        batch.state = pipeline.engine.world_mut().take_writes();
+        // The receipt is not waited for: while this batch is made durable, the next
+        // one is judged. Whoever sends or asks is woken by the store's writer.
+        let _receipt = wires.writer.queue_blocking(batch)?;
+        wires.wake.send_replace(pipeline.engine.next_wake());
+    }
+    Ok(())
+}
+
+/// Sends a tick whenever the engine's time has come, until nobody listens.
+pub async fn tick(mut wake: watch::Receiver<Option<Timestamp>>, inputs: mpsc::Sender<Input>) {
+    loop {
+        let at = *wake.borrow_and_update();
+        let wait = at
+            .map(|at| std::time::Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
+        let changed = match wait {
+            Some(wait) => tokio::select! {
+                changed = wake.changed() => changed,
+                () = tokio::time::sleep(wait) => {
+                    if inputs.send(Input::Tick).await.is_err() {
+                        return;
+                    }
+                    wake.changed().await
+                }
+            },
+            None => wake.changed().await,
+        };
+        if changed.is_err() {
+            return;
+        }
+    }
+}
+
+/// Starts the engine's thread.
+pub fn spawn(
+    pipeline: Pipeline,
+    wires: Wires,
+) -> std::io::Result<std::thread::JoinHandle<Result<(), WriterGone>>> {
+    std::thread::Builder::new()
+        .name("engine".to_owned())
+        // Deep scripts recurse on the native stack.
+        .stack_size(16 << 20)
+        .spawn(move || run(pipeline, wires))
+}

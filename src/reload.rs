@@ -1,0 +1,211 @@
+//! Hot reload: rules and templates are read again when their folders change.
+//!
+//! Owns: the watch on both folders, and the hash of what was last read. Promises: a
+//! set is read and compiled whole before it is put in force, a bad one leaves the
+//! old one in force, and either is told. Events of the file system are only hints:
+//! what counts is whether the content differs, and that is looked at every
+//! [`LOOK_EVERY`] even where no events arrive. Never: changes a file.
+
+use crate::config::Config;
+use crate::diagnostic::{self, Diagnostic};
+use crate::engine::Reply;
+use crate::load::Set;
+use crate::model::event::RulesetChanged;
+use crate::model::{EventType, Input};
+use notify::{EventKind, RecursiveMode, Watcher};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+/// How long the folders must be still before they are read: an editor writes in
+/// several steps.
+const STILL_FOR: Duration = Duration::from_millis(150);
+/// A folder that never comes to rest is read after this all the same.
+const AT_LATEST: Duration = Duration::from_secs(2);
+/// How often the content is looked at without any hint.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+
+/// Reads rules and templates again when they change.
+pub struct Reloader {
+    /// Which folders.
+    pub config: Arc<Config>,
+    /// The set in force.
+    pub set: Set,
+    /// Where a new set is handed over.
+    pub sets: mpsc::Sender<Set>,
+    /// Where the change is told.
+    pub inputs: mpsc::Sender<Input>,
+    /// What the sources subscribe to.
+    pub types: watch::Sender<BTreeSet<EventType>>,
+    /// Requests of people to look now.
+    pub requests: mpsc::Receiver<Reply>,
+    /// Ends it.
+    pub stop: CancellationToken,
+}
+
+impl Reloader {
+    /// Runs until stopped.
+    pub async fn run(mut self) {
+        let hint = Arc::new(Notify::new());
+        let mut watching = Watching::start(&self.config, hint.clone());
+        let mut seen = content(&self.config).await;
+        loop {
+            let asked = tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = settled(&hint) => None,
+                () = tokio::time::sleep(LOOK_EVERY) => None,
+                Some(reply) = self.requests.recv() => Some(reply),
+            };
+            watching.renew();
+            let now = content(&self.config).await;
+            if now == seen && asked.is_none() {
+                continue;
+            }
+            seen = now;
+            if self.look(asked.is_some()).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Reads the set and puts it in force, or says why not. `Err`: nobody listens.
+    async fn look(&mut self, asked: bool) -> Result<(), mpsc::error::SendError<Input>> {
+        let config = self.config.clone();
+        let loaded = tokio::task::spawn_blocking(move || Set::load(&config)).await;
+        let changed = match loaded {
+            Ok(Ok(set)) if set.hash == self.set.hash && !asked => return Ok(()),
+            Ok(Ok(set)) => {
+                self.types.send_if_modified(|types| {
+                    let wanted = set.rules.types();
+                    let differs = *types != wanted;
+                    *types = wanted;
+                    differs
+                });
+                self.set = set.clone();
+                if self.sets.send(set).await.is_err() {
+                    return Ok(());
+                }
+                tracing::info!(hash = %self.set.hash, rules = self.set.rules.rules().len(), "rules and templates are in force");
+                self.changed(true, String::new())
+            }
+            Ok(Err(faults)) => self.refused(&faults),
+            Err(_) => {
+                self.changed(false, "reading the rules made Watchbell panic; please report it".to_owned())
+            }
+        };
+        self.inputs.send(Input::RulesetChanged(changed)).await
+    }
+
+    fn refused(&self, faults: &[Diagnostic]) -> RulesetChanged {
+        let error = diagnostic::render(faults, false);
+        tracing::error!("the rules and templates are not taken, those in force stay:\n{}", error.trim_end());
+        self.changed(false, error.trim_end().to_owned())
+    }
+
+    fn changed(&self, accepted: bool, error: String) -> RulesetChanged {
+        RulesetChanged { accepted, hash: self.set.hash.clone(), rules: self.set.rules.rules().len(), error }
+    }
+}
+
+/// Waits for a hint, and then until there has been none for a moment.
+async fn settled(hint: &Notify) {
+    hint.notified().await;
+    let rest = async { while tokio::time::timeout(STILL_FOR, hint.notified()).await.is_ok() {} };
+    let _ = tokio::time::timeout(AT_LATEST, rest).await;
+}
+
+/// A digest of all that is in both folders: names and bytes.
+async fn content(config: &Arc<Config>) -> Vec<u8> {
+    let folders = [config.rules.clone(), config.templates.clone()];
+    let read = tokio::task::spawn_blocking(move || {
+        let mut digest = Sha256::new();
+        folders.iter().for_each(|folder| add_folder(&mut digest, folder, 0));
+        digest.finalize().to_vec()
+    });
+    read.await.unwrap_or_default()
+}
+
+fn add_folder(digest: &mut Sha256, folder: &Path, depth: usize) {
+    const DEEPEST: usize = 4;
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        digest.update(b"unreadable");
+        return;
+    };
+    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.sort();
+    for path in paths {
+        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if hidden {
+            continue;
+        }
+        digest.update(path.as_os_str().as_encoded_bytes());
+        if path.is_dir() && depth < DEEPEST {
+            add_folder(digest, &path, depth + 1);
+        } else {
+            digest.update(std::fs::read(&path).unwrap_or_default());
+        }
+    }
+}
+
+/// The watch on both folders. It watches folders, never files: an editor replaces
+/// files, and a watch on a replaced file is dead.
+struct Watching {
+    watcher: Option<notify::RecommendedWatcher>,
+    folders: Vec<PathBuf>,
+}
+
+impl Watching {
+    fn start(config: &Config, hint: Arc<Notify>) -> Watching {
+        let folders = vec![config.rules.clone(), config.templates.clone()];
+        let ours = folders.clone();
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            if is_hint(&event, &ours) {
+                hint.notify_one();
+            }
+        });
+        let watcher = watcher
+            .inspect_err(|error| tracing::warn!(%error, "no events for changed files; looking every {LOOK_EVERY:?} instead"))
+            .ok();
+        let mut watching = Watching { watcher, folders };
+        watching.renew();
+        watching
+    }
+
+    /// Watches again what may have been replaced: the folders, what they link to,
+    /// and where they stand.
+    fn renew(&mut self) {
+        let Some(watcher) = &mut self.watcher else { return };
+        for folder in &self.folders {
+            let target = folder.canonicalize().ok();
+            if let Some(parent) = folder.parent().filter(|parent| parent.is_dir()) {
+                let _ = watcher.watch(parent, RecursiveMode::NonRecursive);
+            }
+            for path in [Some(folder.clone()), target].into_iter().flatten() {
+                // A folder that is away is found again by the next look.
+                let _ = watcher.watch(&path, RecursiveMode::Recursive);
+            }
+        }
+    }
+}
+
+/// Whether something may have changed. Our own reading makes access events; what
+/// else happens beside a folder, such as writing the database, is none of ours.
+/// Errors and lost events count: something may have changed unseen.
+fn is_hint(event: &notify::Result<notify::Event>, folders: &[PathBuf]) -> bool {
+    let Ok(event) = event else { return true };
+    if matches!(event.kind, EventKind::Access(_)) {
+        return false;
+    }
+    let concerns = |path: &PathBuf| {
+        folders.iter().any(|folder| {
+            path.starts_with(folder)
+                || path.file_name() == folder.file_name()
+                || folder.canonicalize().is_ok_and(|target| path.starts_with(target))
+        })
+    };
+    event.need_rescan() || event.paths.is_empty() || event.paths.iter().any(concerns)
+}

@@ -1,0 +1,214 @@
+//! The real binary: a folder with its configuration, and a running `watchbell run`.
+
+use super::icinga::Icinga;
+use super::{Process, wait_for};
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+use watchbell::config::{IcingaSettings, Login};
+
+/// How long Watchbell may take for anything; far more than it needs.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The program under test.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_watchbell");
+
+/// Where a Watchbell lives: its configuration, rules, templates and database.
+pub(crate) struct Site {
+    dir: PathBuf,
+}
+
+impl Site {
+    /// A folder inside `dir` with the shipped rules and templates.
+    pub(crate) fn new(dir: &Path) -> Site {
+        let site = Site { dir: dir.join("watchbell") };
+        for folder in ["rules", "templates"] {
+            copy_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &site.path(folder));
+        }
+        site
+    }
+
+    /// A path in the folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// Writes a file at once, as most programs do.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).expect("the test's folder is writable");
+    }
+
+    /// Replaces a file as editors do: a new one is written beside it and renamed.
+    pub(crate) fn replace(&self, name: &str, text: &str) {
+        let new = self.path(name).with_extension("new~");
+        fs::write(&new, text).expect("the test's folder is writable");
+        fs::rename(&new, self.path(name)).expect("both are in one folder");
+    }
+
+    /// What is in a file.
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).expect("the file is there")
+    }
+
+    /// Writes a file that holds a secret.
+    pub(crate) fn secret(&self, name: &str, secret: &str) {
+        self.write(name, secret);
+        fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o600)).expect("it is ours");
+    }
+
+    /// Writes `watchbell.toml`, with what every test has in common in front. Times
+    /// are told in UTC.
+    pub(crate) fn configure(&self, sections: &[String]) {
+        let defaults = "[defaults]\ntarget = \"ops\"\nzone = \"UTC\"\n".to_owned();
+        let sections: Vec<&str> = std::iter::once(&defaults).chain(sections).map(String::as_str).collect();
+        self.write("watchbell.toml", &sections.join("\n"));
+    }
+
+    /// The section of an Icinga, with the user `bot`.
+    pub(crate) fn icinga(&self, icinga: &Icinga) -> String {
+        self.icinga_as(icinga, "bot", "botpw")
+    }
+
+    /// The section of an Icinga, with any of its users.
+    pub(crate) fn icinga_as(&self, icinga: &Icinga, user: &str, password: &str) -> String {
+        self.icinga_of(&icinga.settings_of(user, password), password)
+    }
+
+    /// The section that these settings come from.
+    pub(crate) fn icinga_of(&self, settings: &IcingaSettings, password: &str) -> String {
+        let Login::Password { user, .. } = &settings.login else { panic!("a password is asked for") };
+        self.secret("icinga.password", password);
+        let line = |key: &str, value: String| format!("{key} = \"{value}\"\n");
+        let ca_file = settings.ca_file.iter().map(|path| line("ca_file", path.display().to_string()));
+        let server_name = settings.server_name.iter().map(|name| line("server_name", name.clone()));
+        format!(
+            "[[icinga]]\nname = \"{}\"\nurls = [\"{}\"]\nuser = \"{user}\"\n\
+             password_file = \"icinga.password\"\n{}",
+            settings.name,
+            settings.urls[0].as_str().trim_end_matches('/'),
+            ca_file.chain(server_name).collect::<String>()
+        )
+    }
+
+    /// A console as the default target, which tells on standard output.
+    pub(crate) fn console(&self) -> String {
+        "[sink.console.terminal]\n[target.ops]\nsink = \"terminal\"\n".to_owned()
+    }
+
+    /// Starts `watchbell run`. Returns at once.
+    pub(crate) fn start(&self) -> Watchbell {
+        Watchbell::start(&self.dir)
+    }
+
+    /// Runs `watchbell` with these arguments to its end.
+    pub(crate) fn call(&self, arguments: &[&str]) -> Output {
+        let mut command = command(&self.dir);
+        command.args(arguments).output().expect("the program can be started")
+    }
+}
+
+fn command(dir: &Path) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.current_dir(dir).env_remove("RUST_LOG").stdin(Stdio::null());
+    command
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("the test's folder is writable");
+    for entry in fs::read_dir(from).expect("the repository has it") {
+        let path = entry.expect("it can be listed").path();
+        let copy = to.join(path.file_name().expect("an entry has a name"));
+        if path.is_dir() {
+            copy_folder(&path, &copy);
+        } else {
+            fs::copy(&path, &copy).expect("the test's folder is writable");
+        }
+    }
+}
+
+/// A running `watchbell run`.
+pub(crate) struct Watchbell {
+    process: Process,
+    /// What it logs, line by line.
+    pub(crate) log: Lines,
+    /// What it writes to standard output.
+    pub(crate) out: Lines,
+}
+
+impl Watchbell {
+    fn start(dir: &Path) -> Watchbell {
+        let mut command = command(dir);
+        command.arg("run").stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = Process::start("watchbell", &mut command);
+        let log = Lines::of("the log", process.child().stderr.take().expect("it is piped"));
+        let out = Lines::of("standard output", process.child().stdout.take().expect("it is piped"));
+        Watchbell { process, log, out }
+    }
+
+    /// Kills it at once (SIGKILL), as a crash would.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Asks it to end (SIGTERM), and waits until it has.
+    pub(crate) fn terminate(&mut self) -> ExitStatus {
+        let id = self.process.id().to_string();
+        let asked = Command::new("kill").args(["-TERM", &id]).status();
+        assert!(asked.is_ok_and(|status| status.success()), "it runs and is ours");
+        wait_for("the end of watchbell", PATIENCE, || {
+            self.process.child().try_wait().expect("it can be waited for")
+        })
+    }
+
+    /// Whether it still runs.
+    pub(crate) fn runs(&mut self) -> bool {
+        self.process.runs()
+    }
+}
+
+/// The lines of a stream, read in the background so that the writer never waits.
+pub(crate) struct Lines {
+    name: &'static str,
+    lines: Receiver<String>,
+    /// All lines taken up so far.
+    pub(crate) seen: Vec<String>,
+}
+
+impl Lines {
+    fn of(name: &'static str, stream: impl std::io::Read + Send + 'static) -> Lines {
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Lines { name, lines, seen: Vec::new() }
+    }
+
+    /// The next line with this text; those before it are in `seen`.
+    pub(crate) fn expect(&mut self, contains: &str) -> String {
+        let start = Instant::now();
+        loop {
+            match self.lines.recv_timeout(PATIENCE.saturating_sub(start.elapsed())) {
+                Ok(line) => {
+                    self.seen.push(line.clone());
+                    if line.contains(contains) {
+                        return line;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => self.fail("waited in vain", contains),
+                Err(RecvTimeoutError::Disconnected) => self.fail("it ended", contains),
+            }
+        }
+    }
+
+    fn fail(&self, how: &str, contains: &str) -> ! {
+        panic!("{}: {how} for `{contains}`; there was:\n{}", self.name, self.seen.join("\n"))
+    }
+}

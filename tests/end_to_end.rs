@@ -1,0 +1,8 @@
+//! The whole program against real programs: Icinga 2, IRC servers, a mail server.
+
+mod commands;
+mod crash;
+mod lifecycle;
+mod mail;
+mod running;
+mod trouble;

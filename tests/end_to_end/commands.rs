@@ -1,0 +1,179 @@
+//! Commands from IRC: who may, what Icinga hears, and what people see of it.
+
+use crate::common::channel::{self, CHANNEL, NICK, Room, said_by};
+use crate::common::icinga::Icinga;
+use crate::common::ircd::{Client, Ngircd};
+use crate::common::watchbell::Site;
+use serde_json::{Value, json};
+
+impl Room {
+    async fn attributes(&self, kind: &str, name: &str) -> Value {
+        let path = format!("/v1/objects/{kind}/{name}");
+        let answer = self.icinga.call(reqwest::Method::GET, &path, json!({})).await;
+        answer["results"][0]["attrs"].clone()
+    }
+
+    async fn comments(&self) -> Vec<(String, String)> {
+        let answer = self.icinga.call(reqwest::Method::GET, "/v1/objects/comments", json!({})).await;
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        let comment = |found: &Value| (text(&found["attrs"]["author"]), text(&found["attrs"]["text"]));
+        let mut comments: Vec<_> =
+            answer["results"].as_array().expect("a list").iter().map(comment).collect();
+        comments.sort();
+        comments
+    }
+
+    /// Says a command, and waits for the line of the answer that holds this.
+    #[track_caller]
+    fn ask(&mut self, command: &str, contains: &str) -> String {
+        self.say(command);
+        self.expect(contains)
+    }
+
+    /// Everything heard since the last call, in order.
+    fn heard_since(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.heard)
+    }
+}
+
+#[tokio::test]
+async fn a_verified_operator_commands_icinga_and_the_channel_sees_it() {
+    let mut room = Room::open(3, 2).await;
+    room.fail_hard("host1!svc0", 2, "disk full").await;
+    room.expect("disk full");
+    room.heard_since();
+
+    room.ask("!problems", "disk full");
+    assert_eq!(
+        room.heard_since(),
+        ["1 problem, 1 not handled:", "  #1 CRITICAL host1!svc0 for LENGTH: disk full"]
+    );
+
+    room.say("!ack #1 looking");
+    room.expect("alice: host1!svc0 is acknowledged");
+    room.expect_both("alice.smith acknowledged #1 host1!svc0 (CRITICAL): looking");
+    assert_eq!(room.attributes("services", "host1!svc0").await["acknowledgement"], json!(1));
+    assert_eq!(room.comments().await, [("alice.smith".to_owned(), "looking".to_owned())]);
+    room.ask("!ack #1 again", "alice: host1!svc0 is acknowledged already; `unack host1!svc0` first");
+
+    room.ask("!unack #1", "alice: the acknowledgement of host1!svc0 is removed");
+    room.expect_both("#1 host1!svc0 is no longer acknowledged and still CRITICAL");
+    assert_eq!(room.attributes("services", "host1!svc0").await["acknowledgement"], json!(0));
+
+    room.ask("!comment host1!svc0 see ticket 42", "alice: the comment stands on host1!svc0");
+    room.expect_both("alice.smith on #1 host1!svc0: see ticket 42");
+    assert_eq!(room.comments().await, [("alice.smith".to_owned(), "see ticket 42".to_owned())]);
+
+    let before = room.attributes("services", "host1!svc0").await["next_check"].clone();
+    room.ask("!recheck host1!svc0", "alice: host1!svc0 is checked now");
+    assert_ne!(room.attributes("services", "host1!svc0").await["next_check"], before);
+}
+
+impl Room {
+    /// What Icinga reports of a command, which may come before or after the answer.
+    fn expect_both(&mut self, line: &str) {
+        if !self.heard.iter().any(|heard| heard == line) {
+            self.expect(line);
+        }
+        let times = self.heard.iter().filter(|heard| *heard == line).count();
+        assert_eq!(times, 1, "told once: {line}");
+    }
+}
+
+#[tokio::test]
+async fn questions_are_answered_with_what_icinga_last_said() {
+    let mut room = Room::open(12, 2).await;
+    room.fail_hard("host1!svc0", 2, "disk full").await;
+    room.icinga.check_result("host1", 0, "PING OK").await;
+    room.fail_hard("host2", 1, "PING CRITICAL").await;
+    room.expect("PING CRITICAL");
+    room.heard_since();
+    for (command, last) in [
+        ("!host host2", "wiki"),
+        ("!service host1 svc0", "#1 host1!svc0 is CRITICAL"),
+        ("!i2status", "not checked yet"),
+        ("!whoami", "alice: account alice, person alice"),
+        ("!host hsot2", "did you mean"),
+        ("!host host1", "#1 CRITICAL host1!svc0"),
+        ("!ack host1!svc looking", "write more of the name"),
+        ("!ack host1!svc1 looking", "nothing to acknowledge"),
+        ("!ack host2", "say in a few words"),
+        ("!acks host2 me", "did you mean"),
+        ("!mutes", "nothing is muted"),
+        ("!help ack", "operator"),
+    ] {
+        room.heard.push(format!("> {command}"));
+        room.ask(command, last);
+    }
+    insta::assert_snapshot!(room.heard.join("\n"));
+}
+
+#[tokio::test]
+async fn a_stranger_with_the_name_of_an_operator_is_refused_with_the_reason() {
+    let mut room = Room::open(1, 1).await;
+    room.fail_hard("host0!svc0", 2, "disk full").await;
+    room.expect("disk full");
+    room.alice.raw("NICK alice_away");
+    room.alice.expect_line("NICK");
+    let mut impostor = Client::connect(room.server.port, "alice", None);
+    impostor.join(CHANNEL);
+    impostor.say(CHANNEL, "!ack #1 trust me");
+    room.expect("alice: this needs the role `operator`: the network does not vouch for your nick");
+    let mut bob = Client::connect(room.server.port, "bob", Some(("bob", "bobpw")));
+    bob.join(CHANNEL);
+    bob.say(CHANNEL, "!ack #1 trust me");
+    room.expect("bob: this needs the role `operator`: account bob, which no [person] of watchbell.toml has");
+    // Alice under another nick is still alice, and what she does comes next.
+    room.ask("!comment #1 it was not me", "alice_away: the comment stands");
+    assert_eq!(room.attributes("services", "host0!svc0").await["acknowledgement"], json!(0));
+    assert_eq!(room.comments().await, [("alice.smith".to_owned(), "it was not me".to_owned())]);
+}
+
+#[tokio::test]
+async fn a_muted_host_is_silent_and_what_stands_after_it_is_told() {
+    let mut room = Room::open(3, 1).await;
+    room.ask("!mute host2 1h flaky", "host2 and its services muted until");
+    room.fail_hard("host2", 1, "flaked").await;
+    room.fail_hard("host2!svc0", 2, "flaked as well").await;
+    room.fail_hard("host1!svc0", 2, "a marker").await;
+    room.expect("a marker");
+    room.ask("!mutes", "m1 host2");
+    room.ask("!unmute m1", "(was muted by alice.smith: flaky): flaked");
+    room.icinga.check_result("host1!svc0", 0, "the end").await;
+    room.expect("the end");
+    insta::assert_snapshot!(room.heard_since().join("\n"));
+}
+
+#[tokio::test]
+async fn without_accounts_people_may_ask_and_only_trusted_nicknames_may_command() {
+    let dir = tempfile::tempdir().expect("there is room for temporary files");
+    let icinga = Icinga::start(dir.path(), 1, 1).await;
+    let server = Ngircd::start(dir.path());
+    let site = Site::new(dir.path());
+    let mut alice = Client::connect(server.port, "alice", None);
+    alice.join(CHANNEL);
+    let hear = |alice: &mut Client, contains: &str| {
+        alice.lines_until(|line| said_by(NICK, line).is_some_and(|text| text.contains(contains)));
+    };
+    site.configure(&[site.icinga(&icinga), channel::irc(server.port, ""), channel::alice()]);
+    let mut watchbell = site.start();
+    hear(&mut alice, "first look");
+    for _ in 0..3 {
+        icinga.check_result("host0!svc0", 2, "disk full").await;
+    }
+    hear(&mut alice, "disk full");
+    alice.say(CHANNEL, "!problems");
+    hear(&mut alice, "#1 CRITICAL host0!svc0");
+    alice.say(CHANNEL, "!ack #1 looking");
+    hear(&mut alice, "alice: this needs the role `operator`: the network does not vouch for your nick");
+    assert!(watchbell.terminate().success());
+
+    let trusting = channel::irc(server.port, "trust_nicknames = true");
+    site.configure(&[site.icinga(&icinga), trusting, channel::alice()]);
+    let mut watchbell = site.start();
+    watchbell.log.expect("anybody can take a nick and command");
+    watchbell.log.expect("caught up");
+    alice.expect_line("JOIN");
+    alice.say(CHANNEL, "!ack #1 looking");
+    hear(&mut alice, "alice.smith acknowledged #1 host0!svc0 (CRITICAL): looking");
+}
