@@ -9,6 +9,7 @@ mod decode;
 mod email;
 mod end_to_end;
 mod exec;
+mod house;
 mod icinga;
 mod icinga_faults;
 mod irc;
