@@ -15,6 +15,7 @@ mod icinga;
 mod icinga_faults;
 mod irc;
 mod outbox;
+mod owed;
 mod reload;
 mod replay;
 mod replay_source;

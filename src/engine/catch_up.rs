@@ -18,6 +18,9 @@ use std::sync::Arc;
 const ACKNOWLEDGEMENT_COMMENT: i64 = 4;
 /// A comment made by a user (`entry_type`).
 const USER_COMMENT: i64 = 1;
+/// Why a problem is kept from people that was acknowledged, in downtime or flapping
+/// when its Icinga was first read.
+pub(super) const FIRST_LOOK: &str = "there at the first look";
 
 /// Takes a snapshot in: configuration at once, state as events in the order to be
 /// judged, a [`Gap`] first.
@@ -37,7 +40,10 @@ pub(super) fn catch_up(world: &mut World, mut snapshot: Snapshot, now: Timestamp
         world.put_object(found.object.clone());
     }
     let events = if source.known { differences(world, &snapshot) } else { adopt(world, &snapshot) };
-    world.change_source(&snapshot.source, |source| source.known = true);
+    world.change_source(&snapshot.source, |source| {
+        source.known = true;
+        source.read_at = Some(now);
+    });
     let problems =
         snapshot.objects.iter().filter(|found| hard_state(found).is_some_and(State::is_problem)).count();
     let broken = snapshot.broken.as_ref();
@@ -73,7 +79,9 @@ fn leave_out_strangers(snapshot: &mut Snapshot) {
 }
 
 fn hard_state(found: &SnapshotObject) -> Option<State> {
-    if found.hard { found.state } else { found.last_hard_state }
+    // For what is in its first soft state ever, Icinga names a last hard state that
+    // never was: it has no time.
+    if found.hard { found.state } else { found.last_hard_state.filter(|_| found.since.is_some()) }
 }
 
 /// The very first look: what is, is known from now on, and nobody is told.
@@ -95,6 +103,12 @@ fn adopt(world: &mut World, snapshot: &Snapshot) -> Vec<Event> {
     Vec::new()
 }
 
+/// Whether something hides a problem that will one day be gone.
+fn is_covered(found: &SnapshotObject) -> bool {
+    let is_problem = hard_state(found).is_some_and(State::is_problem);
+    is_problem && (found.acknowledged || found.downtime_depth > 0 || found.flapping)
+}
+
 fn adopt_object(world: &mut World, found: &SnapshotObject, at: Timestamp) {
     let key = &found.object.key;
     world.change_status(key, |status| {
@@ -110,7 +124,7 @@ fn adopt_object(world: &mut World, found: &SnapshotObject, at: Timestamp) {
             acknowledged: found.acknowledged,
             downtime_depth: found.downtime_depth,
             flapping: found.flapping,
-            withheld: None,
+            withheld: is_covered(found).then(|| FIRST_LOOK.to_owned()),
             told: None,
         };
     });
@@ -123,23 +137,32 @@ fn differences(world: &mut World, snapshot: &Snapshot) -> Vec<Event> {
     // First, so that nothing is made up about what is gone.
     let deleted = gone_objects(world, snapshot);
     let mut events = Vec::new();
-    let changed_downtimes = downtime_differences(world, snapshot, &mut events);
+    downtime_differences(world, snapshot, &mut events);
     let (ended, begun): (Vec<Event>, Vec<Event>) =
         events.drain(..).partition(|event| matches!(event.detail, Detail::DowntimeRemoved(_)));
     events.extend(begun);
     for found in &snapshot.objects {
         object_differences(world, snapshot, found, &mut events);
-        if !changed_downtimes.contains(&found.object.key) {
-            let depth = found.downtime_depth;
-            if world.status(&found.object.key).downtime_depth != depth {
-                world.change_status(&found.object.key, |status| status.downtime_depth = depth);
-            }
+        let depth = found.downtime_depth + ends_in_effect(world, &found.object.key, &ended);
+        if world.status(&found.object.key).downtime_depth != depth {
+            world.change_status(&found.object.key, |status| status.downtime_depth = depth);
         }
     }
     events.extend(ended);
     comment_differences(world, snapshot, &mut events);
     events.extend(deleted);
     events
+}
+
+/// How many of the ends that are about to be judged will count the object's downtimes
+/// down; what Icinga says now is without them.
+fn ends_in_effect(world: &World, key: &ObjectKey, ended: &[Event]) -> u32 {
+    let of_object = ended.iter().filter(|event| event.object.as_ref() == Some(key));
+    let in_effect = of_object.filter_map(Event::downtime).filter(|downtime| {
+        let seen = world.record(key).is_some_and(|record| record.downtimes.contains(&downtime.name));
+        seen || downtime.trigger_time.is_some()
+    });
+    in_effect.count() as u32
 }
 
 fn missed(snapshot: &Snapshot, key: &ObjectKey, timestamp: Timestamp, detail: Detail) -> Event {
@@ -239,10 +262,9 @@ fn acknowledgement(snapshot: &Snapshot, found: &SnapshotObject, state: State) ->
     })
 }
 
-/// Made-up events for downtimes; the objects whose downtimes differ.
-fn downtime_differences(world: &World, snapshot: &Snapshot, events: &mut Vec<Event>) -> HashSet<ObjectKey> {
-    let mut changed = HashSet::new();
-    let Some(downtimes) = &snapshot.downtimes else { return changed };
+/// Made-up events for downtimes.
+fn downtime_differences(world: &World, snapshot: &Snapshot, events: &mut Vec<Event>) {
+    let Some(downtimes) = &snapshot.downtimes else { return };
     let now: HashSet<&str> = downtimes.iter().map(|(_, downtime)| downtime.name.as_str()).collect();
     for (key, downtime) in downtimes {
         let added = !world.downtimes().contains_key(&downtime.name);
@@ -256,9 +278,6 @@ fn downtime_differences(world: &World, snapshot: &Snapshot, events: &mut Vec<Eve
             let at = downtime.trigger_time.unwrap_or(snapshot.at);
             events.push(missed(snapshot, key, at, Detail::DowntimeTriggered(downtime.clone())));
         }
-        if added || (in_effect && !seen) {
-            changed.insert(key.clone());
-        }
     }
     let mut gone: Vec<&(ObjectKey, Downtime)> = world
         .downtimes()
@@ -271,9 +290,7 @@ fn downtime_differences(world: &World, snapshot: &Snapshot, events: &mut Vec<Eve
         let cancelled = downtime.end_time > snapshot.at;
         downtime.remove_time = cancelled.then_some(snapshot.at);
         events.push(missed(snapshot, key, snapshot.at, Detail::DowntimeRemoved(downtime)));
-        changed.insert(key.clone());
     }
-    changed
 }
 
 fn comment_differences(world: &mut World, snapshot: &Snapshot, events: &mut Vec<Event>) {

@@ -189,12 +189,16 @@ fn note_ledger(
         Detail::StateChange(report) if report.hard => {
             note_state(stage, scene, key, told, dropped, now);
         }
-        // What people hear of flapping names the state it is in.
+        // What people hear of the end of flapping names the state it has left.
         Detail::Flapping(flapping) => {
             note_subject(stage, scene, told, !flapping.is_flapping);
-            if flapping.hard && flapping.state.is_problem() {
+            if !flapping.is_flapping && flapping.hard && flapping.state.is_problem() {
                 note_problem_told(stage, scene, key, flapping.state, told);
             }
+        }
+        // So does what they hear of an acknowledgement: they will hear its end.
+        Detail::AcknowledgementSet(set) if set.hard && set.state.is_problem() => {
+            note_problem_told(stage, scene, key, set.state, told);
         }
         Detail::DowntimeRemoved(_) => note_subject(stage, scene, told, true),
         Detail::DowntimeAdded(_) | Detail::DowntimeStarted(_) | Detail::DowntimeTriggered(_) => {

@@ -163,9 +163,12 @@ impl Engine {
         }
     }
 
-    /// All that people are still owed, by the names of the objects.
+    /// All that people are still owed, by the names of the objects. What was there at
+    /// the first look is owed only once that which covers it is gone.
     fn all_owed(&self, now: Timestamp) -> VecDeque<Event> {
-        let withheld = self.world().records().filter(|(_, record)| record.status.withheld.is_some());
+        let is_owed = |reason: &String| reason != catch_up::FIRST_LOOK;
+        let withheld =
+            self.world().records().filter(|(_, record)| record.status.withheld.as_ref().is_some_and(is_owed));
         let keys: BTreeSet<&ObjectKey> = withheld.map(|(key, _)| key).collect();
         keys.into_iter().filter_map(|key| self.owed(key, now)).collect()
     }
@@ -190,18 +193,28 @@ impl Engine {
     }
 
     fn take_event(&mut self, event: Event, now: Timestamp, outcome: &mut Outcome) {
+        // What was owed when it was queued may be told or over by now.
+        let event = match (&event.withheld, &event.object) {
+            (Some(_), Some(key)) => match self.owed(key, now) {
+                Some(owed) => owed,
+                None => return,
+            },
+            _ => event,
+        };
         if observe::observe(self.world_mut(), &event, now) != Observed::New {
             return;
         }
         let uncovers = observe::uncovers(self.world(), &event);
-        let ends_mute = event.event_type() == EventType::MuteEnding;
+        // A mute or a rule that hid problems may be gone.
+        let uncovers_all = matches!(&event.detail, Detail::MuteEnding(_))
+            || matches!(&event.detail, Detail::RulesetChanged(changed) if changed.accepted);
         let object = event.object.clone();
         judge::judge(self, event, now, outcome);
         let mut uncovered = Vec::new();
         if uncovers && let Some(key) = &object {
             uncovered.extend(self.owed(key, now));
         }
-        if ends_mute {
+        if uncovers_all {
             uncovered.extend(self.all_owed(now));
         }
         self.stage().run.follow_ups.extend(uncovered);

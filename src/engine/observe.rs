@@ -43,7 +43,12 @@ pub(super) fn observe(world: &mut World, event: &Event, now: Timestamp) -> Obser
     match &event.detail {
         Detail::CheckResult(report) => check_result(world, key, report, now),
         Detail::StateChange(report) => state_change(world, key, report, event, now),
-        Detail::AcknowledgementSet(_) => level(world, key, |status| &mut status.acknowledged, true),
+        Detail::AcknowledgementSet(_) => {
+            let told = world.status(key).acknowledged
+                && world.source(&event.source).read_at.is_some_and(|read| event.timestamp <= read);
+            level(world, key, |status| &mut status.acknowledged, true);
+            if told { Observed::Known } else { Observed::New }
+        }
         Detail::AcknowledgementCleared(_) => level(world, key, |status| &mut status.acknowledged, false),
         Detail::Flapping(flapping) => level(world, key, |status| &mut status.flapping, flapping.is_flapping),
         Detail::CommentAdded(comment) => {
@@ -73,7 +78,7 @@ fn level(world: &mut World, key: &ObjectKey, field: fn(&mut Status) -> &mut bool
     world.change_status(key, |status| before = std::mem::replace(field(status), value));
     // Acknowledgements may be set anew by another person, and an end that is
     // known already tells nothing; only flapping and ends are compared.
-    if before == value && !value { Observed::Known } else { Observed::New }
+    if before == value { Observed::Known } else { Observed::New }
 }
 
 fn is_stale(known: Option<Timestamp>, end: Option<Timestamp>, now: Timestamp) -> bool {

@@ -42,6 +42,9 @@ pub struct SourceRecord {
     pub last_event: Option<Timestamp>,
     /// Whether its whole truth was read before.
     pub known: bool,
+    /// When that was last.
+    #[serde(default)]
+    pub read_at: Option<Timestamp>,
 }
 
 /// All state of the engine.
@@ -97,7 +100,11 @@ impl World {
             }
             self.change(|| Entry::Record(key.clone()));
         }
-        names_of(&self.downtimes, key).iter().for_each(|name| self.remove_downtime(name));
+        for name in names_of(&self.downtimes, key) {
+            self.remove_downtime(&name);
+            self.forget_told_of(&format!("downtime {name}"));
+        }
+        self.forget_told_of(&format!("flapping {} {}", key.source(), key.name()));
         names_of(&self.comments, key).iter().for_each(|name| self.remove_comment(name));
     }
 

@@ -262,6 +262,14 @@ impl World {
         replies.into_iter().map(|reply| reply.text).collect::<Vec<_>>().join("\n")
     }
 
+    /// Starts the engine again with what a store would hold, and says nothing yet.
+    pub(crate) fn restart_quiet(&mut self) {
+        let entries =
+            self.kept.iter().map(|((kind, key), value)| (kind.clone(), key.clone(), value.clone())).collect();
+        let restored = engine::World::restore(entries).expect("what was written can be read");
+        self.engine = Engine::new(restored, settings(), self.engine.ruleset().clone());
+    }
+
     /// The program ends and starts again with what the store holds.
     pub(crate) fn restart(&mut self) {
         let entries =
