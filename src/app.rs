@@ -39,6 +39,9 @@ const KEEP: Duration = Duration::from_secs(7 * 86_400);
 const TIDY_EVERY: Duration = Duration::from_secs(3600);
 /// How long the last batches may take to reach the disk at the end.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long engine and workers may take to end; more than the outbox gives what is
+/// under way.
+const END_WITHIN: Duration = Duration::from_secs(20);
 
 /// One Icinga, or what stands for it.
 pub struct Peer {
@@ -131,6 +134,7 @@ pub async fn run(
         Wires { inputs: engine_inputs, sets, writer: writer.handle(), wake, reloads: reload_requests },
     )
     .context("cannot start the engine's thread")?;
+    let is_refused = refused.is_some();
     if let Some(refused) = refused {
         inputs.send(Input::RulesetChanged(refused)).await.context("the engine has ended")?;
     }
@@ -144,9 +148,10 @@ pub async fn run(
         inputs: inputs.clone(),
         types,
         requests,
+        refused: is_refused,
         stop: upstream.clone(),
     };
-    tasks.spawn(reloader.run());
+    tasks.spawn(until(upstream.clone(), reloader.run()));
     tasks.spawn(until(upstream.clone(), pipeline::tick(wanted_wake, inputs.clone())));
     tasks.spawn(until(upstream.clone(), hand_on(heard, inputs.clone())));
     tasks.spawn(until(upstream.clone(), tidy(store.clone())));
@@ -183,20 +188,33 @@ pub async fn run(
     sources.wait().await;
     tasks.close();
     tasks.wait().await;
-    flush(&writer.handle(), inputs).await;
-    sending.cancel();
-    workers.close();
-    workers.wait().await;
-    let ended = tokio::task::spawn_blocking(move || engine.join()).await;
+    let handle = writer.handle();
+    let mut ending = std::pin::pin!(async move {
+        flush(&handle, inputs).await;
+        sending.cancel();
+        workers.close();
+        workers.wait().await;
+        tokio::task::spawn_blocking(move || engine.join()).await
+    });
+    // Engine and workers wait for the disk; one that cannot be written must not keep
+    // the program from ending.
+    let in_time = tokio::time::timeout(END_WITHIN, &mut ending).await;
+    let mut writer = Some(writer);
+    let mut written = Ok(());
+    let ended = match in_time {
+        Ok(ended) => ended,
+        Err(_) => {
+            written = stop_writer(writer.take(), Duration::ZERO).await;
+            ending.await
+        }
+    };
     if !matches!(ended, Ok(Ok(Ok(())))) {
         tracing::error!("the engine's thread ended before its time");
     }
     for sink in sinks.values() {
         sink.close().await;
     }
-    tokio::task::spawn_blocking(move || writer.stop(PATIENCE))
-        .await?
-        .context("cannot end the writing thread")?;
+    written.and(stop_writer(writer, PATIENCE).await)?;
     anyhow::ensure!(
         !engine_ended,
         "the engine ended by itself; this is a bug in Watchbell, please report it"
@@ -270,6 +288,11 @@ async fn tidy(store: Arc<dyn Store>) {
         }
         tokio::time::sleep(TIDY_EVERY).await;
     }
+}
+
+async fn stop_writer(writer: Option<StoreWriter>, patience: Duration) -> anyhow::Result<()> {
+    let Some(writer) = writer else { return Ok(()) };
+    tokio::task::spawn_blocking(move || writer.stop(patience)).await?.context("cannot end the writing thread")
 }
 
 /// Waits until what the engine has taken in is durable.

@@ -43,6 +43,9 @@ pub struct Reloader {
     pub types: watch::Sender<BTreeSet<EventType>>,
     /// Requests of people to look now.
     pub requests: mpsc::Receiver<Reply>,
+    /// Whether what was last read was refused: then its return to what is in force is
+    /// news.
+    pub refused: bool,
     /// Ends it.
     pub stop: CancellationToken,
 }
@@ -77,7 +80,7 @@ impl Reloader {
         let config = self.config.clone();
         let loaded = tokio::task::spawn_blocking(move || Set::load(&config)).await;
         let changed = match loaded {
-            Ok(Ok(set)) if set.hash == self.set.hash && !asked => return Ok(()),
+            Ok(Ok(set)) if set.hash == self.set.hash && !asked && !self.refused => return Ok(()),
             Ok(Ok(set)) => {
                 self.types.send_if_modified(|types| {
                     let wanted = set.rules.types();
@@ -97,6 +100,7 @@ impl Reloader {
                 self.changed(false, "reading the rules made Watchbell panic; please report it".to_owned())
             }
         };
+        self.refused = !changed.accepted;
         self.inputs.send(Input::RulesetChanged(changed)).await
     }
 

@@ -21,6 +21,7 @@ mod replay;
 mod replay_source;
 mod rules;
 mod shipped_rules;
+mod stopping;
 mod store;
 mod templates;
 mod webhook;

@@ -139,6 +139,15 @@ async fn a_bad_rule_file_changes_nothing_and_is_told_with_line_and_caret() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_refused_edit_that_is_taken_back_is_told() {
+    let mut bench = Bench::open().await;
+    bench.site.replace("rules/05-own.rhai", "rule(");
+    bench.watchbell.out.expect("the new rules are refused");
+    fs::remove_file(bench.site.path("rules/05-own.rhai")).expect("it is there");
+    bench.watchbell.out.expect("new rules are in force");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_bad_rule_file_at_the_start_leaves_the_shipped_rules_in_force() {
     let mut bench = Bench::open_with(|site| site.write("rules/05-own.rhai", "rule(\n")).await;
     let seen = bench.watchbell.out.seen.join("\n");
