@@ -58,8 +58,9 @@ pub struct IcingaSource {
     last_error: watch::Sender<Option<String>>,
 }
 
-/// No wait between connections is longer.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// No wait between connections is longer: a try costs Icinga next to nothing, and
+/// while there is none nobody hears of anything.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// A connection that lasted this long counts as calm: waits begin anew.
 const CALM: Duration = Duration::from_secs(60);
 

@@ -132,6 +132,9 @@ impl Reading<'_> {
                     }
                 }
                 Ok(None) => break Ended::Stream("Icinga ended the event stream".to_owned()),
+                Err(error) if trouble::is_hang_up(&error) => {
+                    break Ended::Stream("Icinga closed the connection of the event stream".to_owned());
+                }
                 Err(error) => {
                     let cause = super::fault::words(&trouble::deepest(&error));
                     break Ended::Stream(format!("the event stream broke: {cause}"));

@@ -9,6 +9,7 @@ use super::wire::Refusal;
 use crate::config::{IcingaSettings, Login};
 use rustls::CertificateError;
 use std::error::Error;
+use std::io;
 use url::Url;
 
 /// Why a request to Icinga failed.
@@ -196,6 +197,20 @@ fn wrong_name(url: &Url, presented: &[String]) -> String {
 fn certificate_name(presented: &str) -> String {
     let bare = presented.split_once("(\"").and_then(|(_, rest)| rest.strip_suffix("\")"));
     words(bare.unwrap_or(presented))
+}
+
+/// Whether the far side just went away: Icinga before 2.15 does so at each reload,
+/// without the farewell of TLS.
+pub(super) fn is_hang_up(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let failure = error.downcast_ref::<io::Error>();
+        if failure.is_some_and(|failure| failure.kind() == io::ErrorKind::UnexpectedEof) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// The innermost cause, which is the one that says something.
