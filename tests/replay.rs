@@ -135,7 +135,7 @@ fn a_problem_that_waits_is_judged_again_by_the_clock_of_the_recording() {
     let out = replay_fed(&[], lines.join("\n").as_bytes()).fine();
     let shown: Vec<&str> =
         out.lines().filter_map(|line| line.split_once(' ')).map(|(_, text)| text).collect();
-    assert!(shown[2].contains("child is DOWN (was a parent is down)"), "{shown:?}");
+    assert!(shown[2].contains("child is DOWN (kept back: a parent is down)"), "{shown:?}");
     assert_eq!(shown.len(), 4);
 }
 

@@ -103,10 +103,20 @@ pub fn main(arguments: Arguments) -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            err(&format!("error: {error:#}"));
+            err(&format!("error: {}", in_words(&error)));
             ExitCode::FAILURE
         }
     }
+}
+
+/// The error and its causes; a cause that the words before it name already is not
+/// said again.
+fn in_words(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |words, cause| match words.as_str() {
+        "" => cause,
+        said if said.contains(&cause) => words,
+        said => format!("{said}: {cause}"),
+    })
 }
 
 fn named(config: Option<&Path>) -> PathBuf {

@@ -138,7 +138,7 @@ async fn a_muted_host_is_silent_and_what_stands_after_it_is_told() {
     room.fail_hard("host1!svc0", 2, "a marker").await;
     room.expect("a marker");
     room.ask("!mutes", "m1 host2");
-    room.ask("!unmute m1", "(was muted by alice.smith: flaky): flaked");
+    room.ask("!unmute m1", "(kept back: muted by alice.smith: flaky): flaked");
     room.icinga.check_result("host1!svc0", 0, "the end").await;
     room.expect("the end");
     insta::assert_snapshot!(room.heard_since().join("\n"));

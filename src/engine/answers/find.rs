@@ -90,6 +90,7 @@ fn unknown(text: &str, candidates: &[&ObjectKey]) -> String {
     let names = candidates.iter().map(|key| key.name().to_owned());
     match crate::engine::matcher::nearest(text, names) {
         Some(name) => format!("I know no `{text}`; did you mean `{name}`?"),
+        None if candidates.is_empty() => "nothing is known yet: no Icinga has been read".to_owned(),
         None => format!("I know no `{text}`; names are case-sensitive parts of host or host!service"),
     }
 }

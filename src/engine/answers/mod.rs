@@ -199,7 +199,7 @@ fn add_mute(
 
 /// The mute somebody means: by its number, or by what it covers.
 fn mute_id(stage: &stage::Stage, what: &str) -> Result<u64, String> {
-    if let Some(id) = what.strip_prefix('m').and_then(|number| number.parse().ok()) {
+    if let Some(id) = what.strip_prefix(['m', 'M']).and_then(|number| number.parse().ok()) {
         return Ok(id);
     }
     let wanted = match find(&stage.world, what, Kind::Any) {
