@@ -1,13 +1,13 @@
 //! After a gap: what Icinga says now, compared with what was known.
 
-use crate::common::engine::World;
+use crate::common::engine::{World, key};
 use crate::common::happenings::{
     acknowledged, acknowledgement_ended, comment, downtime, flapping, in_effect,
 };
 use crate::common::icinga_truth::Truth;
 use proptest::prelude::*;
 use watchbell::model::event::{Comment, Downtime};
-use watchbell::model::{Detail, Event, Input, State};
+use watchbell::model::{Broken, Detail, Event, Input, State};
 
 const DB: &str = "db1!postgres";
 
@@ -99,6 +99,21 @@ fn a_short_gap_that_hid_something_is_told_before_it() {
     let truth = fine().state(DB, State::Critical);
     world.looks(truth.read_after_break(world.now, world.now));
     world.expect(&["ops: Gap (missed)", "ops: StateChange db1!postgres CRITICAL (missed)"]);
+}
+
+#[test]
+fn an_icinga_out_of_reach_is_told_and_said_with_what_may_be_old() {
+    let mut world = knowing(World::shipped(), &fine());
+    let broken = Broken { reason: "connection refused".to_owned(), at: world.now };
+    world.wait("2m");
+    world.step(Input::OutOfReach { source: key(DB).source().clone(), broken });
+    world.expect(&["ops: Gap (missed)"]);
+    let answer = world.say("alice", "!problems");
+    assert!(answer.starts_with("Icinga lab has been out of reach for 2m"), "{answer}");
+    assert!(answer.contains(": connection refused\nno problems"), "{answer}");
+    world.looks(fine().read_after_break(world.now, world.now));
+    world.told();
+    assert_eq!(world.say("alice", "!problems"), "alice: no problems");
 }
 
 // Differences.

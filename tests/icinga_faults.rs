@@ -1,5 +1,6 @@
 //! The Icinga source against what a real Icinga cannot be made to do on purpose.
 
+use crate::common::closed_port;
 use crate::common::fake_icinga::{FakeIcinga, FakeStream};
 use crate::common::reader::{Reader, all_types};
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tempfile::{TempDir, tempdir};
 use watchbell::config::IcingaSettings;
-use watchbell::model::{Action, ActionKind, EventType, ObjectKey};
+use watchbell::model::{Action, ActionKind, EventType, Input, ObjectKey};
 use watchbell::source::icinga::{ActError, IcingaClient, Limits};
 
 /// Short enough for a test, long enough for a busy machine.
@@ -209,6 +210,25 @@ async fn a_full_buffer_makes_it_hang_up_and_catch_up_later() {
     let snapshot = reader.snapshot().await;
     let reason = snapshot.broken.expect("a stream had ended before").reason;
     assert!(reason.contains("2 MiB of events wait"), "{reason}");
+}
+
+#[tokio::test]
+async fn an_icinga_that_cannot_be_read_is_told_once_with_the_reason() {
+    let (_dir, mut fake) = fake().await;
+    let port = closed_port();
+    let address = port.local_addr().expect("a bound socket has an address");
+    let mut settings = fake.settings();
+    let closed: url::Url = format!("https://{address}").parse().expect("an address");
+    settings.urls.splice(0..0, [closed.clone(), closed]);
+    let limits = Limits { unreachable: Duration::ZERO, ..Limits::default() };
+    let mut reader = Reader::start_with(&settings, limits, 1024, &all_types());
+    let wanted = |input| if let Input::OutOfReach { broken, .. } = input { Some(broken) } else { None };
+    let broken = reader.next("the news", wanted).await;
+    assert!(broken.reason.contains("refused"), "{}", broken.reason);
+    // The second try fails too, the third does not.
+    let _stream = fake.stream().await;
+    let next = reader.next("the next input", Some).await;
+    assert!(matches!(next, Input::Snapshot(_)), "{next:?}");
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use crate::model::event::{
     Acknowledgement, AcknowledgementEnd, Comment, Downtime, Flapping, Gap, ObjectChange,
 };
 use crate::model::{
-    Detail, Event, ObjectKey, Snapshot, SnapshotObject, State, StateReport, Status, Timestamp,
+    Broken, Detail, Event, ObjectKey, Snapshot, SnapshotObject, State, StateReport, Status, Timestamp,
 };
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -43,6 +43,7 @@ pub(super) fn catch_up(world: &mut World, mut snapshot: Snapshot, now: Timestamp
     world.change_source(&snapshot.source, |source| {
         source.known = true;
         source.read_at = Some(now);
+        source.away = None;
     });
     let problems =
         snapshot.objects.iter().filter(|found| hard_state(found).is_some_and(State::is_problem)).count();
@@ -51,6 +52,7 @@ pub(super) fn catch_up(world: &mut World, mut snapshot: Snapshot, now: Timestamp
     let gap = Gap {
         since,
         until: now,
+        open: false,
         made_up: events.len() as u64,
         problems: problems as u64,
         reason: broken.map_or(String::new(), |broken| broken.reason.clone()),
@@ -82,6 +84,30 @@ fn hard_state(found: &SnapshotObject) -> Option<State> {
     // For what is in its first soft state ever, Icinga names a last hard state that
     // never was: it has no time.
     if found.hard { found.state } else { found.last_hard_state.filter(|_| found.since.is_some()) }
+}
+
+/// Notes that an Icinga cannot be read, as a gap that is still open.
+pub(super) fn out_of_reach(world: &mut World, source: &Arc<str>, broken: Broken, now: Timestamp) -> Event {
+    world.change_source(source, |record| record.away = Some((broken.at, broken.reason.clone())));
+    let is_problem = |status: &Status| status.hard_state.is_some_and(State::is_problem);
+    let problems =
+        world.records().filter(|(key, record)| key.source() == source && is_problem(&record.status)).count();
+    let gap = Gap {
+        since: Some(broken.at),
+        until: now,
+        open: true,
+        made_up: 0,
+        problems: problems as u64,
+        reason: broken.reason,
+    };
+    Event {
+        source: source.clone(),
+        timestamp: now,
+        object: None,
+        missed: true,
+        withheld: None,
+        detail: Detail::Gap(gap),
+    }
 }
 
 /// The very first look: what is, is known from now on, and nobody is told.

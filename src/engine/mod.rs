@@ -134,6 +134,9 @@ impl Engine {
                 queue.extend(catch_up::catch_up(self.world_mut(), snapshot, now));
                 caught_up = true;
             }
+            Input::OutOfReach { source, broken } => {
+                queue.push_back(catch_up::out_of_reach(self.world_mut(), &source, broken, now));
+            }
             Input::Objects(objects) => {
                 objects.into_iter().for_each(|object| self.world_mut().put_object(Arc::new(object)));
             }

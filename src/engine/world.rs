@@ -45,6 +45,9 @@ pub struct SourceRecord {
     /// When that was last.
     #[serde(default)]
     pub read_at: Option<Timestamp>,
+    /// Since when it has been out of reach, and why; `None` while it is read.
+    #[serde(default)]
+    pub away: Option<(Timestamp, String)>,
 }
 
 /// All state of the engine.

@@ -302,8 +302,10 @@ pub struct ObjectChange {
 pub struct Gap {
     /// Where what we know ends; `None` at the very first look.
     pub since: Option<Timestamp>,
-    /// When it was back.
+    /// When it was back; now, while it is open.
     pub until: Timestamp,
+    /// Whether it still lasts: nothing is heard of this Icinga.
+    pub open: bool,
     /// How many events were made up for it.
     pub made_up: u64,
     /// How many objects are in a hard problem now.

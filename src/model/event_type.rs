@@ -65,7 +65,7 @@ event_types! {
     ObjectModified icinga,
     /// A configuration object was deleted at run time.
     ObjectDeleted icinga,
-    /// The stream of an Icinga was away for a while, and is back.
+    /// The stream of an Icinga has been away for a minute, or was away and is back.
     Gap ours,
     /// A mute came to its end.
     MuteEnding ours,

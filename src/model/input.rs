@@ -11,6 +11,13 @@ pub enum Input {
     Event(Event),
     /// The whole truth of one Icinga, read after its stream was opened.
     Snapshot(Snapshot),
+    /// An Icinga cannot be read, for a minute already.
+    OutOfReach {
+        /// Which Icinga.
+        source: Arc<str>,
+        /// Since when, and why it cannot be read now.
+        broken: Broken,
+    },
     /// The configuration of some objects is new or has changed.
     Objects(Vec<Object>),
     /// Objects are gone.

@@ -127,6 +127,19 @@ fn capped(mut lines: Vec<String>, of_what: &str) -> Vec<String> {
     lines
 }
 
+/// What is shown may be old: which Icingas are out of reach.
+fn away(world: &World, now: Timestamp) -> String {
+    let mut away: Vec<String> = world
+        .sources()
+        .filter_map(|(name, source)| Some((name, source.away.as_ref()?)))
+        .map(|(name, (since, reason))| {
+            format!("Icinga {name} has been out of reach{}: {reason}\n", ago(Some(*since), now))
+        })
+        .collect();
+    away.sort();
+    away.concat()
+}
+
 /// `problems`: what is broken, what nobody handles first, worst first.
 pub(super) fn problems(world: &World, part: Option<&str>, now: Timestamp) -> String {
     let part = part.unwrap_or("").to_lowercase();
@@ -139,15 +152,17 @@ pub(super) fn problems(world: &World, part: Option<&str>, now: Timestamp) -> Str
         .collect();
     if problems.is_empty() {
         let nothing_known = world.object_keys().next().is_none();
-        return if nothing_known { "nothing is known yet: no Icinga has been read" } else { "no problems" }
-            .to_owned();
+        let words =
+            if nothing_known { "nothing is known yet: no Icinga has been read" } else { "no problems" };
+        return away(world, now) + words;
     }
     let unhandled = problems.iter().filter(|(_, record)| !is_handled(&record.status)).count();
     problems.sort_by_key(|(key, record)| {
         (is_handled(&record.status), std::cmp::Reverse(severity(record)), record.status.since, (*key).clone())
     });
     let lines = problems.iter().map(|(key, record)| problem_line(key, record, now)).collect();
-    let head = format!("{}, {unhandled} not handled:", counted(problems.len() as u64, "problem"));
+    let problems = counted(problems.len() as u64, "problem");
+    let head = format!("{}{problems}, {unhandled} not handled:", away(world, now));
     std::iter::once(head).chain(capped(lines, "problems")).collect::<Vec<_>>().join("\n")
 }
 
@@ -156,7 +171,7 @@ fn is_handled(status: &Status) -> bool {
 }
 
 /// `i2status`: counts, and what is not handled.
-pub(super) fn status(world: &World) -> String {
+pub(super) fn status(world: &World, now: Timestamp) -> String {
     let mut counts = [0_usize; 6];
     let (mut unreachable, mut unhandled, mut pending) = (0, 0, 0);
     for key in world.object_keys() {
@@ -172,8 +187,9 @@ pub(super) fn status(world: &World) -> String {
         }
     }
     let [ok, up, warning, unknown, critical, down] = counts;
+    let away = away(world, now);
     format!(
-        "hosts: {up} up, {down} down\nservices: {ok} ok, {warning} warning, {critical} critical, {unknown} unknown\n\
+        "{away}hosts: {up} up, {down} down\nservices: {ok} ok, {warning} warning, {critical} critical, {unknown} unknown\n\
          {unhandled} not handled, {unreachable} unreachable, {pending} not checked yet"
     )
 }

@@ -167,6 +167,10 @@ pub static FIELDS: &[Field] = fields! {
         Detail::Gap(gap) => Value::time(gap.since),
         _ => Value::Missing,
     };
+    "gap.open" "whether it still lasts, so that nothing is heard of this Icinga" |s| match &s.event.detail {
+        Detail::Gap(gap) => Value::Bool(gap.open),
+        _ => Value::Missing,
+    };
     "gap.length" "how long the gap was, in seconds; missing at the very first look" |s| match &s.event.detail {
         Detail::Gap(gap) => gap.since.map_or(Value::Missing, |since| Value::Float(gap.until.duration_since(since).as_secs_f64())),
         _ => Value::Missing,

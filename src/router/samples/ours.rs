@@ -24,10 +24,12 @@ pub(super) fn ours() -> Vec<Sample> {
     let gap = Gap {
         since: Some(at(-123)),
         until: at(0),
+        open: false,
         made_up: 3,
         problems: 12,
         reason: "connection reset by peer".to_owned(),
     };
+    let open = Gap { open: true, made_up: 0, ..gap.clone() };
     let first = Gap { since: None, made_up: 0, problems: 1, reason: String::new(), ..gap.clone() };
     let mute = MuteEnding {
         what: "host.name = san*".to_owned(),
@@ -58,6 +60,7 @@ pub(super) fn ours() -> Vec<Sample> {
     let refused = RulesetChanged { accepted: false, error: error.to_owned(), ..accepted.clone() };
     vec![
         sample("Icinga was out of reach", our_scene("prod", Detail::Gap(gap))),
+        sample("Icinga is out of reach", our_scene("prod", Detail::Gap(open))),
         sample("the first look at Icinga", our_scene("prod", Detail::Gap(first))),
         sample("a mute ends", our_scene("watchbell", Detail::MuteEnding(mute))),
         sample("a mute is removed", our_scene("watchbell", Detail::MuteEnding(unmuted))),

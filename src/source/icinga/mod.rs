@@ -75,6 +75,8 @@ pub struct Limits {
     pub line_bytes: usize,
     /// How long a silent Icinga has to answer: 10 s.
     pub probe: Duration,
+    /// How long it may be out of reach before that is told: 60 s.
+    pub unreachable: Duration,
 }
 
 impl Default for Limits {
@@ -84,6 +86,7 @@ impl Default for Limits {
             buffer_bytes: 256 * 1024 * 1024,
             line_bytes: LONGEST_LINE_BYTES,
             probe: client::STATUS,
+            unreachable: Duration::from_secs(60),
         }
     }
 }
@@ -163,6 +166,7 @@ impl IcingaSource {
     async fn keep_reading(self, inputs: mpsc::Sender<Input>) {
         let mut backoff = Backoff::new(LONGEST_WAIT);
         let mut broken: Option<Broken> = None;
+        let mut lost = Some(Timestamp::now());
         for url in self.client.settings.urls.iter().cycle() {
             // A consumer that stalls must not be met with one connection after another.
             if inputs.reserve().await.is_err() {
@@ -186,7 +190,18 @@ impl IcingaSource {
             // What matters later is when and why events went missing, not why it took
             // long to be back.
             if caught_up {
-                broken = Some(Broken { reason: why, at: Timestamp::now() });
+                lost = Some(Timestamp::now());
+                broken = Some(Broken { reason: why.clone(), at: Timestamp::now() });
+            }
+            let long_ago = |at: &Timestamp| {
+                Timestamp::now().duration_since(*at).unsigned_abs() >= self.limits.unreachable
+            };
+            if let Some(at) = lost.take_if(|at| long_ago(at)) {
+                let away =
+                    Input::OutOfReach { source: self.name.clone(), broken: Broken { reason: why, at } };
+                if inputs.send(away).await.is_err() {
+                    return;
+                }
             }
             tokio::time::sleep(wait).await;
         }
