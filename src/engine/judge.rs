@@ -253,9 +253,7 @@ fn note_state(
         }
         return;
     }
-    let before = stage.world.status(key).told;
-    let owed = if state.is_problem() { before != Some(state) } else { before.is_some() };
-    if !owed {
+    if !stage.world.status(key).is_untold(state) {
         stage.world.set_again(key, None);
         if !state.is_problem() && scene.incident.is_some() {
             stage.world.part_incident(key);

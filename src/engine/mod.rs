@@ -33,6 +33,7 @@ use observe::Observed;
 use stage::{Run, Stage};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use world::Record;
 
 /// What the configuration says that the engine needs.
 #[derive(Debug, Clone)]
@@ -125,17 +126,17 @@ impl Engine {
     /// more than the clocks do.
     pub fn step(&mut self, input: Input, now: Timestamp) -> Outcome {
         let mut outcome = Outcome::default();
-        let mut queue = VecDeque::new();
+        let mut events = Vec::new();
         let mut caught_up = false;
         self.stage().run.now = now;
         match input {
-            Input::Event(event) => queue.push_back(event),
+            Input::Event(event) => events.push(event),
             Input::Snapshot(snapshot) => {
-                queue.extend(catch_up::catch_up(self.world_mut(), snapshot, now));
+                events = catch_up::catch_up(self.world_mut(), snapshot, now);
                 caught_up = true;
             }
             Input::OutOfReach { source, broken } => {
-                queue.push_back(catch_up::out_of_reach(self.world_mut(), &source, broken, now));
+                events.push(catch_up::out_of_reach(self.world_mut(), &source, broken, now));
             }
             Input::Objects(objects) => {
                 objects.into_iter().for_each(|object| self.world_mut().put_object(Arc::new(object)));
@@ -143,37 +144,48 @@ impl Engine {
             Input::ObjectsGone(keys) => keys.iter().for_each(|key| self.world_mut().remove_object(key)),
             Input::Utterance(utterance) => answers::answer(self, utterance, now, &mut outcome),
             Input::ActionResult(result) => answers::action_result(result, now, &mut outcome),
-            Input::GivenUp(attempt) => queue.extend(given_up(attempt, now)),
-            Input::RulesetChanged(changed) => queue.push_back(ruleset_changed(changed, now)),
+            Input::GivenUp(attempt) => events.extend(given_up(attempt, now)),
+            Input::RulesetChanged(changed) => events.push(ruleset_changed(changed, now)),
             Input::Tick => {}
         }
-        queue.extend(std::mem::take(&mut self.stage().run.follow_ups));
+        let mut queue: VecDeque<Next> = events.into_iter().map(Next::Event).collect();
+        self.follow_up(&mut queue);
         self.due(now, &mut queue);
         self.take_all(queue, now, &mut outcome);
         if caught_up {
             // What hid a problem may have gone without an event, such as a downtime
             // that we may not read.
-            let owed = self.all_owed(now);
+            let owed = self.all_owed().collect();
             self.take_all(owed, now, &mut outcome);
         }
         outcome
     }
 
-    fn take_all(&mut self, mut queue: VecDeque<Event>, now: Timestamp, outcome: &mut Outcome) {
-        while let Some(event) = queue.pop_front() {
-            self.take_event(event, now, outcome);
-            queue.extend(std::mem::take(&mut self.stage().run.follow_ups));
+    fn take_all(&mut self, mut queue: VecDeque<Next>, now: Timestamp, outcome: &mut Outcome) {
+        while let Some(next) = queue.pop_front() {
+            let event = match next {
+                Next::Event(event) => Some(event),
+                Next::Owed(key) => self.owed(&key, now),
+            };
+            if let Some(event) = event {
+                self.take_event(event, now, &mut queue, outcome);
+            }
         }
     }
 
-    /// All that people are still owed, by the names of the objects. What was there at
-    /// the first look is owed only once that which covers it is gone.
-    fn all_owed(&self, now: Timestamp) -> VecDeque<Event> {
-        let is_owed = |reason: &String| reason != catch_up::FIRST_LOOK;
-        let withheld =
-            self.world().records().filter(|(_, record)| record.status.withheld.as_ref().is_some_and(is_owed));
-        let keys: BTreeSet<&ObjectKey> = withheld.map(|(key, _)| key).collect();
-        keys.into_iter().filter_map(|key| self.owed(key, now)).collect()
+    /// Queues what scripts and answers have set off.
+    fn follow_up(&mut self, queue: &mut VecDeque<Next>) {
+        queue.extend(std::mem::take(&mut self.stage().run.follow_ups).into_iter().map(Next::Event));
+    }
+
+    /// All objects whose state people are still owed, by their names. What was there
+    /// at the first look is owed only once that which covers it is gone.
+    fn all_owed(&self) -> impl Iterator<Item = Next> {
+        let owed = self.world().records().filter(|(_, record)| {
+            is_owed(record) && record.status.withheld.as_deref() != Some(catch_up::FIRST_LOOK)
+        });
+        let keys: BTreeSet<ObjectKey> = owed.map(|(key, _)| key.clone()).collect();
+        keys.into_iter().map(Next::Owed)
     }
 
     /// The next moment the engine wants a [`Input::Tick`] at; `None` if none.
@@ -182,28 +194,24 @@ impl Engine {
     }
 
     /// What is due by the time alone.
-    fn due(&mut self, now: Timestamp, queue: &mut VecDeque<Event>) {
+    fn due(&mut self, now: Timestamp, queue: &mut VecDeque<Next>) {
         for mute in self.world_mut().due_mutes(now) {
-            queue.push_back(stage::mute_ending(mute, "", now));
+            queue.push_back(Next::Event(stage::mute_ending(mute, "", now)));
         }
-        for key in self.world_mut().due_again(now) {
-            queue.extend(self.owed(&key, now));
-        }
+        queue.extend(self.world_mut().due_again(now).into_iter().map(Next::Owed));
         if age(self.tidied, now) > TIDY_EVERY {
             self.tidied = now;
             self.world_mut().forget_over(now);
         }
     }
 
-    fn take_event(&mut self, event: Event, now: Timestamp, outcome: &mut Outcome) {
-        // What was owed when it was queued may be told or over by now.
-        let event = match (&event.withheld, &event.object) {
-            (Some(_), Some(key)) => match self.owed(key, now) {
-                Some(owed) => owed,
-                None => return,
-            },
-            _ => event,
-        };
+    fn take_event(
+        &mut self,
+        event: Event,
+        now: Timestamp,
+        queue: &mut VecDeque<Next>,
+        outcome: &mut Outcome,
+    ) {
         if observe::observe(self.world_mut(), &event, now) != Observed::New {
             return;
         }
@@ -213,28 +221,18 @@ impl Engine {
             || matches!(&event.detail, Detail::RulesetChanged(changed) if changed.accepted);
         let object = event.object.clone();
         judge::judge(self, event, now, outcome);
-        let mut uncovered = Vec::new();
-        if uncovers && let Some(key) = &object {
-            uncovered.extend(self.owed(key, now));
-        }
+        self.follow_up(queue);
+        queue.extend(object.filter(|_| uncovers).map(Next::Owed));
         if uncovers_all {
-            uncovered.extend(self.all_owed(now));
+            queue.extend(self.all_owed());
         }
-        self.stage().run.follow_ups.extend(uncovered);
     }
 
-    /// The state change that people are still owed, if any: a hard problem that
-    /// was kept from them, or the end of one they heard of. Nothing while a rule has
-    /// it wait.
+    /// The state change that people are still owed, if any.
     fn owed(&self, key: &ObjectKey, now: Timestamp) -> Option<Event> {
-        let record = self.world().record(key).filter(|record| record.again_at.is_none())?;
-        let status = &record.status;
+        let status = &self.world().record(key).filter(|record| is_owed(record))?.status;
         let reason = status.withheld.clone()?;
         let state = status.hard_state?;
-        let owed = if state.is_problem() { status.told != Some(state) } else { status.told.is_some() };
-        if !owed {
-            return None;
-        }
         let report = StateReport {
             state,
             hard: true,
@@ -258,6 +256,24 @@ impl Engine {
             detail: Detail::StateChange(report),
         })
     }
+}
+
+/// What the engine takes next.
+#[expect(clippy::large_enum_variant, reason = "nearly all are events; a box each would cost more")]
+enum Next {
+    /// An event.
+    Event(Event),
+    /// The state of an object that people were owed when this was queued; whether they
+    /// still are is asked when it is taken.
+    Owed(ObjectKey),
+}
+
+/// Whether people are owed an object's state: a hard problem that was kept from them,
+/// or the end of one they heard of. Not while a rule has it wait.
+fn is_owed(record: &Record) -> bool {
+    let status = &record.status;
+    let untold = status.hard_state.is_some_and(|state| status.is_untold(state));
+    record.again_at.is_none() && status.withheld.is_some() && untold
 }
 
 /// A delivery that was given up is told elsewhere, but a failed report of a failed

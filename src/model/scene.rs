@@ -60,6 +60,14 @@ pub struct Status {
     pub told: Option<State>,
 }
 
+impl Status {
+    /// Whether people have not heard of this hard state: a problem other than the one
+    /// they were told, or the end of it.
+    pub fn is_untold(&self, state: State) -> bool {
+        if state.is_problem() { self.told != Some(state) } else { self.told.is_some() }
+    }
+}
+
 impl Default for Status {
     /// What is known of an object that nothing was heard of.
     fn default() -> Status {
