@@ -9,11 +9,11 @@
 use crate::config::{Config, ConsoleSettings, SinkKind, SinkSettings, Target};
 use crate::engine::{Engine, Notification, Outcome, Reply, Settings, World};
 use crate::load::Set;
+use crate::model::identity::digest;
 use crate::model::{Action, Decision, Delivery, Input, Message, Timestamp};
 use crate::router;
 use crate::store::Batch;
 use crate::store::writer::{WriterGone, WriterHandle};
-use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, watch};
 
 /// How many inputs are judged before their batch is handed to the store.
@@ -113,11 +113,15 @@ impl Pipeline {
 
     fn reply(&mut self, reply: Reply) -> Delivery {
         self.replies += 1;
-        let identity =
-            format!("{}\0{}\0{}\0{}\0{}", reply.sink, reply.room, reply.at, self.replies, reply.text);
         Delivery {
             id: 0,
-            key: Sha256::digest(identity).iter().map(|byte| format!("{byte:02x}")).collect(),
+            key: digest(&[
+                &reply.sink,
+                &reply.room,
+                &reply.at.to_string(),
+                &self.replies.to_string(),
+                &reply.text,
+            ]),
             at: reply.at,
             sink: reply.sink,
             target: "reply".to_owned(),

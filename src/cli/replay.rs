@@ -39,14 +39,18 @@ pub(super) fn replay(config: Option<&Path>, options: &ReplayArguments) -> anyhow
         let objects = read_objects(path, &source)?;
         pipeline.take(Input::Objects(objects), Timestamp::UNIX_EPOCH);
     }
-    let replay = Replay::new(&options.file, &source, Speed::Max);
-    let mut before = None;
+    let speed = match options.speed {
+        Pace::Max => Speed::Max,
+        Pace::Real => Speed::Real,
+    };
+    let replay = Replay::new(&options.file, &source, speed);
+    let mut pace = replay.pace();
     for event in replay.events()? {
         match event {
             Ok(event) => {
                 let now = event.timestamp;
-                if let Pace::Real = options.speed {
-                    keep_pace(&mut before, now);
+                if let Some(due) = pace.due(now) {
+                    std::thread::sleep(due.into_std().saturating_duration_since(Instant::now()));
                 }
                 while let Some(wake) = pipeline.engine().next_wake().filter(|wake| *wake < now) {
                     let finished = pipeline.take(Input::Tick, wake);
@@ -64,13 +68,6 @@ pub(super) fn replay(config: Option<&Path>, options: &ReplayArguments) -> anyhow
     }
     tally.summary();
     Ok(ExitCode::SUCCESS)
-}
-
-/// Waits as long as it was between this event and the one before.
-fn keep_pace(before: &mut Option<Timestamp>, now: Timestamp) {
-    if let Some(before) = before.replace(now) {
-        std::thread::sleep(now.duration_since(before).try_into().unwrap_or_default());
-    }
 }
 
 /// The configuration named, or the built-in one; rules and templates of the command

@@ -85,6 +85,11 @@ impl Replay {
         self.counters.clone()
     }
 
+    /// When to take which event at this replay's speed; begins with the first.
+    pub fn pace(&self) -> Pace {
+        Pace { speed: self.speed, first: None }
+    }
+
     /// Opens the recording and reads it on this thread, at full speed.
     ///
     /// # Errors
@@ -103,12 +108,14 @@ impl Replay {
 
     async fn hand_over(self, inputs: mpsc::Sender<Input>) -> Result<(), SourceError> {
         let events = self.events()?;
-        let mut pace = Pace { speed: self.speed, first: None };
+        let mut pace = self.pace();
         let mut events = self.read_ahead(events)?;
         while let Some(event) = events.recv().await {
             match event {
                 Ok(event) => {
-                    pace.wait_for(event.timestamp).await;
+                    if let Some(due) = pace.due(event.timestamp) {
+                        tokio::time::sleep_until(due).await;
+                    }
                     if inputs.send(Input::Event(event)).await.is_err() {
                         return Ok(());
                     }
@@ -218,23 +225,21 @@ fn decoded(source: &Arc<str>, line: u64, framed: Framed) -> Option<Result<Event,
 }
 
 /// Keeps the pauses of a recording.
-struct Pace {
+pub struct Pace {
     speed: Speed,
     first: Option<(Timestamp, Instant)>,
 }
 
 impl Pace {
-    /// Waits until this moment of the recording has come.
-    async fn wait_for(&mut self, moment: Timestamp) {
+    /// When this moment of the recording has come; `None` at full speed.
+    pub fn due(&mut self, moment: Timestamp) -> Option<Instant> {
         if self.speed == Speed::Max {
-            return;
+            return None;
         }
         let (first, begun) = *self.first.get_or_insert((moment, Instant::now()));
         // A line from before the first one is due at once.
         let offset = Duration::try_from(moment.duration_since(first)).unwrap_or_default();
-        if let Some(due) = begun.checked_add(offset) {
-            tokio::time::sleep_until(due).await;
-        }
+        begun.checked_add(offset)
     }
 }
 
