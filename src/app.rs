@@ -9,6 +9,7 @@
 //! ```
 
 use crate::config::Config;
+use crate::inquiry::Inquiry;
 use crate::load::Set;
 use crate::model::event::RulesetChanged;
 use crate::model::{Input, Timestamp, Utterance};
@@ -34,6 +35,8 @@ use tokio_util::task::TaskTracker;
 const INPUTS: usize = 4096;
 /// How many lines of chat may wait; more are dropped by the sink that heard them.
 const UTTERANCES: usize = 256;
+/// How many questions of people may wait for an answer from outside of the engine.
+const WAITING_QUESTIONS: usize = 16;
 /// How long the audit and finished deliveries are kept.
 const KEEP: Duration = Duration::from_secs(7 * 86_400);
 const TIDY_EVERY: Duration = Duration::from_secs(3600);
@@ -127,11 +130,12 @@ pub async fn run(
     }
 
     let (set_sender, sets) = mpsc::channel(4);
-    let (reload_requests, requests) = mpsc::channel(4);
+    let (reloads, requests) = mpsc::channel(4);
+    let (ask, asks) = mpsc::channel(WAITING_QUESTIONS);
     let (wake, wanted_wake) = watch::channel(None);
     let engine = pipeline::spawn(
         Pipeline::new(Config::clone(&config), set.clone(), world),
-        Wires { inputs: engine_inputs, sets, writer: writer.handle(), wake, reloads: reload_requests },
+        Wires { inputs: engine_inputs, sets, writer: writer.handle(), wake, asks: ask },
     )
     .context("cannot start the engine's thread")?;
     let is_refused = refused.is_some();
@@ -152,6 +156,7 @@ pub async fn run(
         stop: upstream.clone(),
     };
     tasks.spawn(until(upstream.clone(), reloader.run()));
+    tasks.spawn(until(upstream.clone(), Inquiry { asks, reloads }.run()));
     tasks.spawn(until(upstream.clone(), pipeline::tick(wanted_wake, inputs.clone())));
     tasks.spawn(until(upstream.clone(), hand_on(heard, inputs.clone())));
     tasks.spawn(until(upstream.clone(), tidy(store.clone())));

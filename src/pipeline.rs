@@ -7,10 +7,10 @@
 //! After a crash, inputs that were not durable are a gap, which catching up heals.
 
 use crate::config::{Config, ConsoleSettings, SinkKind, SinkSettings, Target};
-use crate::engine::{Engine, Notification, Outcome, Reply, Settings, World};
+use crate::engine::{Ask, Engine, Notification, Outcome, Settings, World};
 use crate::load::Set;
 use crate::model::identity::digest;
-use crate::model::{Action, Decision, Delivery, Input, Message, Timestamp};
+use crate::model::{Action, Decision, Delivery, Input, Message, Reply, Timestamp};
 use crate::router;
 use crate::store::Batch;
 use crate::store::writer::{WriterGone, WriterHandle};
@@ -38,8 +38,8 @@ pub struct Finished {
     pub actions: Vec<Action>,
     /// The audit.
     pub decisions: Vec<Decision>,
-    /// Whether somebody asked to read the rules again, and where they hear of it.
-    pub reload: Option<Reply>,
+    /// What people asked that is answered elsewhere.
+    pub asks: Vec<Ask>,
 }
 
 impl Pipeline {
@@ -89,12 +89,7 @@ impl Pipeline {
         for notification in &outcome.notifications {
             deliveries.extend(self.render(notification, now));
         }
-        Finished {
-            deliveries,
-            actions: outcome.actions,
-            decisions: outcome.decisions,
-            reload: outcome.reload,
-        }
+        Finished { deliveries, actions: outcome.actions, decisions: outcome.decisions, asks: outcome.asks }
     }
 
     fn render(&mut self, notification: &Notification, now: Timestamp) -> Vec<Delivery> {
@@ -167,8 +162,8 @@ pub struct Wires {
     pub writer: WriterHandle,
     /// When the engine wants a tick.
     pub wake: watch::Sender<Option<Timestamp>>,
-    /// Requests of people to read the rules again.
-    pub reloads: mpsc::Sender<Reply>,
+    /// What people asked that is answered elsewhere.
+    pub asks: mpsc::Sender<Ask>,
 }
 
 /// Runs the engine until there are no more inputs. Blocks: give it a thread.
@@ -185,10 +180,13 @@ pub fn run(mut pipeline: Pipeline, mut wires: Wires) -> Result<(), WriterGone> {
             batch.deliveries.extend(finished.deliveries);
             batch.actions.extend(finished.actions);
             batch.decisions.extend(finished.decisions);
-            if let Some(reply) = finished.reload
-                && wires.reloads.try_send(reply).is_err()
-            {
-                tracing::debug!("a reload is under way already");
+            for ask in finished.asks {
+                if let Err(error) = wires.asks.try_send(ask) {
+                    tracing::warn!(
+                        "too much is asked at once; not answered: {:?}",
+                        error.into_inner().question
+                    );
+                }
             }
             taken += 1;
             next = if taken < BATCH { wires.inputs.try_recv().ok() } else { None };

@@ -8,7 +8,6 @@
 
 use crate::config::Config;
 use crate::diagnostic::{self, Diagnostic};
-use crate::engine::Reply;
 use crate::load::Set;
 use crate::model::event::RulesetChanged;
 use crate::model::{EventType, Input};
@@ -29,6 +28,10 @@ const AT_LATEST: Duration = Duration::from_secs(2);
 /// How often the content is looked at without any hint.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 
+/// A person wants the folders to be read now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Request;
+
 /// Reads rules and templates again when they change.
 pub struct Reloader {
     /// Which folders.
@@ -42,7 +45,7 @@ pub struct Reloader {
     /// What the sources subscribe to.
     pub types: watch::Sender<BTreeSet<EventType>>,
     /// Requests of people to look now.
-    pub requests: mpsc::Receiver<Reply>,
+    pub requests: mpsc::Receiver<Request>,
     /// Whether what was last read was refused: then its return to what is in force is
     /// news.
     pub refused: bool,
@@ -61,7 +64,7 @@ impl Reloader {
                 () = self.stop.cancelled() => return,
                 () = settled(&hint) => None,
                 () = tokio::time::sleep(LOOK_EVERY) => None,
-                Some(reply) = self.requests.recv() => Some(reply),
+                Some(request) = self.requests.recv() => Some(request),
             };
             watching.renew();
             let now = content(&self.config).await;

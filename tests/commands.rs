@@ -3,6 +3,7 @@
 use crate::common::engine::{World, key};
 use crate::common::happenings::{acknowledged, downtime, in_effect};
 use proptest::prelude::*;
+use watchbell::engine::Question;
 use watchbell::model::{
     Action, ActionKind, ActionResult, Detail, Input, Object, ObjectKey, Speaker, State, Utterance,
 };
@@ -185,7 +186,7 @@ fn who_may_not_change_anything_is_told_why() {
             "{line}"
         );
     }
-    assert!(world.actions.is_empty() && world.reload.is_none());
+    assert!(world.actions.is_empty() && world.asks.is_empty());
     assert_eq!(world.engine.world().mutes().count(), 0);
 }
 
@@ -352,8 +353,9 @@ fn whoever_sits_at_the_terminal_may_do_all() {
 fn reading_the_rules_again_is_asked_for_with_the_place_to_answer() {
     let mut world = site();
     assert_eq!(world.say("root", "!reload"), "root: reading rules and templates again");
-    let reload = world.reload.expect("it was asked for");
-    assert_eq!((reload.sink.as_str(), reload.room.as_str()), ("irc", "#ops"));
+    let [ask] = world.asks.as_slice() else { panic!("one thing was asked for: {:?}", world.asks) };
+    assert_eq!(ask.question, Question::Reload);
+    assert_eq!((ask.reply.sink.as_str(), ask.reply.room.as_str()), ("irc", "#ops"));
 }
 
 #[test]

@@ -31,6 +31,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("outbox", &["model", "config", "backoff", "store", "sink", "source"]),
     ("pipeline", &["model", "config", "engine", "router", "store", "load"]),
     ("reload", &["model", "config", "diagnostic", "engine", "load"]),
+    ("inquiry", &["engine", "reload"]),
     // Builds them all.
     (
         "app",
@@ -39,6 +40,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "config",
             "diagnostic",
             "engine",
+            "inquiry",
             "load",
             "outbox",
             "pipeline",

@@ -5,8 +5,8 @@
 //! told, as dropped with a reason, or at the default target. Never: lets a failing rule silence an event.
 
 use super::outcome::{By, Notification, Outcome};
-use super::script_api::EventHandle;
-use super::stage::{Dropped, Stage, Subject, subject};
+use super::script::EventHandle;
+use super::stage::{self, Dropped, Stage, Subject, subject};
 use super::{Engine, RuleFault, Ruleset};
 use crate::model::time::later;
 use crate::model::{
@@ -14,7 +14,7 @@ use crate::model::{
 };
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 /// How many events of one failing rule are told past the other rules' verdict in
 /// [`FAILURE_SPAN`]; after that the others decide alone, so that a broken rule on
@@ -99,8 +99,8 @@ fn run_rules(engine: &mut Engine, ruleset: &Ruleset, scene: &Arc<Scene>) -> (Vec
     let mut failure = None;
     for rule in ruleset.rules_for(scene.event.event_type()).filter(|rule| rule.matcher.holds(scene)) {
         engine.stage().run.rule = Some(rule.at.clone());
-        let handle = EventHandle { scene: scene.clone(), slot: ruleset.slot.clone() };
-        let result = engine.on_slot(ruleset, || ruleset.run(rule, handle));
+        let handle = EventHandle { scene: scene.clone() };
+        let result = engine.on_stage(|| ruleset.run(rule, handle));
         let run = &mut engine.stage().run;
         let mut did = std::mem::take(&mut run.did);
         if let Err(fault) = result {
@@ -122,11 +122,11 @@ struct Failure {
 }
 
 impl Engine {
-    /// Lends the stage to the ruleset's scripts while `call` runs.
-    pub(super) fn on_slot<T>(&mut self, ruleset: &Ruleset, call: impl FnOnce() -> T) -> T {
-        *ruleset.slot.lock().unwrap_or_else(PoisonError::into_inner) = self.stage.take();
-        let result = call();
-        self.stage = ruleset.slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+    /// Lends the stage to the scripts that `call` runs.
+    pub(super) fn on_stage<T>(&mut self, call: impl FnOnce() -> T) -> T {
+        let stage = self.stage.take().expect("the stage is away only inside this call");
+        let (stage, result) = stage::lend(stage, call);
+        self.stage = Some(stage);
         result
     }
 }

@@ -7,7 +7,6 @@
 
 pub mod answers;
 mod catch_up;
-pub mod command_run;
 mod judge;
 pub mod matcher;
 pub mod mute;
@@ -15,13 +14,12 @@ mod observe;
 pub mod outcome;
 mod reach;
 pub mod ruleset;
-pub mod script_api;
-pub mod script_verbs;
+pub mod script;
 pub mod stage;
 pub mod windows;
 pub mod world;
 
-pub use outcome::{Notification, Outcome, Reply};
+pub use outcome::{Ask, Notification, Outcome, Question};
 pub use ruleset::{RuleFault, RuleFile, Ruleset};
 pub use world::World;
 
@@ -115,11 +113,11 @@ impl Engine {
     }
 
     fn stage(&mut self) -> &mut Stage {
-        self.stage.as_mut().expect("the stage is away only inside Engine::on_slot")
+        self.stage.as_mut().expect("the stage is away only inside Engine::on_stage")
     }
 
     fn stage_ref(&self) -> &Stage {
-        self.stage.as_ref().expect("the stage is away only inside Engine::on_slot")
+        self.stage.as_ref().expect("the stage is away only inside Engine::on_stage")
     }
 
     /// Takes one input in. `now` never lies before the `now` of an earlier step by
@@ -145,6 +143,7 @@ impl Engine {
             Input::Utterance(utterance) => answers::answer(self, utterance, now, &mut outcome),
             Input::ActionResult(result) => answers::action_result(result, now, &mut outcome),
             Input::GivenUp(attempt) => events.extend(given_up(attempt, now)),
+            Input::Answer(reply) => outcome.replies.push(reply),
             Input::RulesetChanged(changed) => events.push(ruleset_changed(changed, now)),
             Input::Tick => {}
         }

@@ -1,6 +1,6 @@
 //! The one kind of value that leaves the engine.
 
-use crate::model::{Action, Decision, RuleRef, Scene, Timestamp};
+use crate::model::{Action, Decision, Reply, RuleRef, Scene};
 use std::sync::Arc;
 
 /// What one input led to.
@@ -14,8 +14,8 @@ pub struct Outcome {
     pub actions: Vec<Action>,
     /// What was decided, and why.
     pub decisions: Vec<Decision>,
-    /// Whether a person asked for the rules to be read again.
-    pub reload: Option<Reply>,
+    /// What people asked that is answered outside of the engine.
+    pub asks: Vec<Ask>,
     /// Lines that rules wrote to the log.
     pub log: Vec<String>,
 }
@@ -53,15 +53,18 @@ impl std::fmt::Display for By {
     }
 }
 
-/// An answer to a command.
+/// Something a person asked that takes more than the engine's state to answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply {
-    /// The sink the command came by.
-    pub sink: String,
-    /// The room it came from.
-    pub room: String,
-    /// What to say; may be several lines.
-    pub text: String,
-    /// When the command was heard.
-    pub at: Timestamp,
+pub struct Ask {
+    /// What is asked.
+    pub question: Question,
+    /// Where the answer goes; its text is still missing.
+    pub reply: Reply,
+}
+
+/// What a person asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Question {
+    /// To read rules and templates again. What comes of it is told as `RulesetChanged`.
+    Reload,
 }

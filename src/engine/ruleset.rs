@@ -8,8 +8,7 @@ mod calls;
 mod sandbox;
 
 use super::matcher::{Matcher, nearest};
-use super::script_api::{self, conditions};
-use super::stage::Slot;
+use super::script::{CommandHandle, EventHandle, conditions};
 use crate::command::permit;
 use crate::model::{EventType, RuleRef};
 use rhai::{AST, Dynamic, Engine, EvalAltResult, FnPtr, Map, NativeCallContext, Position};
@@ -80,16 +79,13 @@ pub struct Ruleset {
     by_type: BTreeMap<EventType, Vec<usize>>,
     commands: BTreeMap<String, CustomCommand>,
     hash: String,
-    /// Where running scripts find the stage.
-    pub slot: Slot,
 }
 
 impl Ruleset {
     /// Compiles rule files, in the order given. All faults of all files, or a set.
     pub fn compile(files: &[RuleFile]) -> Result<Ruleset, Vec<RuleFault>> {
-        let slot = Slot::default();
         let collector = Arc::new(Mutex::new(Collector::default()));
-        let mut engine = sandbox::engine(&slot);
+        let mut engine = sandbox::engine();
         register_collecting(&mut engine, &collector);
         let verbs = calls::verb_names(&engine);
         for file in files {
@@ -106,7 +102,7 @@ impl Ruleset {
                 by_type.entry(*event_type).or_default().push(index);
             }
         }
-        Ok(Ruleset { engine, rules, by_type, commands: collected.commands, hash: hash(files), slot })
+        Ok(Ruleset { engine, rules, by_type, commands: collected.commands, hash: hash(files) })
     }
 
     /// The same rules under another hash: that of a set with its templates.
@@ -140,7 +136,7 @@ impl Ruleset {
     }
 
     /// Runs a rule's action.
-    pub fn run(&self, rule: &Rule, event: script_api::EventHandle) -> Result<(), RuleFault> {
+    pub fn run(&self, rule: &Rule, event: EventHandle) -> Result<(), RuleFault> {
         self.call(&rule.at, &rule.action, (event,)).map(|_| ())
     }
 
@@ -148,7 +144,7 @@ impl Ruleset {
     pub fn run_command(
         &self,
         command: &CustomCommand,
-        handle: super::command_run::CommandHandle,
+        handle: CommandHandle,
     ) -> Result<Option<String>, RuleFault> {
         let value = self.call(&command.at, &command.action, (handle,))?;
         Ok(value.into_string().ok())

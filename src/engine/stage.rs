@@ -10,8 +10,9 @@ use super::outcome::{By, Notification};
 use super::world::World;
 use crate::model::event::MuteEnding;
 use crate::model::{Detail, Event, IncidentId, RuleRef, Scene, Timestamp};
+use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// The engine's state and the run under way.
 pub struct Stage {
@@ -54,18 +55,29 @@ pub struct Dropped {
     pub again: Option<std::time::Duration>,
 }
 
-/// The place where a running script finds the stage. Empty between runs.
-pub type Slot = Arc<Mutex<Option<Box<Stage>>>>;
+thread_local! {
+    /// Where a running script finds the stage; empty between runs. Scripts run on the
+    /// thread of their engine, so engines on other threads do not meet here, not even
+    /// under the same ruleset.
+    static LENT: RefCell<Option<Box<Stage>>> = const { RefCell::new(None) };
+}
 
-/// Does something on the stage in the slot. An error text if no rule runs, as when
+/// Lends the stage to the scripts that `call` runs.
+pub(super) fn lend<T>(stage: Box<Stage>, call: impl FnOnce() -> T) -> (Box<Stage>, T) {
+    LENT.set(Some(stage));
+    let result = call();
+    let stage = LENT.take().expect("what was lent is taken back here only");
+    (stage, result)
+}
+
+/// Does something on the stage that was lent. An error text if no rule runs, as when
 /// a rule file calls a verb while it is being loaded.
-pub fn on_stage<T>(slot: &Slot, act: impl FnOnce(&mut Stage) -> Result<T, String>) -> Result<T, String> {
+pub(super) fn on_stage<T>(act: impl FnOnce(&mut Stage) -> Result<T, String>) -> Result<T, String> {
     // A verb that panicked has left the stage whole enough: each verb's change is small.
-    let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-    match slot.as_mut() {
+    LENT.with_borrow_mut(|stage| match stage {
         Some(stage) => act(stage),
         None => Err("this can only be called inside a rule or command".to_owned()),
-    }
+    })
 }
 
 impl Stage {

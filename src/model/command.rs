@@ -30,3 +30,16 @@ pub struct Speaker {
     /// process (the terminal).
     pub local: bool,
 }
+
+/// An answer to a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// The sink the command came by.
+    pub sink: String,
+    /// The room it came from.
+    pub room: String,
+    /// What to say; may be several lines.
+    pub text: String,
+    /// When the command was heard.
+    pub at: Timestamp,
+}

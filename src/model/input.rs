@@ -1,7 +1,7 @@
 //! The one kind of value that enters the engine.
 
 use super::event::{Comment, Downtime, RulesetChanged};
-use super::{ActionResult, Attempt, Event, Object, ObjectKey, State, Timestamp, Utterance};
+use super::{ActionResult, Attempt, Event, Object, ObjectKey, Reply, State, Timestamp, Utterance};
 use std::sync::Arc;
 
 /// Everything that can move the engine.
@@ -24,6 +24,8 @@ pub enum Input {
     ObjectsGone(Vec<ObjectKey>),
     /// A person said something.
     Utterance(Utterance),
+    /// What somebody asked was answered outside of the engine.
+    Answer(Reply),
     /// Icinga answered an action.
     ActionResult(ActionResult),
     /// A delivery was given up.

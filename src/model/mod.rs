@@ -21,7 +21,7 @@ pub mod time;
 pub mod words;
 
 pub use action::{Action, ActionId, ActionKind, ActionResult};
-pub use command::{Speaker, Utterance};
+pub use command::{Reply, Speaker, Utterance};
 pub use decision::{Decision, RuleRef, Step, Verdict};
 pub use delivery::{Attempt, AttemptResult, Delivery, DeliveryId, Message};
 pub use event::{Detail, Event, StateReport};

@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use watchbell::config::Person;
 use watchbell::engine::outcome::By;
-use watchbell::engine::{self, Engine, Notification, Outcome, Reply, RuleFile, Ruleset, Settings};
+use watchbell::engine::{self, Ask, Engine, Notification, Outcome, RuleFile, Ruleset, Settings};
 use watchbell::load::shipped_rules;
 use watchbell::model::time::parse_duration;
 use watchbell::model::{
-    Action, Decision, Detail, Event, Input, Object, ObjectKey, Snapshot, Speaker, State, StateReport,
+    Action, Decision, Detail, Event, Input, Object, ObjectKey, Reply, Snapshot, Speaker, State, StateReport,
     Timestamp, Utterance,
 };
 
@@ -29,8 +29,8 @@ pub(crate) struct World {
     pub(crate) actions: Vec<Action>,
     /// All lines that rules wrote to the log.
     pub(crate) log: Vec<String>,
-    /// Whether somebody asked for the rules to be read again.
-    pub(crate) reload: Option<Reply>,
+    /// What people asked that is answered outside of the engine.
+    pub(crate) asks: Vec<Ask>,
     /// Configuration, which Icinga tells again after a restart.
     objects: BTreeMap<ObjectKey, Arc<Object>>,
     /// What a store would hold.
@@ -115,7 +115,7 @@ impl World {
             decisions: Vec::new(),
             actions: Vec::new(),
             log: Vec::new(),
-            reload: None,
+            asks: Vec::new(),
             objects: BTreeMap::new(),
             kept: BTreeMap::new(),
         }
@@ -143,7 +143,7 @@ impl World {
         self.decisions.extend(outcome.decisions);
         self.actions.extend(outcome.actions);
         self.log.extend(outcome.log);
-        self.reload = outcome.reload.or(self.reload.take());
+        self.asks.extend(outcome.asks);
         outcome.replies
     }
 

@@ -7,14 +7,14 @@
 mod find;
 mod show;
 
-use super::command_run::CommandHandle;
 use super::mute::{self, Mute};
-use super::outcome::{Outcome, Reply};
+use super::outcome::{Ask, Outcome, Question};
+use super::script::CommandHandle;
 use super::{Engine, stage};
 use crate::command::{Caller, Request, caller, parse, permit, verbs};
 use crate::model::words::counted;
 use crate::model::{
-    Action, ActionKind, ActionResult, Decision, ObjectKey, State, Timestamp, Utterance, Verdict,
+    Action, ActionKind, ActionResult, Decision, ObjectKey, Reply, State, Timestamp, Utterance, Verdict,
 };
 use find::{Kind, find};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -144,7 +144,7 @@ fn change(
             stage.unmute(id, &author)
         }
         Request::Reload => {
-            outcome.reload = Some(reply(utterance, ""));
+            outcome.asks.push(Ask { question: Question::Reload, reply: reply(utterance, "") });
             Ok("reading rules and templates again".to_owned())
         }
         _ => Err("this command changes nothing".to_owned()),
@@ -246,7 +246,7 @@ fn other(
     };
     engine.stage().run.rule = Some(command.at.clone());
     engine.stage().run.now = now;
-    let result = engine.on_slot(&ruleset, || ruleset.run_command(command, handle));
+    let result = engine.on_stage(|| ruleset.run_command(command, handle));
     let mut lines = std::mem::take(&mut *lines.lock().unwrap_or_else(PoisonError::into_inner));
     match result {
         Ok(value) => lines.extend(value),

@@ -3,8 +3,8 @@
 //! Owns: the limits of every call. Promises: a script ends, stays small, and reaches
 //! no file, network or clock. Never: knows a rule.
 
-use crate::engine::script_api;
-use crate::engine::stage::{Slot, on_stage};
+use crate::engine::script;
+use crate::engine::stage::on_stage;
 use rhai::{Dynamic, Engine, EvalAltResult, OptimizationLevel, Position};
 
 /// Limits of every call. A plain rule needs about 100 operations.
@@ -22,7 +22,7 @@ pub(super) const FORBIDDEN: &[(&str, &str)] = &[
 ];
 
 /// A script engine with all limits and verbs.
-pub(super) fn engine(slot: &Slot) -> Engine {
+pub(super) fn engine() -> Engine {
     let mut engine = Engine::new();
     engine
         .set_optimization_level(OptimizationLevel::None)
@@ -36,12 +36,10 @@ pub(super) fn engine(slot: &Slot) -> Engine {
         .set_max_modules(0)
         .set_module_resolver(rhai::module_resolvers::DummyModuleResolver::new())
         .disable_symbol("eval");
-    let log = slot.clone();
-    engine.on_print(move |text| write_log(&log, text));
-    let log = slot.clone();
-    engine.on_debug(move |text, _, _| write_log(&log, text));
+    engine.on_print(write_log);
+    engine.on_debug(|text, _, _| write_log(text));
     forbid(&mut engine);
-    script_api::register(&mut engine, slot);
+    script::register(&mut engine);
     engine
 }
 
@@ -57,8 +55,8 @@ fn forbid(engine: &mut Engine) {
 }
 
 /// What a script prints goes to the log; outside of a rule there is none.
-fn write_log(slot: &Slot, text: &str) {
-    let _ = on_stage(slot, |stage| {
+fn write_log(text: &str) {
+    let _ = on_stage(|stage| {
         stage.run.log.push(text.to_owned());
         Ok(())
     });

@@ -109,14 +109,13 @@ pub const COMMAND_FIELDS: &[ScriptVerb] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::script_api;
-    use crate::engine::stage::Slot;
+    use crate::engine::script;
     use std::collections::BTreeSet;
 
     /// The names that `register` adds; `get$` and `index$` mark fields.
     fn registered() -> (BTreeSet<String>, BTreeSet<String>) {
         let mut engine = rhai::Engine::new_raw();
-        script_api::register(&mut engine, &Slot::default());
+        script::register(&mut engine);
         let signatures = engine.gen_fn_signatures(false);
         // The verb of the tests is no verb of rules.
         let names = signatures
@@ -133,7 +132,7 @@ mod tests {
         let tables = [PATTERNS, EVENT_VERBS, FUNCTIONS, COMMAND_VERBS];
         let told: BTreeSet<String> = tables.into_iter().flatten().map(|verb| verb.name.to_owned()).collect();
         let (verbs, fields) = registered();
-        assert_eq!(told, verbs, "left: this table; right: what script_api registers");
+        assert_eq!(told, verbs, "left: this table; right: what the engine registers");
         for field in COMMAND_FIELDS {
             assert!(fields.contains(&format!("get${}", field.name)), "{} among {fields:?}", field.form);
         }
