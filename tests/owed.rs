@@ -36,7 +36,7 @@ fn a_problem_that_was_over_before_its_time_came_is_not_told_after_a_restart() {
     world.state("db1", "UP");
     world.told();
     world.now += Duration::from_secs(600);
-    world.restart_quiet();
+    world.restart();
     world.looks(fine().read(world.now));
     world.expect(&["ops: Gap (missed)"]);
     world.wait("1h");

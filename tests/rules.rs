@@ -679,3 +679,14 @@ fn a_removed_object_leaves_nothing_behind() {
     assert_eq!((known.object_keys().count(), known.incidents().count(), known.next_wake()), (0, 0, None));
     assert_eq!(world.engine.world().object(&key(DB)), std::sync::Arc::new(Object::bare(key(DB))));
 }
+
+#[test]
+fn rules_know_the_variables_of_an_object_right_after_a_restart() {
+    let mut world = World::new(
+        r#"rule("by team", #{ on: "StateChange" }, |e| e.notify("ops", #{ text: e.host.vars.team }));"#,
+    );
+    world.object_with_vars("db1", serde_json::json!({ "team": "storage" }));
+    world.restart();
+    world.state("db1", "DOWN");
+    world.expect(&["ops: StateChange db1 DOWN \"storage\""]);
+}

@@ -83,16 +83,23 @@ impl World {
         }
     }
 
-    // Objects: configuration only, read anew at each start, so never kept.
+    // Objects: configuration only. It is read anew at each start, and kept for what is
+    // judged before that.
 
     /// Takes in an object's configuration.
     pub fn put_object(&mut self, object: Arc<Object>) {
+        if self.objects.get(&object.key).is_some_and(|known| *known == object) {
+            return;
+        }
+        self.change(|| Entry::Object(object.key.clone()));
         self.objects.insert(object.key.clone(), object);
     }
 
     /// Forgets an object and all that is known of it.
     pub fn remove_object(&mut self, key: &ObjectKey) {
-        self.objects.remove(key);
+        if self.objects.remove(key).is_some() {
+            self.change(|| Entry::Object(key.clone()));
+        }
         if let Some(record) = self.records.remove(key) {
             if let Some(again_at) = record.again_at {
                 self.timers.remove(&(again_at, key.clone()));

@@ -31,8 +31,6 @@ pub(crate) struct World {
     pub(crate) log: Vec<String>,
     /// What people asked that is answered outside of the engine.
     pub(crate) asks: Vec<Ask>,
-    /// Configuration, which Icinga tells again after a restart.
-    objects: BTreeMap<ObjectKey, Arc<Object>>,
     /// What a store would hold.
     kept: BTreeMap<(String, String), String>,
 }
@@ -116,7 +114,6 @@ impl World {
             actions: Vec::new(),
             log: Vec::new(),
             asks: Vec::new(),
-            objects: BTreeMap::new(),
             kept: BTreeMap::new(),
         }
     }
@@ -153,7 +150,6 @@ impl World {
     pub(crate) fn object(&mut self, name: &str, change: impl FnOnce(&mut Object)) {
         let mut object = Object::bare(key(name));
         change(&mut object);
-        self.objects.insert(object.key.clone(), Arc::new(object.clone()));
         self.step(Input::Objects(vec![object]));
     }
 
@@ -228,8 +224,6 @@ impl World {
 
     /// The whole truth of Icinga is read.
     pub(crate) fn looks(&mut self, snapshot: Snapshot) {
-        let objects = snapshot.objects.iter();
-        self.objects = objects.map(|found| (found.object.key.clone(), found.object.clone())).collect();
         self.step(Input::Snapshot(snapshot));
     }
 
@@ -262,22 +256,12 @@ impl World {
         replies.into_iter().map(|reply| reply.text).collect::<Vec<_>>().join("\n")
     }
 
-    /// Starts the engine again with what a store would hold, and says nothing yet.
-    pub(crate) fn restart_quiet(&mut self) {
-        let entries =
-            self.kept.iter().map(|((kind, key), value)| (kind.clone(), key.clone(), value.clone())).collect();
-        let restored = engine::World::restore(entries).expect("what was written can be read");
-        self.engine = Engine::new(restored, settings(), self.engine.ruleset().clone());
-    }
-
     /// The program ends and starts again with what the store holds.
     pub(crate) fn restart(&mut self) {
         let entries =
             self.kept.iter().map(|((kind, key), value)| (kind.clone(), key.clone(), value.clone())).collect();
         let restored = engine::World::restore(entries).expect("what was written can be read");
         self.engine = Engine::new(restored, settings(), self.engine.ruleset().clone());
-        let objects = self.objects.values().map(|object| (**object).clone()).collect();
-        self.step(Input::Objects(objects));
     }
 
     // What people hear.

@@ -6,13 +6,14 @@
 use super::{Record, World};
 use crate::engine::mute::{ActiveMute, Mute};
 use crate::engine::windows::Window;
-use crate::model::{Incident, IncidentId, ObjectKey, StateWrite};
+use crate::model::{Incident, IncidentId, Object, ObjectKey, StateWrite};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// One entry of the world, for the list of changes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Entry {
+    Object(ObjectKey),
     Record(ObjectKey),
     Incident(IncidentId),
     Mute(u64),
@@ -47,9 +48,8 @@ impl World {
 
     fn write(&self, entry: Entry) -> StateWrite {
         let (kind, key, value) = match entry {
-            Entry::Record(key) => {
-                ("record", format!("{}\u{1f}{}", key.source(), key.name()), json(self.records.get(&key)))
-            }
+            Entry::Object(key) => ("object", path(&key), json(self.objects.get(&key))),
+            Entry::Record(key) => ("record", path(&key), json(self.records.get(&key))),
             Entry::Incident(id) => ("incident", id.0.to_string(), json(self.incidents.get(&id))),
             Entry::Mute(id) => ("mute", id.to_string(), json(self.mutes.get(&id).map(|mute| &mute.mute))),
             Entry::Told(subject) => {
@@ -90,6 +90,10 @@ impl World {
 
     fn restore_entry(&mut self, kind: &str, key: &str, value: &str) -> Result<(), String> {
         match kind {
+            "object" => {
+                let object: Object = parse(value)?;
+                self.objects.insert(object.key.clone(), Arc::new(object));
+            }
             "record" => {
                 let (source, name) = key.split_once('\u{1f}').ok_or("its key names no source")?;
                 let object = ObjectKey::from_name(&Arc::from(source), name);
@@ -131,6 +135,11 @@ impl World {
         }
         Ok(())
     }
+}
+
+/// The key under which what is known of an object is kept.
+fn path(key: &ObjectKey) -> String {
+    format!("{}\u{1f}{}", key.source(), key.name())
 }
 
 fn json<T: Serialize>(value: Option<&T>) -> Option<String> {
