@@ -19,6 +19,7 @@ use crate::reload::Reloader;
 use crate::sink::{self, Sink, Wiring};
 use crate::source::Source;
 use crate::source::icinga::{IcingaClient, IcingaSource};
+use crate::source::webhook::WebhookSource;
 use crate::store::writer::{StoreWriter, WriterHandle};
 use crate::store::{Batch, Store};
 use crate::{diagnostic, engine::World};
@@ -162,6 +163,13 @@ pub async fn run(
     tasks.spawn(until(upstream.clone(), tidy(store.clone())));
 
     let sources = TaskTracker::new();
+    if let Some(incoming) = &config.incoming {
+        let webhooks = WebhookSource::bind(incoming)
+            .await
+            .with_context(|| format!("cannot listen for webhooks at {}", incoming.address))?;
+        tracing::info!("webhooks are taken at http://{}/webhook/NAME", webhooks.address()?);
+        tasks.spawn(take_webhooks(webhooks, inputs.clone(), upstream.clone()));
+    }
     for peer in peers {
         let worker = ActionWorker {
             source: peer.name.clone(),
@@ -267,6 +275,12 @@ fn build_sinks(
         Ok((settings.name.clone(), sink::build(settings, wiring)?))
     };
     config.sinks.values().map(build).collect()
+}
+
+async fn take_webhooks(webhooks: WebhookSource, inputs: mpsc::Sender<Input>, stop: CancellationToken) {
+    if let Err(error) = webhooks.run(inputs, stop).await {
+        tracing::error!(%error, "webhooks are no longer taken");
+    }
 }
 
 async fn until(stop: CancellationToken, work: impl Future<Output = ()>) {

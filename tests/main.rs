@@ -25,5 +25,6 @@ mod stopping;
 mod store;
 mod templates;
 mod webhook;
+mod webhooks_in;
 mod why;
 mod writer;

@@ -81,7 +81,7 @@ pub(super) const ROOT: Table = Table {
             "The folder of templates; one that stands there is used instead of the shipped one of the same name.",
         ),
     ],
-    tables: &["store", "icinga", "sink", "target", "defaults", "person"],
+    tables: &["store", "icinga", "listen", "webhook", "sink", "target", "defaults", "person"],
 };
 
 /// `[store]`.
@@ -118,6 +118,31 @@ pub(super) const ICINGA: Table = table(
             r#""30s""#,
             "How long a stream may be silent before Icinga is asked whether it lives.",
         ),
+    ],
+);
+
+/// `[listen]`.
+pub(super) const LISTEN: Table = table(
+    "[listen]",
+    "Where Watchbell takes webhooks; only where a `[webhook.NAME]` stands.",
+    &[default(
+        "address",
+        r#""127.0.0.1:8480""#,
+        "Address and port; of this machine only, for there is no TLS: a reverse proxy adds it.",
+    )],
+);
+
+/// `[webhook.NAME]`.
+pub(super) const INCOMING: Table = table(
+    "[webhook.NAME]",
+    "Somebody who may send JSON to `/webhook/NAME`; each becomes a `Webhook` event.",
+    &[
+        optional(
+            "token_file",
+            r#""deploy.token""#,
+            "File that holds the token, sent as `Authorization: Bearer`.",
+        ),
+        optional("token_env", r#""DEPLOY_TOKEN""#, "Environment variable that holds that token."),
     ],
 );
 
@@ -295,8 +320,10 @@ pub(super) const PREFIX: &str = "!";
 pub(super) const ROLES: &[&str] = &["operator", "admin"];
 
 /// All tables, in the order of the reference.
-pub(super) const TABLES: &[Table] =
-    &[ROOT, STORE, ICINGA, CONSOLE, IRC, EMAIL, WEBHOOK, HEADER, EXEC, TARGET, DEFAULTS, PERSON];
+pub(super) const TABLES: &[Table] = &[
+    ROOT, STORE, ICINGA, LISTEN, INCOMING, CONSOLE, IRC, EMAIL, WEBHOOK, HEADER, EXEC, TARGET, DEFAULTS,
+    PERSON,
+];
 
 /// Writes the reference of all keys, in Markdown: `docs/configuration.md`.
 pub fn reference() -> String {

@@ -67,6 +67,7 @@ pub fn builtin(rules: PathBuf, templates: PathBuf) -> Config {
         templates,
         store: PathBuf::from(":memory:"),
         icinga: Vec::new(),
+        incoming: None,
         sinks: BTreeMap::from([(console.clone(), sink)]),
         targets: BTreeMap::from([(console.clone(), target)]),
         default_target: console,
@@ -89,6 +90,8 @@ pub struct Config {
     pub store: PathBuf,
     /// `[[icinga]]`, in the order of the file; at least one to `run`.
     pub icinga: Vec<IcingaSettings>,
+    /// `[listen]` and `[webhook.<name>]`; `None` where nobody may send one.
+    pub incoming: Option<Incoming>,
     /// `[sink.<kind>.<name>]`, by name; a name is used once over all kinds.
     pub sinks: BTreeMap<String, SinkSettings>,
     /// `[target.<name>]`, by name.
@@ -102,6 +105,15 @@ pub struct Config {
     pub prefix: String,
     /// `[person.<name>]`, by name.
     pub persons: BTreeMap<String, Person>,
+}
+
+/// Webhooks that are taken.
+#[derive(Debug, Clone)]
+pub struct Incoming {
+    /// `[listen] address`: of this machine only.
+    pub address: std::net::SocketAddr,
+    /// `[webhook.<name>] token_file` or `token_env`, by name; at least one.
+    pub tokens: BTreeMap<String, SecretString>,
 }
 
 /// One Icinga: a server, or both masters of one zone.

@@ -64,6 +64,8 @@ pub enum Detail {
     DeliveryFailed(DeliveryFailed),
     /// See [`EventType::RulesetChanged`].
     RulesetChanged(RulesetChanged),
+    /// See [`EventType::Webhook`].
+    Webhook(Webhook),
 }
 
 impl Event {
@@ -89,6 +91,7 @@ impl Event {
             Detail::MuteEnding(_) => EventType::MuteEnding,
             Detail::DeliveryFailed(_) => EventType::DeliveryFailed,
             Detail::RulesetChanged(_) => EventType::RulesetChanged,
+            Detail::Webhook(_) => EventType::Webhook,
         }
     }
 
@@ -359,4 +362,13 @@ pub struct RulesetChanged {
     pub rules: usize,
     /// What is wrong with a refused set: file, line, caret. Empty otherwise.
     pub error: String,
+}
+
+/// Somebody sent JSON to Watchbell.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Webhook {
+    /// Who, as the configuration calls them.
+    pub name: String,
+    /// What they sent: any JSON, of at most 64 KiB.
+    pub body: serde_json::Value,
 }

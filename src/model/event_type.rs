@@ -73,6 +73,8 @@ event_types! {
     DeliveryFailed ours,
     /// The rules and templates were changed, or a change was refused.
     RulesetChanged ours,
+    /// Somebody sent JSON to Watchbell.
+    Webhook ours,
 }
 
 impl EventType {

@@ -183,11 +183,16 @@ pub enum Path {
     Host(&'static ObjectField),
     /// A field of the service.
     Service(&'static ObjectField),
+    /// A value inside a field of the event that holds JSON; the path inside it.
+    Inside(&'static Field, Vec<String>),
     /// A custom variable of the host; the path inside `vars`.
     HostVar(Vec<String>),
     /// A custom variable of the service; the path inside `vars`.
     ServiceVar(Vec<String>),
 }
+
+/// The fields of an event that hold JSON which a path reaches into.
+const JSON_FIELDS: &[&str] = &["webhook.body"];
 
 impl Path {
     /// Finds the field with this dotted path. `None` if there is none; any path
@@ -204,7 +209,14 @@ impl Path {
         } else if let Some(rest) = path.strip_prefix("service.") {
             object_field(rest).map(Path::Service)
         } else {
-            FIELDS.iter().find(|field| field.name == path).map(Path::Event)
+            let event_field = |name: &str| FIELDS.iter().find(|field| field.name == name);
+            let json_field = |name: &&str| path.strip_prefix(*name).is_some_and(|rest| rest.starts_with('.'));
+            match JSON_FIELDS.iter().find(|name| json_field(name)) {
+                Some(name) => {
+                    event_field(name).map(|field| Path::Inside(field, inside(&path[name.len() + 1..])))
+                }
+                None => event_field(path).map(Path::Event),
+            }
         }
     }
 
@@ -229,6 +241,10 @@ impl Path {
                 Some(service) => (field.get)(service, &scene.status),
                 None => Value::Missing,
             },
+            Path::Inside(field, path) => match (field.get)(scene) {
+                Value::Json(json) => value_in(json, path),
+                _ => Value::Missing,
+            },
             Path::HostVar(path) => variable(scene.host.as_deref(), path),
             Path::ServiceVar(path) => variable(scene.service.as_deref(), path),
         }
@@ -237,14 +253,13 @@ impl Path {
 
 fn variable<'a>(object: Option<&'a Object>, path: &[String]) -> Value<'a> {
     let Some((first, rest)) = path.split_first() else { return Value::Missing };
-    let Some(mut value) = object.and_then(|object| object.vars.get(first)) else {
-        return Value::Missing;
-    };
-    for key in rest {
-        match value.get(key) {
-            Some(inner) => value = inner,
-            None => return Value::Missing,
-        }
+    match object.and_then(|object| object.vars.get(first)) {
+        Some(value) => value_in(value, rest),
+        None => Value::Missing,
     }
-    Value::Json(value)
+}
+
+fn value_in<'a>(json: &'a serde_json::Value, path: &[String]) -> Value<'a> {
+    let found = path.iter().try_fold(json, |value, key| value.get(key));
+    found.map_or(Value::Missing, Value::Json)
 }

@@ -73,6 +73,7 @@ fn words(event: &Event) -> Cow<'_, str> {
             Cow::Owned(format!("{} rules in force", changed.rules))
         }
         Detail::RulesetChanged(changed) => said("refused", &changed.error),
+        Detail::Webhook(webhook) => Cow::Owned(format!("{}: {}", webhook.name, webhook.body)),
     }
 }
 
@@ -106,6 +107,7 @@ pub(super) fn thread(scene: &Scene) -> String {
         (Detail::MuteEnding(mute), _) => hashed("mute", &[&mute.what]),
         (Detail::DeliveryFailed(failed), _) => hashed("failed", &[&failed.target, &failed.recipient]),
         (Detail::RulesetChanged(_), _) => "ruleset".to_owned(),
+        (Detail::Webhook(webhook), _) => hashed("webhook", &[&webhook.name]),
         (_, Some(object)) => hashed("object", &[&event.source, object.name()]),
         (_, None) => hashed("icinga", &[&event.source]),
     }

@@ -92,6 +92,7 @@ mod tests {
             templates: PathBuf::new(),
             store: PathBuf::new(),
             icinga: Vec::new(),
+            incoming: None,
             sinks: BTreeMap::from([("screen".to_owned(), sink)]),
             targets: BTreeMap::from([target("ops", &["#ops", "#noc"]), target("dba", &["#dba"])]),
             default_target: "ops".to_owned(),

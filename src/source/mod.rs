@@ -7,6 +7,7 @@
 
 pub mod icinga;
 pub mod replay;
+pub mod webhook;
 
 use crate::model::Input;
 use futures_util::future::BoxFuture;

@@ -117,5 +117,9 @@ fn poison_event(detail: &mut Detail, text: &str) {
             changed.error = text();
             changed.hash = text();
         }
+        Detail::Webhook(webhook) => {
+            webhook.name = text();
+            webhook.body = serde_json::json!({ "text": text() });
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! the others from being checked. Never: opens a connection, starts anything.
 
 mod icinga;
+mod incoming;
 mod mail;
 mod sinks;
 mod targets;
@@ -26,6 +27,7 @@ pub(super) fn folders(root: &Section<'_>) -> Folders {
 pub(super) fn config(root: &Section<'_>, path: &Path, folders: Folders) -> Option<Config> {
     let store = root.section("store", &STORE).and_then(|section| store(&section));
     let icinga = icinga::icingas(root);
+    let incoming = incoming::incoming(root);
     let (mut sinks, kinds) = sinks::sinks(root);
     let (targets, target_names) = targets::targets(root, &kinds);
     let defaults = root.section("defaults", &DEFAULTS).and_then(|section| defaults(&section, &target_names));
@@ -42,6 +44,7 @@ pub(super) fn config(root: &Section<'_>, path: &Path, folders: Folders) -> Optio
         templates: folders.templates?,
         store: store?,
         icinga,
+        incoming,
         sinks,
         targets,
         default_target,

@@ -235,6 +235,14 @@ pub static FIELDS: &[Field] = fields! {
         Detail::RulesetChanged(changed) => Value::text(&changed.error),
         _ => Value::Missing,
     };
+    "webhook.name" "who sent it, as the configuration calls them" |s| match &s.event.detail {
+        Detail::Webhook(webhook) => Value::text(&webhook.name),
+        _ => Value::Missing,
+    };
+    "webhook.body" "the JSON that was sent; `webhook.body.a.b` reaches into it" |s| match &s.event.detail {
+        Detail::Webhook(webhook) => Value::Json(&webhook.body),
+        _ => Value::Missing,
+    };
 };
 
 fn output(scene: &Scene) -> Value<'_> {

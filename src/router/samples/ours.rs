@@ -3,7 +3,7 @@
 use super::Sample;
 use super::stage::{at, our_scene, sample};
 use crate::model::Detail;
-use crate::model::event::{DeliveryFailed, Gap, MuteEnding, ObjectChange, RulesetChanged};
+use crate::model::event::{DeliveryFailed, Gap, MuteEnding, ObjectChange, RulesetChanged, Webhook};
 
 pub(super) fn objects() -> Vec<Sample> {
     let change = |object_type: &str, object_name: &str| ObjectChange {
@@ -58,6 +58,14 @@ pub(super) fn ours() -> Vec<Sample> {
         RulesetChanged { accepted: true, hash: "3f2a91c0".to_owned(), rules: 42, error: String::new() };
     let error = "error: there is no target `opps`; did you mean `ops`?\n --> 50-route.rhai:3:14\n  |\n3 |     e.notify(\"opps\");\n  |              ^^^^^^";
     let refused = RulesetChanged { accepted: false, error: error.to_owned(), ..accepted.clone() };
+    let webhook = Webhook {
+        name: "deploys".to_owned(),
+        body: serde_json::json!({ "text": "shop 4.2 is on its way", "by": "alice" }),
+    };
+    let bare = Webhook {
+        body: serde_json::json!({ "status": "firing", "labels": { "job": "backup" } }),
+        ..webhook.clone()
+    };
     vec![
         sample("Icinga was out of reach", our_scene("prod", Detail::Gap(gap))),
         sample("Icinga is out of reach", our_scene("prod", Detail::Gap(open))),
@@ -67,5 +75,7 @@ pub(super) fn ours() -> Vec<Sample> {
         sample("a delivery was given up", our_scene("watchbell", Detail::DeliveryFailed(failed))),
         sample("new rules are in force", our_scene("watchbell", Detail::RulesetChanged(accepted))),
         sample("new rules are refused", our_scene("watchbell", Detail::RulesetChanged(refused))),
+        sample("a webhook with a text", our_scene("watchbell", Detail::Webhook(webhook))),
+        sample("a webhook without one", our_scene("watchbell", Detail::Webhook(bare))),
     ]
 }

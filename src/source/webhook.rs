@@ -1,0 +1,128 @@
+//! Webhooks: JSON that others send, as events.
+//!
+//! Owns: the one listening socket, and who may send. Promises: what is answered with
+//! 202 has been handed to the engine; all else is refused with the reason, and has no
+//! effect. Never: listens beyond this machine, says whether a name exists.
+
+use crate::config::Incoming;
+use crate::model::event::Webhook;
+use crate::model::{Detail, Event, Input, Timestamp};
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::routing::post;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// The largest body that is taken, in bytes.
+pub const LARGEST_BODY: usize = 64 * 1024;
+/// How long a body may take to arrive.
+const BODY_WITHIN: Duration = Duration::from_secs(10);
+/// How long what is under way may take at the end.
+const END_WITHIN: Duration = Duration::from_secs(2);
+/// How long the engine may be too busy to take it.
+const TAKEN_WITHIN: Duration = Duration::from_secs(5);
+
+/// A socket that takes webhooks.
+pub struct WebhookSource {
+    listener: TcpListener,
+    tokens: Arc<BTreeMap<String, SecretString>>,
+}
+
+#[derive(Clone)]
+struct Door {
+    tokens: Arc<BTreeMap<String, SecretString>>,
+    inputs: mpsc::Sender<Input>,
+}
+
+/// A status and one line for whoever sent it.
+type Answer = (StatusCode, String);
+
+impl WebhookSource {
+    /// Begins to listen. Errors: the address is taken, or may not be used.
+    pub async fn bind(incoming: &Incoming) -> std::io::Result<WebhookSource> {
+        let listener = TcpListener::bind(incoming.address).await?;
+        Ok(WebhookSource { listener, tokens: Arc::new(incoming.tokens.clone()) })
+    }
+
+    /// Where it listens; the port that was given where the configuration says 0.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Takes what is sent until `stop` is cancelled; what is under way is answered.
+    pub async fn run(self, inputs: mpsc::Sender<Input>, stop: CancellationToken) -> std::io::Result<()> {
+        let door = Door { tokens: self.tokens, inputs };
+        let router = Router::new().route("/webhook/{name}", post(take)).with_state(door);
+        let serving =
+            axum::serve(self.listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+        let too_late = async {
+            stop.cancelled().await;
+            tokio::time::sleep(END_WITHIN).await;
+        };
+        // Whoever opened a connection and says nothing must not keep us here.
+        tokio::select! {
+            served = serving.into_future() => served,
+            () = too_late => Ok(()),
+        }
+    }
+}
+
+async fn take(State(door): State<Door>, Path(name): Path<String>, headers: HeaderMap, body: Body) -> Answer {
+    match door.take(name, &headers, body).await {
+        Ok(()) => (StatusCode::ACCEPTED, "taken\n".to_owned()),
+        Err((status, reason)) => (status, format!("not taken: {reason}\n")),
+    }
+}
+
+impl Door {
+    async fn take(&self, name: String, headers: &HeaderMap, body: Body) -> Result<(), Answer> {
+        if !self.may_send(&name, headers) {
+            let reason = "no webhook of this name with this token (Authorization: Bearer TOKEN)";
+            return Err((StatusCode::UNAUTHORIZED, reason.to_owned()));
+        }
+        let body = parse(&read(body).await?)?;
+        tracing::debug!(webhook = %name, "taken");
+        let event = Event::ours(Timestamp::now(), Detail::Webhook(Webhook { name, body }));
+        match tokio::time::timeout(TAKEN_WITHIN, self.inputs.send(Input::Event(event))).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => {
+                Err((StatusCode::SERVICE_UNAVAILABLE, "Watchbell is too busy; send it again".to_owned()))
+            }
+        }
+    }
+
+    fn may_send(&self, name: &str, headers: &HeaderMap) -> bool {
+        let sent = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let sent = sent.and_then(|value| value.strip_prefix("Bearer "));
+        match (self.tokens.get(name), sent) {
+            // Digests are compared, so that the time it takes tells nothing of the token.
+            (Some(token), Some(sent)) => Sha256::digest(token.expose_secret()) == Sha256::digest(sent),
+            _ => false,
+        }
+    }
+}
+
+async fn read(body: Body) -> Result<Vec<u8>, Answer> {
+    match tokio::time::timeout(BODY_WITHIN, to_bytes(body, LARGEST_BODY)).await {
+        Ok(Ok(bytes)) => Ok(bytes.to_vec()),
+        Ok(Err(_)) => {
+            let reason = format!("the body is cut off, or larger than {LARGEST_BODY} bytes");
+            Err((StatusCode::PAYLOAD_TOO_LARGE, reason))
+        }
+        Err(_) => Err((StatusCode::REQUEST_TIMEOUT, format!("no body within {BODY_WITHIN:?}"))),
+    }
+}
+
+fn parse(bytes: &[u8]) -> Result<serde_json::Value, Answer> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| (StatusCode::BAD_REQUEST, format!("the body is no JSON: {error}")))
+}
