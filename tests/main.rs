@@ -26,4 +26,5 @@ mod store;
 mod templates;
 mod webhook;
 mod why;
+mod words;
 mod writer;

@@ -71,6 +71,21 @@ pub const EVENT_VERBS: &[ScriptVerb] = &[
         "how often the rule saw this key in the last TIME, this time included",
     ),
     verb(
+        "rate",
+        "e.rate(KEY, TIME)",
+        "how many times a minute the rule saw this key over the last TIME, this time included; a number with a fraction",
+    ),
+    verb(
+        "changed",
+        "e.changed(KEY, VALUE)",
+        "whether the value differs from the one this rule saw last under this key; true the first time",
+    ),
+    verb(
+        "stable",
+        "e.stable(KEY, VALUE, TIME)",
+        "whether the rule has seen nothing but this value under this key for TIME or longer; the first sight starts the clock",
+    ),
+    verb(
         "flapping",
         "e.flapping(#{ window: TIME, changes: N })",
         "whether the object changed its state N times or more in the window; 15m and 5 where left out",
