@@ -4,14 +4,17 @@
 //! made at all, and all faults of all files are found at once; a set never
 //! changes once it is made. Never: reads a file, keeps state.
 
+mod calendars;
 mod calls;
+mod literals;
 mod sandbox;
 
+use super::holidays::Calendar;
 use super::matcher::{Matcher, nearest};
 use super::script::{CommandHandle, EventHandle, conditions};
 use crate::command::permit;
 use crate::model::{EventType, RuleRef};
-use rhai::{AST, Dynamic, Engine, EvalAltResult, FnPtr, Map, NativeCallContext, Position};
+use rhai::{AST, Array, Dynamic, Engine, EvalAltResult, FnPtr, Map, NativeCallContext, Position};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -78,6 +81,7 @@ pub struct Ruleset {
     rules: Vec<Rule>,
     by_type: BTreeMap<EventType, Vec<usize>>,
     commands: BTreeMap<String, CustomCommand>,
+    calendars: Arc<BTreeMap<String, Calendar>>,
     hash: String,
 }
 
@@ -91,7 +95,8 @@ impl Ruleset {
         for file in files {
             load_file(&engine, file, &verbs, &collector);
         }
-        let collected = std::mem::take(&mut *collector.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut collected = std::mem::take(&mut *collector.lock().unwrap_or_else(PoisonError::into_inner));
+        let calendars = Arc::new(collected.take_calendars());
         if !collected.faults.is_empty() {
             return Err(collected.faults);
         }
@@ -102,7 +107,7 @@ impl Ruleset {
                 by_type.entry(*event_type).or_default().push(index);
             }
         }
-        Ok(Ruleset { engine, rules, by_type, commands: collected.commands, hash: hash(files) })
+        Ok(Ruleset { engine, rules, by_type, commands: collected.commands, calendars, hash: hash(files) })
     }
 
     /// The same rules under another hash: that of a set with its templates.
@@ -123,6 +128,11 @@ impl Ruleset {
     /// The commands that rule files define, by name.
     pub fn commands(&self) -> &BTreeMap<String, CustomCommand> {
         &self.commands
+    }
+
+    /// The holidays that rule files declare, by name.
+    pub fn calendars(&self) -> &Arc<BTreeMap<String, Calendar>> {
+        &self.calendars
     }
 
     /// The event types some rule asks for.
@@ -217,6 +227,7 @@ struct Collector {
     ast: Arc<AST>,
     rules: Vec<Rule>,
     commands: BTreeMap<String, CustomCommand>,
+    calendars: calendars::Calendars,
     faults: Vec<RuleFault>,
 }
 
@@ -302,6 +313,11 @@ fn register_collecting(engine: &mut Engine, collector: &Arc<Mutex<Collector>>) {
             commands.command(context.call_position(), name, options, action);
         },
     );
+    let calendars = collector.clone();
+    engine.register_fn("holidays", move |context: NativeCallContext, name: &str, days: Array| {
+        let mut calendars = calendars.lock().unwrap_or_else(PoisonError::into_inner);
+        calendars.holidays(context.call_position(), name, days);
+    });
 }
 
 fn load_file(engine: &Engine, file: &RuleFile, verbs: &BTreeSet<String>, collector: &Arc<Mutex<Collector>>) {
@@ -324,6 +340,7 @@ fn load_file(engine: &Engine, file: &RuleFile, verbs: &BTreeSet<String>, collect
     for (position, message) in unknown {
         lock().fault(position, message, "");
     }
+    lock().check_literals(&ast);
     lock().ast = ast.clone();
     // A file with unknown calls runs all the same: its matchers may have faults, too.
     // What then fails is likely to follow from the calls.

@@ -25,6 +25,11 @@ pub const DECLARATIONS: &[ScriptVerb] = &[
         "command(NAME, #{ role, help }, |c| ...)",
         "a command of your own; both options may be left out",
     ),
+    verb(
+        "holidays",
+        "holidays(NAME, [DAY, ...])",
+        "a calendar for `during` and `holiday`; a day is `\"2026-12-25\"`, or `\"12-25\"` for every year",
+    ),
 ];
 
 /// In a matcher, where a value stands.
@@ -106,6 +111,10 @@ pub const FUNCTIONS: &[ScriptVerb] = &[
         "mutes what the matcher covers; what to say of it. All see it in `!mutes`",
     ),
     verb("unmute", "unmute(NUMBER, BY)", "takes a mute away; what to say of it"),
+    verb("during", "during(SPAN)", "whether it is now in this span of the week"),
+    verb("during", "during(SPAN, HOLIDAYS)", "the same, but on these holidays no span begins"),
+    verb("holiday", "holiday(HOLIDAYS)", "whether today is one of these holidays"),
+    verb("holiday", "holiday(HOLIDAYS, ZONE)", "the same, in another time zone than that of watchbell.toml"),
 ];
 
 /// On the command, inside a `command`.
