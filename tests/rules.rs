@@ -578,6 +578,7 @@ fn an_event_whose_rule_fails_is_told_with_the_error_and_the_other_rules_still_ru
         (r#"mute(#{ nothing: 1 }, "1h", "", "me")"#, "there is no field `nothing`"),
         (r#"unmute(9, "me")"#, "there is no mute m9"),
         ("1 / 0", "Division by zero"),
+        ("e.parents().filter(|host| e.problem(host))", "keep the part before the dot in a `let`"),
         (r#"Fn("sleep").call(1)"#, "`sleep` cannot be called in a rule"),
         (r#"Fn("eval").call("1")"#, "eval"),
     ] {

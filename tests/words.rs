@@ -1,6 +1,9 @@
-//! Words of the rule language: what a rule remembers of what it saw.
+//! Words of the rule language: what a rule remembers of what it saw, and what it may
+//! ask of other objects.
 
-use crate::common::engine::World;
+use crate::common::engine::{World, key};
+use watchbell::model::Input;
+use watchbell::model::event::RulesetChanged;
 
 const DB: &str = "db1!postgres";
 
@@ -76,4 +79,83 @@ fn what_a_rule_saw_is_forgotten_seven_days_after_it_looked_last() {
     }
     world.state(DB, "CRITICAL");
     assert_eq!(world.log, ["true false", "false true", "false true", "true false"]);
+}
+
+#[test]
+fn a_rule_may_ask_whether_another_object_is_in_a_problem() {
+    let mut world = World::new(
+        r#"rule("asks", #{ object: "db1!postgres" }, |e| e.log(`${e.problem("db1")} ${e.problem("san!disk")}`));"#,
+    );
+    world.state("db1", "DOWN");
+    world.soft("san!disk", "CRITICAL");
+    world.state(DB, "CRITICAL");
+    world.state("db1", "UP");
+    world.state("san!disk", "WARNING");
+    world.state(DB, "OK");
+    assert_eq!(world.log, ["true false", "false true"]);
+}
+
+#[test]
+fn a_problem_of_a_name_that_nobody_knows_is_none_and_the_audit_says_so() {
+    let mut world = World::new(r#"rule("asks", #{}, |e| e.log(`${e.problem("bd1")}`));"#);
+    world.state("db1", "DOWN");
+    assert_eq!(world.log, ["false"]);
+    let did = &world.decisions[0].steps[0].did;
+    assert_eq!(did, &["problem bd1: no state of it is known"]);
+}
+
+#[test]
+fn parents_are_all_hosts_in_front_near_ones_first() {
+    let mut world = World::new(r#"rule("asks", #{}, |e| e.log(`${e.parents()}`));"#);
+    world.host_behind("db1", &["switch2", "switch1"]);
+    world.host_behind("switch1", &["router"]);
+    world.host_behind("switch2", &["router", "db1"]);
+    world.object(DB, |service| service.parents = vec![key("san")]);
+    world.host_behind("san", &["switch1"]);
+    for object in [DB, "db1", "router", "unknown!service"] {
+        world.state(object, if object.contains('!') { "CRITICAL" } else { "DOWN" });
+    }
+    let expected = [
+        r#"["db1", "san", "switch1", "switch2", "router"]"#,
+        r#"["switch1", "switch2", "router"]"#,
+        "[]",
+        r#"["unknown"]"#,
+    ];
+    assert_eq!(world.log, expected);
+}
+
+#[test]
+fn a_rule_reads_the_incident() {
+    let mut world = World::new(
+        r#"rule("asks", #{}, |e| {
+            let incident = e.incident();
+            e.log(if incident == () { "none" } else {
+                `${incident.number} ${incident.object} ${incident.opened == e.now} ${incident.closed} ${incident.told}`
+            });
+            if e.hard { e.notify("dba"); }
+        });"#,
+    );
+    world.soft(DB, "CRITICAL");
+    world.state(DB, "CRITICAL");
+    world.state(DB, "WARNING");
+    world.state(DB, "OK");
+    let closed = world.now.as_second();
+    let expected = [
+        "none".to_owned(),
+        "1 db1!postgres true  []".to_owned(),
+        r#"1 db1!postgres false  ["dba"]"#.to_owned(),
+        format!(r#"1 db1!postgres false {closed} ["dba"]"#),
+    ];
+    assert_eq!(world.log, expected);
+}
+
+#[test]
+fn an_event_without_an_object_has_no_parents_and_no_incident() {
+    let mut world = World::new(
+        r#"rule("asks", #{ on: "RulesetChanged" }, |e| e.log(`${e.parents()} ${e.incident() == ()} ${e.problem("db1")}`));"#,
+    );
+    world.state("db1", "DOWN");
+    let changed = RulesetChanged { accepted: true, hash: String::new(), rules: 1, error: String::new() };
+    world.step(Input::RulesetChanged(changed));
+    assert_eq!(world.log, ["[] true false"]);
 }

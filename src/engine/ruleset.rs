@@ -199,6 +199,9 @@ fn runtime_fault(at: &RuleRef, mut error: EvalAltResult) -> RuleFault {
         EvalAltResult::ErrorTooManyOperations(_) => {
             format!("a rule may take {} steps; look for a loop without an end", sandbox::MAX_OPERATIONS)
         }
+        EvalAltResult::ErrorDataRace(..) => {
+            "a closure uses what stands before the dot of its own line; keep the part before the dot in a `let`".to_owned()
+        }
         _ => String::new(),
     };
     let message = match error {

@@ -7,6 +7,7 @@
 mod command;
 mod fields;
 mod hours;
+mod knowing;
 mod matchers;
 mod memory;
 mod muting;
@@ -42,6 +43,7 @@ pub(super) fn register(engine: &mut Engine) {
     memory::register(engine);
     muting::register(engine);
     hours::register(engine);
+    knowing::register(engine);
     command::register(engine);
 }
 

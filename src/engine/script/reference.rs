@@ -100,6 +100,21 @@ pub const EVENT_VERBS: &[ScriptVerb] = &[
     verb("get", "e.get(KEY)", "the value kept, or `()`"),
     verb("muted", "e.muted()", "whether a mute covers the event"),
     verb("muted_by", "e.muted_by()", "who muted it and why; empty if nobody did"),
+    verb(
+        "problem",
+        "e.problem(OBJECT)",
+        "whether the host or service of this full name, in the same Icinga, is in a hard problem; false where none is known",
+    ),
+    verb(
+        "parents",
+        "e.parents()",
+        "names of the hosts it stands behind, near ones first: the own host of a service, then what they depend on",
+    ),
+    verb(
+        "incident",
+        "e.incident()",
+        "`()`, or the incident as `#{ number, object, opened, closed, told }`; `told` lists targets",
+    ),
     verb("log", "e.log(TEXT)", "writes a line to Watchbell's own log"),
 ];
 
