@@ -13,6 +13,8 @@ use std::sync::Arc;
 
 /// A rule file larger than this is a mistake, in bytes.
 const LARGEST_RULE_FILE: u64 = 1 << 20;
+/// Modules lie in folders this deep at most; the reloader looks as deep.
+const DEEPEST_FOLDER: usize = 4;
 
 /// All rules and templates of one moment.
 #[derive(Clone)]
@@ -91,28 +93,64 @@ pub fn shipped_rules() -> Vec<RuleFile> {
 }
 
 /// The rule files of a folder: `*.rhai`, but no hidden ones, in the order of
-/// their names.
+/// their names; behind them the modules, the same in the folders inside of it.
 pub fn rule_files(folder: &Path) -> Result<Vec<RuleFile>, Diagnostic> {
-    let fault = |path: &Path, error: std::io::Error| {
-        Diagnostic::of_file(path.display().to_string(), format!("cannot be read: {error}"))
-    };
     let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(|error| fault(folder, error))? {
-        let path = entry.map_err(|error| fault(folder, error))?.path();
-        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-        if name.starts_with('.') || !name.ends_with(".rhai") {
-            continue;
+    let mut folders = Vec::new();
+    for (name, path) in entries(folder)? {
+        match path.is_dir() {
+            true => folders.push((name, path)),
+            false if name.ends_with(".rhai") => files.push(RuleFile { text: read(&path)?, name }),
+            false => {}
         }
-        let size = std::fs::metadata(&path).map_err(|error| fault(&path, error))?.len();
-        if size > LARGEST_RULE_FILE {
-            let message = format!("is {size} bytes large; a rule file has at most {LARGEST_RULE_FILE}");
-            return Err(Diagnostic::of_file(path.display().to_string(), message));
-        }
-        let text = std::fs::read_to_string(&path).map_err(|error| fault(&path, error))?;
-        files.push(RuleFile { name: name.to_owned(), text });
     }
-    files.sort_by(|a, b| a.name.cmp(&b.name));
+    for (name, path) in folders {
+        add_modules(&mut files, &name, &path, 1);
+    }
     Ok(files)
+}
+
+/// Adds the modules of a folder. What cannot be read is left out: whatever imports it
+/// is told that it is missing, and if nothing does, it is none of this set's matter.
+fn add_modules(files: &mut Vec<RuleFile>, name: &str, folder: &Path, depth: usize) {
+    let left_out = |fault: Diagnostic| tracing::warn!("no module: {} {}", fault.file, fault.message);
+    for (inside, path) in entries(folder).map_err(left_out).unwrap_or_default() {
+        let name = format!("{name}/{inside}");
+        if path.is_dir() {
+            if depth < DEEPEST_FOLDER {
+                add_modules(files, &name, &path, depth + 1);
+            }
+        } else if name.ends_with(".rhai")
+            && let Ok(text) = read(&path).map_err(left_out)
+        {
+            files.push(RuleFile { name, text });
+        }
+    }
+}
+
+/// What is in a folder and not hidden, in the order of the names.
+fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>, Diagnostic> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(|error| unreadable(folder, error))? {
+        let path = entry.map_err(|error| unreadable(folder, error))?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).filter(|name| !name.starts_with('.'));
+        found.extend(name.map(str::to_owned).map(|name| (name, path.clone())));
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn read(path: &Path) -> Result<String, Diagnostic> {
+    let size = std::fs::metadata(path).map_err(|error| unreadable(path, error))?.len();
+    if size > LARGEST_RULE_FILE {
+        let message = format!("is {size} bytes large; a rule file has at most {LARGEST_RULE_FILE}");
+        return Err(Diagnostic::of_file(path.display().to_string(), message));
+    }
+    std::fs::read_to_string(path).map_err(|error| unreadable(path, error))
+}
+
+fn unreadable(path: &Path, error: std::io::Error) -> Diagnostic {
+    Diagnostic::of_file(path.display().to_string(), format!("cannot be read: {error}"))
 }
 
 fn compile(folder: &Path, files: &[RuleFile]) -> (Option<Ruleset>, Vec<Diagnostic>) {

@@ -5,6 +5,7 @@
 //!   recording in `tests/fixtures/lifecycle.jsonl`, and the text is what comes of it: a line for
 //!   each message, `TARGET: MESSAGE`; a line for each event that the rules dropped; and behind a
 //!   line `> WORDS`, typed by an admin after the recording, the answer.
+//! - A `rhai` block that begins with `// FOLDER/NAME.rhai` is a module, for the examples of its page.
 //! - A `toml` block is a whole configuration.
 //! - What stands between `<!-- NAME -->` and `<!-- end -->` is a table of the code.
 
@@ -82,9 +83,9 @@ fn compile(files: &[(&str, &str)]) -> Result<Ruleset, String> {
 }
 
 /// What comes of the recording when these rules judge it, and of what is typed afterwards.
-fn transcript(rules: &str, typed: &[&str]) -> Result<Vec<String>, String> {
+fn transcript(rules: &str, modules: &[(&str, &str)], typed: &[&str]) -> Result<Vec<String>, String> {
     let set = Set {
-        rules: Arc::new(compile(&[(EXAMPLE, rules), REST])?),
+        rules: Arc::new(compile(&[&[(EXAMPLE, rules), REST], modules].concat())?),
         templates: Arc::new(Templates::built_in().expect("the shipped templates are right")),
         hash: String::new(),
     };
@@ -134,6 +135,12 @@ fn said(finished: Finished) -> Vec<String> {
     told.chain(dropped).collect()
 }
 
+/// Name and text of a block that is a module.
+fn module(block: &Block) -> Option<(&str, &str)> {
+    let name = block.text.lines().next()?.strip_prefix("// ")?;
+    (name.contains('/') && name.ends_with(".rhai")).then_some((name, block.text.as_str()))
+}
+
 fn report(faults: &[String]) {
     assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
 }
@@ -143,16 +150,20 @@ fn every_example_of_a_rule_does_what_the_page_says() {
     let mut faults = Vec::new();
     for path in PAGES {
         let blocks = blocks(path);
-        for (index, block) in blocks.iter().enumerate().filter(|(_, block)| block.language == "rhai") {
+        let rhai = || blocks.iter().enumerate().filter(|(_, block)| block.language == "rhai");
+        let modules: Vec<(&str, &str)> = rhai().filter_map(|(_, block)| module(block)).collect();
+        for (index, block) in rhai().filter(|(_, block)| module(block).is_none()) {
             let next = blocks.get(index + 1).filter(|next| next.follows && next.language == "text");
             let Some(next) = next else {
                 faults.extend(
-                    compile(&[(EXAMPLE, &block.text)]).err().map(|fault| format!("{}: {fault}", block.at)),
+                    compile(&[&[(EXAMPLE, block.text.as_str())], &modules[..]].concat())
+                        .err()
+                        .map(|fault| format!("{}: {fault}", block.at)),
                 );
                 continue;
             };
             let typed: Vec<&str> = next.text.lines().filter_map(|line| line.strip_prefix("> ")).collect();
-            match transcript(&block.text, &typed).map(|lines| lines.join("\n") + "\n") {
+            match transcript(&block.text, &modules, &typed).map(|lines| lines.join("\n") + "\n") {
                 Err(fault) => faults.push(format!("{}: {fault}", block.at)),
                 Ok(lines) if lines == next.text => {}
                 Ok(lines) => faults.push(format!("{}: write instead:\n{lines}", next.at)),

@@ -524,8 +524,6 @@ fn every_mistake_is_told_with_its_place_and_what_was_meant() {
         (r#"rule("a", #{}, |e| eval("1"));"#, "(a rule runs no text as code)"),
         (r#"rule("a", #{}, |e| sleep(1));"#, "`sleep` cannot be called in a rule: a rule never waits"),
         (r#"rule("a", #{}, |e| timestamp());"#, "`timestamp` cannot be called in a rule: use `e.now`"),
-        (r#"import "other" as other;"#, "a rule file stands for itself"),
-        (r#"rule("a", #{}, |e| { import "other" as other; });"#, "a rule file stands for itself"),
         ("throw \"by hand\";", "1:1: by hand"),
         ("loop {}", "Too many operations"),
         (r#"mute(#{}, "1h", "", "me");"#, "this can only be called inside a rule or command"),
@@ -578,6 +576,7 @@ fn an_event_whose_rule_fails_is_told_with_the_error_and_the_other_rules_still_ru
         (r#"mute(#{ nothing: 1 }, "1h", "", "me")"#, "there is no field `nothing`"),
         (r#"unmute(9, "me")"#, "there is no mute m9"),
         ("1 / 0", "Division by zero"),
+        ("e.parents().filter(|host| e.problem(host))", "keep the part before the dot in a `let`"),
         (r#"Fn("sleep").call(1)"#, "`sleep` cannot be called in a rule"),
         (r#"Fn("eval").call("1")"#, "eval"),
     ] {

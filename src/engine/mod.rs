@@ -7,6 +7,7 @@
 
 pub mod answers;
 mod catch_up;
+pub mod holidays;
 mod judge;
 pub mod matcher;
 pub mod mute;
@@ -15,6 +16,7 @@ pub mod outcome;
 mod reach;
 pub mod ruleset;
 pub mod script;
+pub mod span;
 pub mod stage;
 pub mod windows;
 pub mod world;
@@ -82,7 +84,8 @@ const TIDY_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
 impl Engine {
     /// An engine with this state and these rules.
     pub fn new(world: World, settings: Settings, ruleset: Arc<Ruleset>) -> Engine {
-        let stage = Stage { world, settings: Arc::new(settings), run: Run::default() };
+        let calendars = ruleset.calendars().clone();
+        let stage = Stage { world, settings: Arc::new(settings), calendars, run: Run::default() };
         Engine {
             ruleset,
             stage: Some(Box::new(stage)),
@@ -98,6 +101,7 @@ impl Engine {
 
     /// Puts other rules in force, whole, between two inputs. All state stays.
     pub fn set_ruleset(&mut self, ruleset: Arc<Ruleset>) {
+        self.stage().calendars = ruleset.calendars().clone();
         self.ruleset = ruleset;
         self.failures.clear();
     }

@@ -4,22 +4,30 @@
 //! made at all, and all faults of all files are found at once; a set never
 //! changes once it is made. Never: reads a file, keeps state.
 
+mod calendars;
 mod calls;
+mod literals;
+mod modules;
 mod sandbox;
 
+use super::holidays::Calendar;
 use super::matcher::{Matcher, nearest};
 use super::script::{CommandHandle, EventHandle, conditions};
 use crate::command::permit;
 use crate::model::{EventType, RuleRef};
-use rhai::{AST, Dynamic, Engine, EvalAltResult, FnPtr, Map, NativeCallContext, Position};
+use modules::{Imports, Loader, Modules};
+use rhai::{
+    AST, Array, Dynamic, Engine, EvalAltResult, FnPtr, FuncArgs, Map, NativeCallContext, Position,
+    ScriptFnMetadata,
+};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// One rule file as read.
+/// One rule file as read, or a module: a file whose name holds a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleFile {
-    /// Its name inside the rules folder.
+    /// Its name inside the rules folder; folders are divided by `/`.
     pub name: String,
     /// Its text.
     pub text: String,
@@ -67,9 +75,13 @@ pub struct CustomCommand {
     action: Script,
 }
 
+/// How the script language calls closures: this, and a number.
+const CLOSURE: &str = "anon$";
+
 struct Script {
     function: FnPtr,
     ast: Arc<AST>,
+    imports: Arc<Imports>,
 }
 
 /// All rules and commands of one moment.
@@ -78,20 +90,25 @@ pub struct Ruleset {
     rules: Vec<Rule>,
     by_type: BTreeMap<EventType, Vec<usize>>,
     commands: BTreeMap<String, CustomCommand>,
+    calendars: Arc<BTreeMap<String, Calendar>>,
     hash: String,
 }
 
 impl Ruleset {
-    /// Compiles rule files, in the order given. All faults of all files, or a set.
+    /// Compiles rule files, in the order given, and the modules they import. All faults
+    /// of all of them, or a set. A module that nothing imports is not looked at.
     pub fn compile(files: &[RuleFile]) -> Result<Ruleset, Vec<RuleFault>> {
         let collector = Arc::new(Mutex::new(Collector::default()));
         let mut engine = sandbox::engine();
         register_collecting(&mut engine, &collector);
-        let verbs = calls::verb_names(&engine);
-        for file in files {
-            load_file(&engine, file, &verbs, &collector);
+        let mut modules = Modules::new(&mut engine, files);
+        let loader = Loader { engine: &engine, verbs: &calls::verb_names(&engine), collector: &collector };
+        for file in files.iter().filter(|file| !modules::is_module(file)) {
+            load_file(loader, file, &mut modules);
         }
-        let collected = std::mem::take(&mut *collector.lock().unwrap_or_else(PoisonError::into_inner));
+        let hash = hash(files.iter().filter(|file| modules.is_used(file)));
+        let mut collected = std::mem::take(&mut *collector.lock().unwrap_or_else(PoisonError::into_inner));
+        let calendars = Arc::new(collected.take_calendars());
         if !collected.faults.is_empty() {
             return Err(collected.faults);
         }
@@ -102,7 +119,7 @@ impl Ruleset {
                 by_type.entry(*event_type).or_default().push(index);
             }
         }
-        Ok(Ruleset { engine, rules, by_type, commands: collected.commands, hash: hash(files) })
+        Ok(Ruleset { engine, rules, by_type, commands: collected.commands, calendars, hash })
     }
 
     /// The same rules under another hash: that of a set with its templates.
@@ -123,6 +140,11 @@ impl Ruleset {
     /// The commands that rule files define, by name.
     pub fn commands(&self) -> &BTreeMap<String, CustomCommand> {
         &self.commands
+    }
+
+    /// The holidays that rule files declare, by name.
+    pub fn calendars(&self) -> &Arc<BTreeMap<String, Calendar>> {
+        &self.calendars
     }
 
     /// The event types some rule asks for.
@@ -150,19 +172,13 @@ impl Ruleset {
         Ok(value.into_string().ok())
     }
 
-    fn call(
-        &self,
-        at: &RuleRef,
-        script: &Script,
-        arguments: impl rhai::FuncArgs,
-    ) -> Result<Dynamic, RuleFault> {
+    fn call(&self, at: &RuleRef, script: &Script, arguments: impl FuncArgs) -> Result<Dynamic, RuleFault> {
         // A panic inside a verb is our bug; it must cost this one call only.
-        let called = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            script.function.call::<Dynamic>(&self.engine, &script.ast, arguments)
-        }));
+        let called =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| script.call(&self.engine, arguments)));
         match called {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(runtime_fault(at, *error)),
+            Ok(Err(error)) => Err(runtime_fault(at, &script.ast, *error)),
             Err(_) => Err(RuleFault {
                 file: at.file.to_string(),
                 line: at.line,
@@ -174,20 +190,45 @@ impl Ruleset {
     }
 }
 
-fn runtime_fault(at: &RuleRef, mut error: EvalAltResult) -> RuleFault {
+impl Script {
+    /// Calls the function with the modules that its file imports: it runs without the
+    /// top level of that file.
+    fn call(&self, engine: &Engine, arguments: impl FuncArgs) -> Result<Dynamic, Box<EvalAltResult>> {
+        let mut global = engine.new_global_runtime_state();
+        global.lib.push(self.ast.shared_lib().clone());
+        self.imports.iter().for_each(|(name, module)| global.push_import(name, module.clone()));
+        let context = (engine, self.function.fn_name(), None, &global, Position::NONE).into();
+        self.function.call_within_context(&context, arguments)
+    }
+}
+
+/// What went wrong in a rule of this script, and where: in its file or in a module.
+fn runtime_fault(at: &RuleRef, ast: &AST, mut error: EvalAltResult) -> RuleFault {
     let mut position = error.take_position();
-    while let EvalAltResult::ErrorInFunctionCall(_, _, inner, _) | EvalAltResult::ErrorInModule(_, inner, _) =
-        error
-    {
+    let mut file = at.file.to_string();
+    let mut came_back = false;
+    while let EvalAltResult::ErrorInFunctionCall(name, source, inner, _) = error {
+        // The script language names the module that was called last, even where this one
+        // has called back a closure of the rule.
+        let is_ours = |function: &ScriptFnMetadata<'_>| {
+            function.name == name && (came_back || name.starts_with(CLOSURE))
+        };
+        let in_rule = source.is_empty() || ast.iter_functions().any(|function| is_ours(&function));
+        came_back = in_rule && !source.is_empty();
+        let called_in = if in_rule { at.file.to_string() } else { source };
         error = *inner;
         let inner_position = error.take_position();
         if !inner_position.is_none() {
             position = inner_position;
+            file = called_in;
         }
     }
     let help = match &error {
         EvalAltResult::ErrorTooManyOperations(_) => {
             format!("a rule may take {} steps; look for a loop without an end", sandbox::MAX_OPERATIONS)
+        }
+        EvalAltResult::ErrorDataRace(..) => {
+            "a closure uses what stands before the dot of its own line; keep the part before the dot in a `let`".to_owned()
         }
         _ => String::new(),
     };
@@ -196,10 +237,10 @@ fn runtime_fault(at: &RuleRef, mut error: EvalAltResult) -> RuleFault {
         other => other.to_string(),
     };
     let line = position.line().unwrap_or(at.line);
-    RuleFault { file: at.file.to_string(), line, column: position.position().unwrap_or(1), message, help }
+    RuleFault { file, line, column: position.position().unwrap_or(1), message, help }
 }
 
-fn hash(files: &[RuleFile]) -> String {
+fn hash<'a>(files: impl Iterator<Item = &'a RuleFile>) -> String {
     let mut digest = Sha256::new();
     for file in files {
         digest.update(file.name.as_bytes());
@@ -215,8 +256,10 @@ fn hash(files: &[RuleFile]) -> String {
 struct Collector {
     file: Arc<str>,
     ast: Arc<AST>,
+    imports: Arc<Imports>,
     rules: Vec<Rule>,
     commands: BTreeMap<String, CustomCommand>,
+    calendars: calendars::Calendars,
     faults: Vec<RuleFault>,
 }
 
@@ -229,6 +272,10 @@ impl Collector {
             message,
             help: help.to_owned(),
         });
+    }
+
+    fn script(&self, function: FnPtr) -> Script {
+        Script { function, ast: self.ast.clone(), imports: self.imports.clone() }
     }
 
     fn at(&self, position: Position, name: &str) -> RuleRef {
@@ -250,7 +297,7 @@ impl Collector {
         match compiled {
             Ok(matcher) => {
                 let at = self.at(position, name);
-                let action = Script { function, ast: self.ast.clone() };
+                let action = self.script(function);
                 self.rules.push(Rule { at, matcher, action });
             }
             Err(message) => self.fault(position, format!("rule `{name}`: {message}"), ""),
@@ -283,7 +330,7 @@ impl Collector {
             return;
         }
         let at = self.at(position, name);
-        let action = Script { function, ast: self.ast.clone() };
+        let action = self.script(function);
         self.commands.insert(name.to_owned(), CustomCommand { at, role, help, action });
     }
 }
@@ -302,42 +349,54 @@ fn register_collecting(engine: &mut Engine, collector: &Arc<Mutex<Collector>>) {
             commands.command(context.call_position(), name, options, action);
         },
     );
+    let calendars = collector.clone();
+    engine.register_fn("holidays", move |context: NativeCallContext, name: &str, days: Array| {
+        let mut calendars = calendars.lock().unwrap_or_else(PoisonError::into_inner);
+        calendars.holidays(context.call_position(), name, days);
+    });
 }
 
-fn load_file(engine: &Engine, file: &RuleFile, verbs: &BTreeSet<String>, collector: &Arc<Mutex<Collector>>) {
-    let lock = || collector.lock().unwrap_or_else(PoisonError::into_inner);
-    lock().file = Arc::from(file.name.as_str());
-    let ast = match engine.compile(&file.text) {
-        Ok(ast) => Arc::new(ast),
-        Err(error) => {
-            let help = if error.err_type().to_string().contains("eval") {
-                "a rule runs no text as code"
-            } else {
-                ""
-            };
-            lock().fault(error.position(), error.err_type().to_string(), help);
-            return;
-        }
-    };
-    let unknown = calls::unknown_calls(&ast, verbs);
-    let sound = unknown.is_empty();
+fn load_file(loader: Loader<'_>, file: &RuleFile, modules: &mut Modules<'_>) {
+    loader.lock().file = Arc::from(file.name.as_str());
+    let Some(ast) = parse(loader, &file.text) else { return };
+    let imports = modules.import(loader, &ast);
+    let unknown = calls::unknown_calls(&ast, loader.verbs);
+    let sound = unknown.is_empty() && imports.is_some();
     for (position, message) in unknown {
-        lock().fault(position, message, "");
+        loader.lock().fault(position, message, "");
     }
-    lock().ast = ast.clone();
+    loader.lock().check_literals(&ast);
+    loader.lock().ast = Arc::new(ast.clone());
+    loader.lock().imports = Arc::new(imports.unwrap_or_default());
     // A file with unknown calls runs all the same: its matchers may have faults, too.
     // What then fails is likely to follow from the calls.
-    if let Err(mut error) = engine.eval_ast::<Dynamic>(&ast)
+    if let Err(error) = loader.engine.eval_ast::<Dynamic>(&ast)
         && sound
     {
-        let position = error.take_position();
-        let message = match *error {
-            EvalAltResult::ErrorRuntime(value, _) => value.to_string(),
-            EvalAltResult::ErrorFunctionNotFound(signature, _) => {
-                format!("no such call: {signature}; write rule(name, #{{...}}, |e| ...)")
-            }
-            other => other.to_string(),
-        };
-        lock().fault(position, message, "");
+        let (position, message) = failure(*error);
+        loader.lock().fault(position, message, "");
     }
+}
+
+/// The script of a text; `None` if it has faults, which were told.
+fn parse(loader: Loader<'_>, text: &str) -> Option<AST> {
+    let told = |error: rhai::ParseError| {
+        let is_eval = error.err_type().to_string().contains("eval");
+        let help = if is_eval { "a rule runs no text as code" } else { "" };
+        loader.lock().fault(error.position(), error.err_type().to_string(), help);
+    };
+    loader.engine.compile(text).map_err(told).ok()
+}
+
+/// What went wrong when the top level of a file ran, and where.
+fn failure(mut error: EvalAltResult) -> (Position, String) {
+    let position = error.take_position();
+    let message = match error {
+        EvalAltResult::ErrorRuntime(value, _) => value.to_string(),
+        EvalAltResult::ErrorFunctionNotFound(signature, _) => {
+            format!("no such call: {signature}; write rule(name, #{{...}}, |e| ...)")
+        }
+        other => other.to_string(),
+    };
+    (position, message)
 }

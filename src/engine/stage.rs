@@ -5,13 +5,14 @@
 //! windows, and nothing else happens until the script has ended.
 
 use super::Settings;
+use super::holidays::Calendar;
 use super::mute::Mute;
 use super::outcome::{By, Notification};
 use super::world::World;
 use crate::model::event::MuteEnding;
 use crate::model::{Detail, Event, IncidentId, RuleRef, Scene, Timestamp};
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The engine's state and the run under way.
@@ -20,6 +21,8 @@ pub struct Stage {
     pub world: World,
     /// What the configuration says that rules need.
     pub settings: Arc<Settings>,
+    /// The holidays that the rules in force declare, by name.
+    pub calendars: Arc<BTreeMap<String, Calendar>>,
     /// What is being judged, and what came of it so far.
     pub run: Run,
 }

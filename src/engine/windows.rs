@@ -7,6 +7,7 @@
 use crate::model::Timestamp;
 use crate::model::time::age;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
@@ -44,6 +45,33 @@ pub struct Kept {
     pub value: serde_json::Value,
     /// When it is forgotten.
     pub until: Timestamp,
+}
+
+/// What a rule saw last under a key, and since when it has been the same. It is kept
+/// like a value, under a name made by [`key`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sighting {
+    /// Digest of the value: a plugin's output may be huge, and it is only compared.
+    digest: String,
+    since: Timestamp,
+}
+
+impl Sighting {
+    /// The first sight of a value.
+    pub fn first(value: &serde_json::Value, now: Timestamp) -> Sighting {
+        let digest = Sha256::digest(value.to_string());
+        Sighting { digest: digest[..16].iter().map(|byte| format!("{byte:02x}")).collect(), since: now }
+    }
+
+    /// Whether both are of the same value.
+    pub fn is_like(&self, other: &Sighting) -> bool {
+        self.digest == other.digest
+    }
+
+    /// For how long the value has been the same.
+    pub fn lasts(&self, now: Timestamp) -> Duration {
+        age(self.since, now)
+    }
 }
 
 /// All windows and kept values.
@@ -144,6 +172,17 @@ mod tests {
         assert_eq!(windows.count("k", MINUTE, at(61)), 2);
         assert_eq!(windows.counted("k", MINUTE, at(62)), 2);
         assert_eq!(windows.counted("none", MINUTE, at(62)), 0);
+    }
+
+    #[test]
+    fn a_sighting_is_small_and_knows_its_value_again() {
+        let huge = Sighting::first(&"x".repeat(100_000).into(), at(0));
+        assert!(serde_json::to_string(&huge).expect("it is plain data").len() < 100);
+        assert!(huge.is_like(&Sighting::first(&"x".repeat(100_000).into(), at(5))));
+        for other in [serde_json::json!("x"), serde_json::json!(1), serde_json::json!(null)] {
+            assert!(!huge.is_like(&Sighting::first(&other, at(5))), "{other}");
+        }
+        assert_eq!(huge.lasts(at(60)), MINUTE);
     }
 
     #[test]

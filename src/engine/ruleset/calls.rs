@@ -27,10 +27,6 @@ pub(super) fn unknown_calls(ast: &AST, verbs: &BTreeSet<String>) -> Vec<(Positio
             Some(ASTNode::Stmt(Stmt::FnCall(call, position))) => Some((call, *position)),
             _ => None,
         };
-        if let Some(ASTNode::Stmt(Stmt::Import(_, position))) = path.last() {
-            let message = "`import` has no place in a rule: a rule file stands for itself";
-            found.push((*position, message.to_owned()));
-        }
         if let Some((call, position)) = call
             && let Some(message) = call_fault(call, &own, verbs)
         {
@@ -45,7 +41,8 @@ pub(super) fn unknown_calls(ast: &AST, verbs: &BTreeSet<String>) -> Vec<(Positio
 }
 
 fn call_fault(call: &rhai::FnCallExpr, own: &BTreeSet<String>, verbs: &BTreeSet<String>) -> Option<String> {
-    if call.is_operator_call() {
+    // What a module offers is known to `modules`.
+    if call.is_operator_call() || !call.namespace.is_empty() {
         return None;
     }
     let name = call.name.as_str();

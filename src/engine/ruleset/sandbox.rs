@@ -13,6 +13,8 @@ const MAX_CALL_DEPTH: usize = 32;
 const MAX_EXPRESSION_DEPTH: usize = 64;
 const MAX_TEXT_BYTES: usize = 1 << 20;
 const MAX_ITEMS: usize = 10_000;
+/// How many modules one file may import.
+const MAX_MODULES: usize = 100;
 
 /// Functions of the script language that a rule must not have, and why.
 pub(super) const FORBIDDEN: &[(&str, &str)] = &[
@@ -33,7 +35,7 @@ pub(super) fn engine() -> Engine {
         .set_max_string_size(MAX_TEXT_BYTES)
         .set_max_array_size(MAX_ITEMS)
         .set_max_map_size(MAX_ITEMS)
-        .set_max_modules(0)
+        .set_max_modules(MAX_MODULES)
         .set_module_resolver(rhai::module_resolvers::DummyModuleResolver::new())
         .disable_symbol("eval");
     engine.on_print(write_log);

@@ -3,7 +3,7 @@
 use super::value::json_to_dynamic;
 use super::{Answer, EventHandle, act, duration, error, no_more, take_duration};
 use crate::engine::stage::Stage;
-use crate::engine::windows::{self, Kept};
+use crate::engine::windows::{self, Kept, Sighting};
 use crate::model::time::later;
 use crate::model::{Detail, Scene};
 use rhai::{Dynamic, Engine, Map};
@@ -11,6 +11,8 @@ use std::time::Duration;
 
 /// How long a kept value lives unless the script says.
 const KEEP_UNLESS_SAID: &str = "7d";
+/// How long a rule remembers what it saw last, after it looked last.
+const SIGHTING_LIFE: Duration = Duration::from_secs(7 * 86_400);
 
 pub(super) fn register(engine: &mut Engine) {
     engine.register_fn("seen", |e: &mut EventHandle, key: &str, within: &str| {
@@ -26,6 +28,21 @@ pub(super) fn register(engine: &mut Engine) {
             let key = window_key(stage, "count", key);
             Ok(stage.world.window(&key).count(&key, within, scene.now) as i64)
         })
+    });
+    engine.register_fn("rate", |e: &mut EventHandle, key: &str, within: &str| {
+        let within = duration(within)?;
+        act(e, |stage, scene| {
+            let key = window_key(stage, "rate", key);
+            let times = stage.world.window(&key).count(&key, within, scene.now);
+            Ok(times as f64 * 60.0 / within.as_secs_f64())
+        })
+    });
+    engine.register_fn("changed", |e: &mut EventHandle, key: &str, value: Dynamic| {
+        look(e, "changed", key, &value).map(|(_, is_new)| is_new)
+    });
+    engine.register_fn("stable", |e: &mut EventHandle, key: &str, value: Dynamic, length: &str| {
+        let length = duration(length)?;
+        look(e, "stable", key, &value).map(|(lasts, _)| lasts >= length)
     });
     engine.register_fn("flapping", |e: &mut EventHandle, mut options: Map| {
         let window = take_duration(&mut options, "window")?.unwrap_or(Duration::from_secs(900));
@@ -67,10 +84,32 @@ fn changes_within(stage: &mut Stage, scene: &Scene, window: Duration) -> usize {
     }
 }
 
+/// Sees a value under a key: for how long it has been the same, and whether it differs
+/// from the one before.
+fn look(e: &EventHandle, verb: &str, key: &str, value: &Dynamic) -> Answer<(Duration, bool)> {
+    let value = as_json(verb, value)?;
+    act(e, |stage, scene| {
+        let key = window_key(stage, verb, key);
+        let seen = Sighting::first(&value, scene.now);
+        let before = stage.world.kept(&key, scene.now);
+        let before = before.and_then(|kept| serde_json::from_value::<Sighting>(kept.clone()).ok());
+        let same = before.filter(|before| before.is_like(&seen));
+        let is_new = same.is_none();
+        let sighting = same.unwrap_or(seen);
+        let value = serde_json::to_value(&sighting).expect("plain data with text keys is always JSON");
+        stage.world.keep(&key, Kept { value, until: later(scene.now, SIGHTING_LIFE) });
+        Ok((sighting.lasts(scene.now), is_new))
+    })
+}
+
+fn as_json(verb: &str, value: &Dynamic) -> Answer<serde_json::Value> {
+    rhai::serde::from_dynamic(value)
+        .map_err(|wrong| error(format!("{verb}: this value cannot be kept: {wrong}")))
+}
+
 fn keep(e: &mut EventHandle, key: &str, value: Dynamic, life: &str) -> Answer<()> {
     let life = duration(life)?;
-    let value: serde_json::Value = rhai::serde::from_dynamic(&value)
-        .map_err(|wrong| error(format!("set: this value cannot be kept: {wrong}")))?;
+    let value = as_json("set", &value)?;
     act(e, |stage, scene| {
         stage.world.keep(key, Kept { value, until: later(scene.now, life) });
         Ok(())

@@ -6,6 +6,8 @@
 
 mod command;
 mod fields;
+mod hours;
+mod knowing;
 mod matchers;
 mod memory;
 mod muting;
@@ -14,6 +16,7 @@ mod telling;
 mod value;
 
 pub use command::CommandHandle;
+pub(super) use hours::calendar;
 pub(super) use matchers::conditions;
 
 use super::stage::{Stage, on_stage};
@@ -39,6 +42,8 @@ pub(super) fn register(engine: &mut Engine) {
     telling::register(engine);
     memory::register(engine);
     muting::register(engine);
+    hours::register(engine);
+    knowing::register(engine);
     command::register(engine);
 }
 

@@ -25,6 +25,11 @@ pub const DECLARATIONS: &[ScriptVerb] = &[
         "command(NAME, #{ role, help }, |c| ...)",
         "a command of your own; both options may be left out",
     ),
+    verb(
+        "holidays",
+        "holidays(NAME, [DAY, ...])",
+        "a calendar for `during` and `holiday`; a day is `\"2026-12-25\"`, or `\"12-25\"` for every year",
+    ),
 ];
 
 /// In a matcher, where a value stands.
@@ -71,6 +76,21 @@ pub const EVENT_VERBS: &[ScriptVerb] = &[
         "how often the rule saw this key in the last TIME, this time included",
     ),
     verb(
+        "rate",
+        "e.rate(KEY, TIME)",
+        "how many times a minute the rule saw this key over the last TIME, this time included; a number with a fraction",
+    ),
+    verb(
+        "changed",
+        "e.changed(KEY, VALUE)",
+        "whether the value differs from the one this rule saw last under this key; true the first time",
+    ),
+    verb(
+        "stable",
+        "e.stable(KEY, VALUE, TIME)",
+        "whether the rule has seen nothing but this value under this key for TIME or longer; the first sight starts the clock",
+    ),
+    verb(
         "flapping",
         "e.flapping(#{ window: TIME, changes: N })",
         "whether the object changed its state N times or more in the window; 15m and 5 where left out",
@@ -80,6 +100,21 @@ pub const EVENT_VERBS: &[ScriptVerb] = &[
     verb("get", "e.get(KEY)", "the value kept, or `()`"),
     verb("muted", "e.muted()", "whether a mute covers the event"),
     verb("muted_by", "e.muted_by()", "who muted it and why; empty if nobody did"),
+    verb(
+        "problem",
+        "e.problem(OBJECT)",
+        "whether the host or service of this full name, in the same Icinga, is in a hard problem; false where none is known",
+    ),
+    verb(
+        "parents",
+        "e.parents()",
+        "names of the hosts it stands behind, near ones first: the own host of a service, then what they depend on",
+    ),
+    verb(
+        "incident",
+        "e.incident()",
+        "`()`, or the incident as `#{ number, object, opened, closed, told }`; `told` lists targets",
+    ),
     verb("log", "e.log(TEXT)", "writes a line to Watchbell's own log"),
 ];
 
@@ -91,6 +126,10 @@ pub const FUNCTIONS: &[ScriptVerb] = &[
         "mutes what the matcher covers; what to say of it. All see it in `!mutes`",
     ),
     verb("unmute", "unmute(NUMBER, BY)", "takes a mute away; what to say of it"),
+    verb("during", "during(SPAN)", "whether it is now in this span of the week"),
+    verb("during", "during(SPAN, HOLIDAYS)", "the same, but on these holidays no span begins"),
+    verb("holiday", "holiday(HOLIDAYS)", "whether today is one of these holidays"),
+    verb("holiday", "holiday(HOLIDAYS, ZONE)", "the same, in another time zone than that of watchbell.toml"),
 ];
 
 /// On the command, inside a `command`.
