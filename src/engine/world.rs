@@ -5,6 +5,7 @@
 //! [`World::restore`] makes the same world of what was written.
 //! Never: decides anything, reads a clock.
 
+mod due;
 mod durable;
 
 pub use durable::RestoreError;
@@ -67,6 +68,8 @@ pub struct World {
     sources: HashMap<Arc<str>, SourceRecord>,
     timers: BTreeSet<(Timestamp, ObjectKey)>,
     changes: HashSet<Entry>,
+    /// How many entries of each kind could not be read.
+    unread: BTreeMap<String, usize>,
     /// Whether changes are to be kept; a replay keeps none.
     durable: bool,
 }
@@ -162,41 +165,6 @@ impl World {
     /// Changes an object's state.
     pub fn change_status(&mut self, key: &ObjectKey, change: impl FnOnce(&mut Status)) {
         self.change_record(key, |record| change(Arc::make_mut(&mut record.status)));
-    }
-
-    /// Sets or clears the time at which a withheld state is judged again.
-    pub fn set_again(&mut self, key: &ObjectKey, at: Option<Timestamp>) {
-        let old = self.records.get(key).and_then(|record| record.again_at);
-        if old == at {
-            return;
-        }
-        if let Some(old) = old {
-            self.timers.remove(&(old, key.clone()));
-        }
-        if let Some(at) = at {
-            self.timers.insert((at, key.clone()));
-        }
-        self.change_record(key, |record| record.again_at = at);
-    }
-
-    /// Takes out the objects whose time to be judged again has come, oldest first.
-    pub fn due_again(&mut self, now: Timestamp) -> Vec<ObjectKey> {
-        let mut due = Vec::new();
-        while let Some((at, key)) = self.timers.first().cloned() {
-            if at > now {
-                break;
-            }
-            self.set_again(&key, None);
-            due.push(key);
-        }
-        due
-    }
-
-    /// The next moment something is to happen by itself.
-    pub fn next_wake(&self) -> Option<Timestamp> {
-        let again = self.timers.first().map(|(at, _)| *at);
-        let mute = self.mutes.values().map(|mute| mute.mute.until).min();
-        again.into_iter().chain(mute).min()
     }
 
     // Incidents.

@@ -1,13 +1,15 @@
 //! The world on its way to the store and back.
 //!
 //! Owns: the form in which each entry is kept. Promises: what [`World::take_writes`]
-//! gives, [`World::restore`] understands.
+//! gives, [`World::restore`] understands; what a newer Watchbell has written beside that is
+//! left alone.
 
 use super::{Record, World};
 use crate::engine::mute::{ActiveMute, Mute};
 use crate::engine::windows::Window;
 use crate::model::{Incident, IncidentId, Object, ObjectKey, StateWrite};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// One entry of the world, for the list of changes.
@@ -79,13 +81,24 @@ impl World {
         StateWrite { kind, key, value }
     }
 
-    /// Makes a world of all that was written.
+    /// Makes a world of all that was written. What only a newer Watchbell can read stays
+    /// in the store as it is, and is counted, see [`World::unread`]; an error where that
+    /// would forget who was told of what.
     pub fn restore(entries: Vec<(String, String, String)>) -> Result<World, RestoreError> {
         let mut world = World::new(true);
         for (kind, key, value) in entries {
-            world.restore_entry(&kind, &key, &value).map_err(|reason| RestoreError { kind, key, reason })?;
+            match world.restore_entry(&kind, &key, &value) {
+                Ok(()) => {}
+                Err(reason) if is_needed(&kind, &key) => return Err(RestoreError { kind, key, reason }),
+                Err(_) => *world.unread.entry(kind).or_default() += 1,
+            }
         }
         Ok(world)
+    }
+
+    /// How many entries of each kind the store holds that could not be read.
+    pub fn unread(&self) -> &BTreeMap<String, usize> {
+        &self.unread
     }
 
     fn restore_entry(&mut self, kind: &str, key: &str, value: &str) -> Result<(), String> {
@@ -134,6 +147,17 @@ impl World {
             _ => return Err("this Watchbell knows no such entry".to_owned()),
         }
         Ok(())
+    }
+}
+
+/// Whether there is no going on without an entry. What rules remember is not needed, nor
+/// what this Watchbell does not know: a newer one may have written it before it was taken
+/// back.
+fn is_needed(kind: &str, key: &str) -> bool {
+    match kind {
+        "object" | "record" | "incident" | "mute" | "told" | "downtime" | "comment" | "source" => true,
+        "next" => matches!(key, "incident" | "mute"),
+        _ => false,
     }
 }
 
