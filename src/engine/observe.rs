@@ -31,7 +31,7 @@ const KEPT_OUTPUT: usize = 4096;
 
 /// Takes an event in.
 pub(super) fn observe(world: &mut World, event: &Event, now: Timestamp) -> Observed {
-    if !event.missed && event.withheld.is_none() && &*event.source != "watchbell" {
+    if !event.missed && event.withheld.is_none() && event.event_type().is_icinga() {
         world.change_source(&event.source, |source| {
             source.last_event = source.last_event.max(Some(event.timestamp));
         });

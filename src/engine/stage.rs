@@ -132,6 +132,11 @@ impl Stage {
         }
     }
 
+    /// The name of the rule that runs; empty in a command.
+    pub fn rule_name(&self) -> &str {
+        self.run.rule.as_ref().map_or("", |rule| &rule.name)
+    }
+
     /// Adds a mute. What was said of it.
     pub fn add_mute(&mut self, mute: Mute) -> Result<String, String> {
         let (what, until) = (mute.what.clone(), mute.until);

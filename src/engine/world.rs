@@ -11,6 +11,7 @@ mod durable;
 pub use durable::RestoreError;
 
 use super::mute::{ActiveMute, Mute};
+use super::timers::Timers;
 use super::windows::{Kept, Windows};
 use crate::model::event::{Comment, Downtime};
 use crate::model::time::age;
@@ -66,7 +67,10 @@ pub struct World {
     downtimes: HashMap<String, (ObjectKey, Downtime)>,
     comments: HashMap<String, (ObjectKey, Comment)>,
     sources: HashMap<Arc<str>, SourceRecord>,
-    timers: BTreeSet<(Timestamp, ObjectKey)>,
+    /// The objects that are judged again, by when.
+    again: BTreeSet<(Timestamp, ObjectKey)>,
+    /// Timers of rules; change them by [`World::set_timer`].
+    timers: Timers,
     changes: HashSet<Entry>,
     /// How many entries of each kind could not be read.
     unread: BTreeMap<String, usize>,
@@ -105,7 +109,7 @@ impl World {
         }
         if let Some(record) = self.records.remove(key) {
             if let Some(again_at) = record.again_at {
-                self.timers.remove(&(again_at, key.clone()));
+                self.again.remove(&(again_at, key.clone()));
             }
             if let Some(incident) = record.incident {
                 self.incidents.remove(&incident);
@@ -119,6 +123,7 @@ impl World {
         }
         self.forget_told_of(&format!("flapping {} {}", key.source(), key.name()));
         names_of(&self.comments, key).iter().for_each(|name| self.remove_comment(name));
+        self.remove_timers_of(key);
     }
 
     /// An object's configuration; a bare one where none is known.

@@ -1,5 +1,9 @@
 //! Events: what came in, decoded.
 
+mod waits;
+
+pub use waits::Timer;
+
 use super::{EventType, ObjectKey, State, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -64,6 +68,8 @@ pub enum Detail {
     DeliveryFailed(DeliveryFailed),
     /// See [`EventType::RulesetChanged`].
     RulesetChanged(RulesetChanged),
+    /// See [`EventType::Timer`].
+    Timer(Timer),
 }
 
 impl Event {
@@ -89,6 +95,7 @@ impl Event {
             Detail::MuteEnding(_) => EventType::MuteEnding,
             Detail::DeliveryFailed(_) => EventType::DeliveryFailed,
             Detail::RulesetChanged(_) => EventType::RulesetChanged,
+            Detail::Timer(_) => EventType::Timer,
         }
     }
 

@@ -73,6 +73,8 @@ event_types! {
     DeliveryFailed ours,
     /// The rules and templates were changed, or a change was refused.
     RulesetChanged ours,
+    /// A time that a rule had set has come.
+    Timer ours,
 }
 
 impl EventType {

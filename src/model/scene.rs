@@ -187,11 +187,13 @@ pub enum Path {
     HostVar(Vec<String>),
     /// A custom variable of the service; the path inside `vars`.
     ServiceVar(Vec<String>),
+    /// A part of what a timer carries; the path inside `timer.data`.
+    TimerData(Vec<String>),
 }
 
 impl Path {
     /// Finds the field with this dotted path. `None` if there is none; any path
-    /// below `host.vars.` and `service.vars.` is one.
+    /// below `host.vars.`, `service.vars.` and `timer.data.` is one.
     pub fn parse(path: &str) -> Option<Path> {
         let object_field = |name: &str| OBJECT_FIELDS.iter().find(|field| field.name == name);
         let inside = |rest: &str| rest.split('.').map(str::to_owned).collect();
@@ -199,6 +201,8 @@ impl Path {
             Some(Path::HostVar(inside(rest)))
         } else if let Some(rest) = path.strip_prefix("service.vars.") {
             Some(Path::ServiceVar(inside(rest)))
+        } else if let Some(rest) = path.strip_prefix("timer.data.") {
+            Some(Path::TimerData(inside(rest)))
         } else if let Some(rest) = path.strip_prefix("host.") {
             object_field(rest).map(Path::Host)
         } else if let Some(rest) = path.strip_prefix("service.") {
@@ -231,20 +235,20 @@ impl Path {
             },
             Path::HostVar(path) => variable(scene.host.as_deref(), path),
             Path::ServiceVar(path) => variable(scene.service.as_deref(), path),
+            Path::TimerData(path) => inner(fields::timer_data(scene), path),
         }
     }
 }
 
 fn variable<'a>(object: Option<&'a Object>, path: &[String]) -> Value<'a> {
     let Some((first, rest)) = path.split_first() else { return Value::Missing };
-    let Some(mut value) = object.and_then(|object| object.vars.get(first)) else {
-        return Value::Missing;
-    };
-    for key in rest {
-        match value.get(key) {
-            Some(inner) => value = inner,
-            None => return Value::Missing,
-        }
-    }
-    Value::Json(value)
+    inner(object.and_then(|object| object.vars.get(first)), rest)
+}
+
+/// What lies inside of a value, as deep as the path goes.
+fn inner<'a>(outer: Option<&'a serde_json::Value>, path: &[String]) -> Value<'a> {
+    path.iter()
+        .try_fold(outer, |value, key| value.map(|value| value.get(key)))
+        .flatten()
+        .map_or(Value::Missing, Value::Json)
 }

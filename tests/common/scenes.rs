@@ -117,5 +117,10 @@ fn poison_event(detail: &mut Detail, text: &str) {
             changed.error = text();
             changed.hash = text();
         }
+        Detail::Timer(timer) => {
+            timer.name = text();
+            timer.rule = text();
+            timer.data = serde_json::json!({ "part": text() });
+        }
     }
 }

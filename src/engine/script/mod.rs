@@ -12,6 +12,7 @@ mod muting;
 pub mod reference;
 mod telling;
 mod value;
+mod waiting;
 
 pub use command::CommandHandle;
 pub(super) use matchers::conditions;
@@ -39,6 +40,7 @@ pub(super) fn register(engine: &mut Engine) {
     telling::register(engine);
     memory::register(engine);
     muting::register(engine);
+    waiting::register(engine);
     command::register(engine);
 }
 

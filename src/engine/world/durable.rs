@@ -6,6 +6,7 @@
 
 use super::{Record, World};
 use crate::engine::mute::{ActiveMute, Mute};
+use crate::engine::timers::{Pending, TimerKey};
 use crate::engine::windows::Window;
 use crate::model::{Incident, IncidentId, Object, ObjectKey, StateWrite};
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,7 @@ pub(super) enum Entry {
     Told(String),
     Window(String),
     Kept(String),
+    Timer(TimerKey),
     Downtime(String),
     Comment(String),
     Source(Arc<str>),
@@ -65,6 +67,10 @@ impl World {
             Entry::Kept(key) => {
                 let value = json(self.windows.kept.get(&key));
                 ("kept", key, value)
+            }
+            Entry::Timer(key) => {
+                let name = serde_json::to_string(&key).expect("plain data is always JSON");
+                ("timer", name, json(self.timers.get(&key)))
             }
             Entry::Downtime(name) => {
                 let value = json(self.downtimes.get(&name));
@@ -112,7 +118,7 @@ impl World {
                 let object = ObjectKey::from_name(&Arc::from(source), name);
                 let record: Record = parse(value)?;
                 if let Some(again_at) = record.again_at {
-                    self.timers.insert((again_at, object.clone()));
+                    self.again.insert((again_at, object.clone()));
                 }
                 self.records.insert(object, record);
             }
@@ -133,6 +139,7 @@ impl World {
             "kept" => {
                 self.windows.kept.insert(key.to_owned(), parse(value)?);
             }
+            "timer" => self.timers.set(parse::<Pending>(value)?)?,
             "downtime" => {
                 self.downtimes.insert(key.to_owned(), parse(value)?);
             }

@@ -235,6 +235,19 @@ pub static FIELDS: &[Field] = fields! {
         Detail::RulesetChanged(changed) => Value::text(&changed.error),
         _ => Value::Missing,
     };
+    "timer.name" "what the rule that set it calls the timer" |s| match &s.event.detail {
+        Detail::Timer(timer) => Value::text(&timer.name),
+        _ => Value::Missing,
+    };
+    "timer.data" "what the timer carries; its parts are fields, too: `timer.data.team`" |s| timer_data(s).map_or(Value::Missing, Value::Json);
+    "timer.rule" "name of the rule that set the timer" |s| match &s.event.detail {
+        Detail::Timer(timer) => Value::text(&timer.rule),
+        _ => Value::Missing,
+    };
+    "timer.set_at" "when the timer was set" |s| match &s.event.detail {
+        Detail::Timer(timer) => Value::Time(timer.set_at),
+        _ => Value::Missing,
+    };
 };
 
 fn output(scene: &Scene) -> Value<'_> {
@@ -245,6 +258,14 @@ fn output(scene: &Scene) -> Value<'_> {
         }
         _ if scene.status.state.is_some() => Value::text(&scene.status.output),
         _ => Value::Missing,
+    }
+}
+
+/// What a timer carries, if it carries anything.
+pub(super) fn timer_data(scene: &Scene) -> Option<&serde_json::Value> {
+    match &scene.event.detail {
+        Detail::Timer(timer) if !timer.data.is_null() => Some(&timer.data),
+        _ => None,
     }
 }
 
