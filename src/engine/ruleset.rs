@@ -8,7 +8,7 @@ mod calls;
 mod sandbox;
 
 use super::matcher::{Matcher, nearest};
-use super::script::{CommandHandle, EventHandle, conditions};
+use super::script::{CommandHandle, EventHandle, conditions, is_end};
 use crate::command::permit;
 use crate::model::{EventType, RuleRef};
 use rhai::{AST, Dynamic, Engine, EvalAltResult, FnPtr, Map, NativeCallContext, Position};
@@ -162,6 +162,7 @@ impl Ruleset {
         }));
         match called {
             Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) if is_end(&error) => Ok(Dynamic::UNIT),
             Ok(Err(error)) => Err(runtime_fault(at, *error)),
             Err(_) => Err(RuleFault {
                 file: at.file.to_string(),

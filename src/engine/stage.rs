@@ -9,7 +9,7 @@ use super::mute::Mute;
 use super::outcome::{By, Notification};
 use super::world::World;
 use crate::model::event::MuteEnding;
-use crate::model::{Detail, Event, IncidentId, RuleRef, Scene, Timestamp};
+use crate::model::{Action, Detail, Event, IncidentId, RuleRef, Scene, Timestamp};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -39,6 +39,8 @@ pub struct Run {
     pub dropped: Option<Dropped>,
     /// Set by `stop`: no further rule runs.
     pub stopped: bool,
+    /// What to ask of Icinga.
+    pub actions: Vec<Action>,
     /// Lines for the log.
     pub log: Vec<String>,
     /// Made by `mute` and `unmute`: events to be judged next.

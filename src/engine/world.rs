@@ -15,7 +15,7 @@ use super::timers::Timers;
 use super::windows::{Kept, Windows};
 use crate::model::event::{Comment, Downtime};
 use crate::model::time::age;
-use crate::model::{Incident, IncidentId, Object, ObjectKey, State, Status, Timestamp};
+use crate::model::{Hold, Incident, IncidentId, Object, ObjectKey, State, Status, Timestamp};
 use durable::Entry;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -197,7 +197,7 @@ impl World {
         }
         let id = IncidentId(self.next_incident);
         self.next_incident += 1;
-        let incident = Incident { id, object: key.clone(), opened: at, closed: None, told: BTreeMap::new() };
+        let incident = Incident::new(id, key.clone(), at);
         self.incidents.insert(id, Arc::new(incident));
         self.change(|| Entry::Incident(id));
         self.change(|| Entry::NextIncident);
@@ -208,7 +208,10 @@ impl World {
     /// [`World::part_incident`].
     pub fn close_incident(&mut self, key: &ObjectKey, at: Timestamp) {
         if let Some(id) = self.records.get(key).and_then(|record| record.incident) {
-            self.change_incident(id, |incident| incident.closed = Some(at));
+            self.change_incident(id, |incident| {
+                incident.closed = Some(at);
+                incident.holds.clear();
+            });
         }
     }
 
@@ -225,6 +228,13 @@ impl World {
     pub fn note_told(&mut self, id: IncidentId, target: &str, state: State) {
         self.change_incident(id, |incident| {
             incident.told.insert(target.to_owned(), state);
+        });
+    }
+
+    /// Notes how long a rule holds a problem back.
+    pub fn hold(&mut self, id: IncidentId, rule: &str, hold: Hold) {
+        self.change_incident(id, |incident| {
+            incident.holds.insert(rule.to_owned(), hold);
         });
     }
 

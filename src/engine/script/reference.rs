@@ -89,6 +89,11 @@ pub const EVENT_VERBS: &[ScriptVerb] = &[
         "e.cancel(NAME)",
         "takes that timer of the same rule and object away; whether there was one",
     ),
+    verb(
+        "hold",
+        "e.hold(TIME)",
+        "goes on only when a hard problem has lasted for TIME; until then the action and the judging end here",
+    ),
     verb("muted", "e.muted()", "whether a mute covers the event"),
     verb("muted_by", "e.muted_by()", "who muted it and why; empty if nobody did"),
     verb("log", "e.log(TEXT)", "writes a line to Watchbell's own log"),
