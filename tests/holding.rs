@@ -193,6 +193,136 @@ fn no_script_catches_the_end_of_its_action() {
     }
 }
 
+// States from before what is in front came back.
+
+const SETTLED: &str = "ops: StateChange db1!postgres CRITICAL (was: what is in front of it is just back)";
+
+const SETTLE: &str = r#"
+    rule("hosts", #{ is_host: true }, |e| e.drop("hosts"));
+    rule("host down", #{ on: "StateChange", "host.is_problem": true }, |e| e.drop("host", #{ again: "10s" }));
+    rule("parent down", #{ on: "StateChange", reachable: false }, |e| e.drop("parent", #{ again: "10s" }));
+    rule("settles", #{ on: "StateChange" }, |e| {
+        e.settle("2m");
+        if e.tell_those_told() == 0 && e.is_problem { e.notify("ops"); }
+    });
+    rule("rest", #{}, |e| e.drop("rest"));
+"#;
+
+/// The host is back after 30 s, and the state of its service is from before that.
+fn host_is_back() -> World {
+    let mut world = World::new(SETTLE);
+    world.state("db1", "DOWN");
+    world.state(DB, "CRITICAL");
+    world.wait("30s");
+    world.state("db1", "UP");
+    world
+}
+
+#[test]
+fn a_state_from_before_its_host_came_back_is_told_when_the_host_has_been_up_for_long_enough() {
+    let mut world = host_is_back();
+    assert!(checked(&world).is_empty());
+    world.wait("119s");
+    world.expect_silence();
+    assert_eq!(checked(&world), [DB], "it is checked once");
+    world.wait("1s");
+    world.expect(&[SETTLED]);
+    world.state(DB, "OK");
+    world.expect(&["ops: StateChange db1!postgres OK"]);
+}
+
+#[test]
+fn a_state_that_was_over_with_the_return_of_its_host_is_never_heard_of() {
+    let mut world = host_is_back();
+    world.wait("20s");
+    world.state(DB, "OK");
+    world.wait("1h");
+    world.expect_silence();
+}
+
+#[test]
+fn a_check_that_finds_it_again_is_enough() {
+    let mut world = host_is_back();
+    world.wait("20s");
+    world.happens(DB, Detail::CheckResult(world.report(DB, "CRITICAL")));
+    world.wait("30s");
+    world.expect(&[SETTLED]);
+}
+
+#[test]
+fn a_problem_that_is_found_after_the_return_is_told_at_once() {
+    let mut world = World::new(SETTLE);
+    world.state("db1", "DOWN");
+    world.state("db1", "UP");
+    world.state(DB, "CRITICAL");
+    world.expect(&["ops: StateChange db1!postgres CRITICAL"]);
+    assert!(checked(&world).is_empty());
+}
+
+#[test]
+fn a_check_that_ended_before_the_return_and_comes_after_it_waits() {
+    let mut world = World::new(SETTLE);
+    world.state("db1", "DOWN");
+    let before = world.now;
+    world.state("db1", "UP");
+    world.reported(DB, "CRITICAL", |report| report.execution_end = Some(before));
+    world.expect_silence();
+    world.wait("2m");
+    world.expect(&[SETTLED]);
+}
+
+#[test]
+fn where_nothing_came_back_lately_nothing_waits() {
+    for history in [&[][..], &["UP"], &["DOWN", "UP"]] {
+        let mut world = World::new(SETTLE);
+        history.iter().for_each(|state| world.state("db1", state));
+        let before = world.now - std::time::Duration::from_secs(60);
+        world.wait("2m");
+        world.reported(DB, "CRITICAL", |report| report.execution_end = Some(before));
+        world.expect(&["ops: StateChange db1!postgres CRITICAL"]);
+    }
+}
+
+#[test]
+fn the_return_of_any_host_in_front_counts_and_the_last_one_decides() {
+    let mut world = World::new(SETTLE);
+    world.host_behind("router", &["uplink"]);
+    world.host_behind("db1", &["router"]);
+    world.state("uplink", "DOWN");
+    world.state("router", "DOWN");
+    world.reported(DB, "CRITICAL", |report| report.reachable = false);
+    world.state("router", "UP");
+    world.wait("90s");
+    world.state("uplink", "UP");
+    world.wait("119s");
+    world.expect_silence();
+    world.wait("1s");
+    world.expect(&[SETTLED]);
+}
+
+#[test]
+fn a_restart_while_things_settle_changes_nothing() {
+    let mut world = host_is_back();
+    world.wait("1m");
+    world.restart();
+    world.wait("59s");
+    world.expect_silence();
+    world.wait("1s");
+    world.expect(&[SETTLED]);
+    assert_eq!(checked(&world), [DB]);
+}
+
+#[test]
+fn a_host_whose_clock_is_ahead_does_not_make_its_services_wait_for_it() {
+    let mut world = World::new(SETTLE);
+    world.state("db1", "DOWN");
+    world.state(DB, "CRITICAL");
+    let ahead = world.now + std::time::Duration::from_secs(3600);
+    world.reported("db1", "UP", |report| report.execution_end = Some(ahead));
+    world.wait("2m");
+    world.expect(&[SETTLED]);
+}
+
 #[test]
 fn two_rules_hold_one_behind_the_other() {
     let mut world = World::new(

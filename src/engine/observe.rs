@@ -7,7 +7,7 @@
 use super::world::World;
 use crate::model::event::{AcknowledgementEnd, Downtime, StateReport};
 use crate::model::time::age;
-use crate::model::{Detail, Event, ObjectKey, Status, Timestamp};
+use crate::model::{Detail, Event, ObjectKey, State, Status, Timestamp};
 use std::sync::Arc;
 
 /// What taking in an event has shown.
@@ -158,6 +158,10 @@ fn state_change(
         status.state = Some(report.state);
         status.hard = report.hard;
         if report.hard && status.hard_state != Some(report.state) {
+            if status.hard_state == Some(State::Down) {
+                // A clock that is ahead would have it return in the future.
+                record.returned = Some(at.min(now));
+            }
             status.hard_state = Some(report.state);
             status.since = Some(at);
         }

@@ -35,6 +35,9 @@ pub struct Record {
     pub incident: Option<IncidentId>,
     /// When a withheld state is judged again without any event.
     pub again_at: Option<Timestamp>,
+    /// When a host was last found up after it had been down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returned: Option<Timestamp>,
 }
 
 /// What is known of one Icinga.

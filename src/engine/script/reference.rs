@@ -94,6 +94,11 @@ pub const EVENT_VERBS: &[ScriptVerb] = &[
         "e.hold(TIME)",
         "goes on only when a hard problem has lasted for TIME; until then the action and the judging end here",
     ),
+    verb(
+        "settle",
+        "e.settle(TIME)",
+        "goes on only when all in front of the object has been up for TIME, or a check has found the problem since it is back",
+    ),
     verb("muted", "e.muted()", "whether a mute covers the event"),
     verb("muted_by", "e.muted_by()", "who muted it and why; empty if nobody did"),
     verb("log", "e.log(TEXT)", "writes a line to Watchbell's own log"),

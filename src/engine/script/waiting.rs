@@ -1,6 +1,7 @@
 //! Verbs that wait: what is judged again, or judged at all, at a later time.
 
 use super::{Answer, EventHandle, act, duration, end, error};
+use crate::engine::reach;
 use crate::engine::stage::{Dropped, Stage};
 use crate::engine::timers::{Pending, TimerKey};
 use crate::model::time::{age, later};
@@ -13,6 +14,12 @@ use std::time::Duration;
 const PROLONGED_BY: Duration = Duration::from_secs(30);
 const MOST_PROLONGED: u8 = 5;
 
+/// Why a state waits that may be from before a host in front of it came back.
+const SETTLING: &str = "what is in front of it is just back";
+
+/// How often such a state is looked at meanwhile.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+
 pub(super) fn register(engine: &mut Engine) {
     engine.register_fn("after", |e: &mut EventHandle, time: &str, name: &str| {
         after(e, time, name, Dynamic::UNIT)
@@ -22,6 +29,11 @@ pub(super) fn register(engine: &mut Engine) {
         let length = duration(time)?;
         let again = act(e, |stage, scene| Ok(hold(stage, scene, length)))?;
         wait(e, again, format!("held {}: does it heal?", time.trim()))
+    });
+    engine.register_fn("settle", |e: &mut EventHandle, time: &str| {
+        let length = duration(time)?;
+        let again = act(e, |stage, scene| Ok(settle(stage, scene, length)))?;
+        wait(e, again, SETTLING.to_owned())
     });
     engine.register_fn("cancel", |e: &mut EventHandle, name: &str| {
         act(e, |stage, scene| {
@@ -75,6 +87,21 @@ fn hold(stage: &mut Stage, scene: &Scene, length: Duration) -> Option<Duration> 
     };
     stage.world.hold(incident.id, &rule, hold);
     Some(age(scene.now, hold.until))
+}
+
+/// How long to wait yet for those in front of the object to be up for good, or for a check
+/// of the object itself.
+fn settle(stage: &mut Stage, scene: &Scene, length: Duration) -> Option<Duration> {
+    let object = scene.event.object.as_ref().filter(|_| may_wait(stage, scene))?;
+    let returned = reach::last_return(&stage.world, object)?;
+    let left = length.checked_sub(age(returned, scene.now)).filter(|left| !left.is_zero())?;
+    if scene.status.execution_end.is_some_and(|end| end > returned) {
+        return None;
+    }
+    if scene.status.withheld.as_deref() != Some(SETTLING) {
+        stage.run.actions.push(check(object.clone()));
+    }
+    Some(left.min(LOOK_AGAIN))
 }
 
 /// Whether the host of a service has failed a check, and Icinga is still trying.
