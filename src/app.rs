@@ -257,7 +257,13 @@ fn first_set(config: &Config) -> anyhow::Result<(Set, Option<RulesetChanged>)> {
 async fn restore(store: &Arc<dyn Store>) -> anyhow::Result<World> {
     let store = store.clone();
     let entries = tokio::task::spawn_blocking(move || store.load_state()).await??;
-    World::restore(entries).context("the database holds state that this Watchbell cannot use")
+    let world = World::restore(entries).context("the database holds state that this Watchbell cannot use")?;
+    for (kind, count) in world.unread() {
+        tracing::warn!(
+            "the database holds {count} of `{kind}` that this Watchbell cannot read; they stay there, unused"
+        );
+    }
+    Ok(world)
 }
 
 fn build_sinks(

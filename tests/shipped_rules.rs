@@ -90,7 +90,7 @@ fn a_service_that_is_still_broken_when_its_host_is_back_is_told_then() {
     world.state("db1", "UP");
     world.expect(&["ops: StateChange db1 DOWN", "ops: StateChange db1 UP"]);
     world.wait("2m");
-    world.expect(&["ops: StateChange db1!postgres CRITICAL (was: its host is down)"]);
+    world.expect(&["ops: StateChange db1!postgres CRITICAL (was: what is in front of it is just back)"]);
     world.state(DB, "OK");
     world.expect(&["ops: StateChange db1!postgres OK"]);
 }
@@ -123,7 +123,10 @@ fn a_host_that_is_down_for_itself_is_told_when_its_parents_are_back() {
     world.expect(&["ops: StateChange uplink DOWN"]);
     world.state("uplink", "UP");
     world.wait("2m");
-    world.expect(&["ops: StateChange uplink UP", "ops: StateChange db1 DOWN (was: a parent is down)"]);
+    world.expect(&[
+        "ops: StateChange uplink UP",
+        "ops: StateChange db1 DOWN (was: what is in front of it is just back)",
+    ]);
 }
 
 #[test]
@@ -159,7 +162,10 @@ fn a_problem_that_outlives_a_downtime_behind_a_parent_that_is_down_by_then_waits
     world.expect(&["ops: DowntimeRemoved db1 DOWN"]);
     world.state("router", "UP");
     world.wait("2m");
-    world.expect(&["ops: StateChange router UP", "ops: StateChange db1 DOWN (was: a parent is down)"]);
+    world.expect(&[
+        "ops: StateChange router UP",
+        "ops: StateChange db1 DOWN (was: what is in front of it is just back)",
+    ]);
 }
 
 // Downtimes.

@@ -2,7 +2,8 @@
 //!
 //! Owns: the order of rules, what a failing rule costs, and the ledger of what was
 //! told. Promises: an event that some rule asks for, and each of our own, ends as
-//! told, as dropped with a reason, or at the default target. Never: lets a failing rule silence an event.
+//! told, as dropped with a reason, or at the default target; only timers, which rules set
+//! for themselves, never get there by silence. Never: lets a failing rule silence an event.
 
 use super::outcome::{By, Notification, Outcome};
 use super::script::EventHandle;
@@ -27,7 +28,7 @@ pub(super) fn judge(engine: &mut Engine, event: Event, now: Timestamp, outcome: 
     let ruleset = engine.ruleset.clone();
     let event_type = event.event_type();
     // What Watchbell says of itself is heard even where no rule asks for it.
-    if event_type.is_icinga() && ruleset.rules_for(event_type).next().is_none() {
+    if !is_news(event_type) && ruleset.rules_for(event_type).next().is_none() {
         after_unjudged(engine, &event);
         return;
     }
@@ -38,24 +39,36 @@ pub(super) fn judge(engine: &mut Engine, event: Event, now: Timestamp, outcome: 
     stage.run.now = now;
     stage.run.follow_ups = run.follow_ups;
     outcome.log.extend(run.log);
+    outcome.actions.extend(run.actions);
     let mut notifications = run.notifications;
+    let mut dropped = run.dropped;
     fail_open(
         &mut engine.failures,
         &stage.settings.default_target,
         &scene,
         failure,
         &mut notifications,
-        run.dropped.is_some() || run.stopped,
+        dropped.is_some() || run.stopped,
     );
-    if notifications.is_empty() && run.dropped.is_none() && !run.stopped {
-        notifications.push(to_default(&stage.settings.default_target, &scene, None));
+    if notifications.is_empty() && dropped.is_none() && !run.stopped {
+        if event_type == EventType::Timer {
+            dropped = Some(Dropped { reason: "no rule said anything of it".to_owned(), again: None });
+        } else {
+            notifications.push(to_default(&stage.settings.default_target, &scene, None));
+        }
     }
-    let verdict = verdict(&notifications, &run.dropped, run.stopped);
-    note_ledger(stage, &scene, &notifications, run.dropped, now);
+    let verdict = verdict(&notifications, &dropped, run.stopped);
+    note_ledger(stage, &scene, &notifications, dropped, now);
     if worth_keeping(&scene, &verdict, &steps) {
         outcome.decisions.push(decision(&scene, verdict, steps, ruleset.hash()));
     }
     outcome.notifications.extend(notifications);
+}
+
+/// Whether people shall hear of it even where no rule asks for it. A timer is a matter
+/// between rules.
+fn is_news(event_type: EventType) -> bool {
+    !event_type.is_icinga() && event_type != EventType::Timer
 }
 
 /// A recovery that no rule asks for still ends its incident.
@@ -302,6 +315,7 @@ fn summary(scene: &Scene) -> String {
         Detail::Flapping(_) => "ended".to_owned(),
         Detail::AcknowledgementSet(set) => format!("by {}: {}", set.author, first_line(&set.comment)),
         Detail::Notification(notification) => notification.notification_type.clone(),
+        Detail::Timer(timer) => format!("{} of the rule `{}`", first_line(&timer.name), timer.rule),
         _ => match (scene.event.comment(), scene.event.downtime()) {
             (Some(comment), _) => format!("by {}: {}", comment.author, first_line(&comment.text)),
             (_, Some(downtime)) => format!("by {}: {}", downtime.author, first_line(&downtime.comment)),

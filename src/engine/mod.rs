@@ -18,6 +18,7 @@ pub mod ruleset;
 pub mod script;
 pub mod span;
 pub mod stage;
+pub mod timers;
 pub mod windows;
 pub mod world;
 
@@ -202,6 +203,8 @@ impl Engine {
             queue.push_back(Next::Event(stage::mute_ending(mute, "", now)));
         }
         queue.extend(self.world_mut().due_again(now).into_iter().map(Next::Owed));
+        let timers = self.world_mut().due_timers(now);
+        queue.extend(timers.into_iter().map(|timer| Next::Event(timer.event(now))));
         if age(self.tidied, now) > TIDY_EVERY {
             self.tidied = now;
             self.world_mut().forget_over(now);

@@ -7,7 +7,7 @@
 use super::world::World;
 use crate::model::event::{AcknowledgementEnd, Downtime, StateReport};
 use crate::model::time::age;
-use crate::model::{Detail, Event, ObjectKey, Status, Timestamp};
+use crate::model::{Detail, Event, ObjectKey, State, Status, Timestamp};
 use std::sync::Arc;
 
 /// What taking in an event has shown.
@@ -31,7 +31,7 @@ const KEPT_OUTPUT: usize = 4096;
 
 /// Takes an event in.
 pub(super) fn observe(world: &mut World, event: &Event, now: Timestamp) -> Observed {
-    if !event.missed && event.withheld.is_none() && &*event.source != "watchbell" {
+    if !event.missed && event.withheld.is_none() && event.event_type().is_icinga() {
         world.change_source(&event.source, |source| {
             source.last_event = source.last_event.max(Some(event.timestamp));
         });
@@ -158,6 +158,10 @@ fn state_change(
         status.state = Some(report.state);
         status.hard = report.hard;
         if report.hard && status.hard_state != Some(report.state) {
+            if status.hard_state == Some(State::Down) {
+                // A clock that is ahead would have it return in the future.
+                record.returned = Some(at.min(now));
+            }
             status.hard_state = Some(report.state);
             status.since = Some(at);
         }

@@ -12,7 +12,7 @@ mod sandbox;
 
 use super::holidays::Calendar;
 use super::matcher::{Matcher, nearest};
-use super::script::{CommandHandle, EventHandle, conditions};
+use super::script::{CommandHandle, EventHandle, conditions, is_end};
 use crate::command::permit;
 use crate::model::{EventType, RuleRef};
 use modules::{Imports, Loader, Modules};
@@ -178,6 +178,7 @@ impl Ruleset {
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| script.call(&self.engine, arguments)));
         match called {
             Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) if is_end(&error) => Ok(Dynamic::UNIT),
             Ok(Err(error)) => Err(runtime_fault(at, &script.ast, *error)),
             Err(_) => Err(RuleFault {
                 file: at.file.to_string(),

@@ -10,7 +10,7 @@ use super::mute::Mute;
 use super::outcome::{By, Notification};
 use super::world::World;
 use crate::model::event::MuteEnding;
-use crate::model::{Detail, Event, IncidentId, RuleRef, Scene, Timestamp};
+use crate::model::{Action, Detail, Event, IncidentId, RuleRef, Scene, Timestamp};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -42,6 +42,8 @@ pub struct Run {
     pub dropped: Option<Dropped>,
     /// Set by `stop`: no further rule runs.
     pub stopped: bool,
+    /// What to ask of Icinga.
+    pub actions: Vec<Action>,
     /// Lines for the log.
     pub log: Vec<String>,
     /// Made by `mute` and `unmute`: events to be judged next.
@@ -133,6 +135,11 @@ impl Stage {
             Subject::Other(subject) => self.world.told_of(&subject).cloned().unwrap_or_default(),
             Subject::None => BTreeSet::new(),
         }
+    }
+
+    /// The name of the rule that runs; empty in a command.
+    pub fn rule_name(&self) -> &str {
+        self.run.rule.as_ref().map_or("", |rule| &rule.name)
     }
 
     /// Adds a mute. What was said of it.

@@ -5,15 +5,17 @@
 //! [`World::restore`] makes the same world of what was written.
 //! Never: decides anything, reads a clock.
 
+mod due;
 mod durable;
 
 pub use durable::RestoreError;
 
 use super::mute::{ActiveMute, Mute};
+use super::timers::Timers;
 use super::windows::{Kept, Windows};
 use crate::model::event::{Comment, Downtime};
 use crate::model::time::age;
-use crate::model::{Incident, IncidentId, Object, ObjectKey, State, Status, Timestamp};
+use crate::model::{Hold, Incident, IncidentId, Object, ObjectKey, State, Status, Timestamp};
 use durable::Entry;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -33,6 +35,9 @@ pub struct Record {
     pub incident: Option<IncidentId>,
     /// When a withheld state is judged again without any event.
     pub again_at: Option<Timestamp>,
+    /// When a host was last found up after it had been down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returned: Option<Timestamp>,
 }
 
 /// What is known of one Icinga.
@@ -65,8 +70,13 @@ pub struct World {
     downtimes: HashMap<String, (ObjectKey, Downtime)>,
     comments: HashMap<String, (ObjectKey, Comment)>,
     sources: HashMap<Arc<str>, SourceRecord>,
-    timers: BTreeSet<(Timestamp, ObjectKey)>,
+    /// The objects that are judged again, by when.
+    again: BTreeSet<(Timestamp, ObjectKey)>,
+    /// Timers of rules; change them by [`World::set_timer`].
+    timers: Timers,
     changes: HashSet<Entry>,
+    /// How many entries of each kind could not be read.
+    unread: BTreeMap<String, usize>,
     /// Whether changes are to be kept; a replay keeps none.
     durable: bool,
 }
@@ -102,7 +112,7 @@ impl World {
         }
         if let Some(record) = self.records.remove(key) {
             if let Some(again_at) = record.again_at {
-                self.timers.remove(&(again_at, key.clone()));
+                self.again.remove(&(again_at, key.clone()));
             }
             if let Some(incident) = record.incident {
                 self.incidents.remove(&incident);
@@ -116,6 +126,7 @@ impl World {
         }
         self.forget_told_of(&format!("flapping {} {}", key.source(), key.name()));
         names_of(&self.comments, key).iter().for_each(|name| self.remove_comment(name));
+        self.remove_timers_of(key);
     }
 
     /// An object's configuration; a bare one where none is known.
@@ -164,41 +175,6 @@ impl World {
         self.change_record(key, |record| change(Arc::make_mut(&mut record.status)));
     }
 
-    /// Sets or clears the time at which a withheld state is judged again.
-    pub fn set_again(&mut self, key: &ObjectKey, at: Option<Timestamp>) {
-        let old = self.records.get(key).and_then(|record| record.again_at);
-        if old == at {
-            return;
-        }
-        if let Some(old) = old {
-            self.timers.remove(&(old, key.clone()));
-        }
-        if let Some(at) = at {
-            self.timers.insert((at, key.clone()));
-        }
-        self.change_record(key, |record| record.again_at = at);
-    }
-
-    /// Takes out the objects whose time to be judged again has come, oldest first.
-    pub fn due_again(&mut self, now: Timestamp) -> Vec<ObjectKey> {
-        let mut due = Vec::new();
-        while let Some((at, key)) = self.timers.first().cloned() {
-            if at > now {
-                break;
-            }
-            self.set_again(&key, None);
-            due.push(key);
-        }
-        due
-    }
-
-    /// The next moment something is to happen by itself.
-    pub fn next_wake(&self) -> Option<Timestamp> {
-        let again = self.timers.first().map(|(at, _)| *at);
-        let mute = self.mutes.values().map(|mute| mute.mute.until).min();
-        again.into_iter().chain(mute).min()
-    }
-
     // Incidents.
 
     /// An incident by its number; ended ones stay for a while.
@@ -224,7 +200,7 @@ impl World {
         }
         let id = IncidentId(self.next_incident);
         self.next_incident += 1;
-        let incident = Incident { id, object: key.clone(), opened: at, closed: None, told: BTreeMap::new() };
+        let incident = Incident::new(id, key.clone(), at);
         self.incidents.insert(id, Arc::new(incident));
         self.change(|| Entry::Incident(id));
         self.change(|| Entry::NextIncident);
@@ -235,7 +211,10 @@ impl World {
     /// [`World::part_incident`].
     pub fn close_incident(&mut self, key: &ObjectKey, at: Timestamp) {
         if let Some(id) = self.records.get(key).and_then(|record| record.incident) {
-            self.change_incident(id, |incident| incident.closed = Some(at));
+            self.change_incident(id, |incident| {
+                incident.closed = Some(at);
+                incident.holds.clear();
+            });
         }
     }
 
@@ -252,6 +231,13 @@ impl World {
     pub fn note_told(&mut self, id: IncidentId, target: &str, state: State) {
         self.change_incident(id, |incident| {
             incident.told.insert(target.to_owned(), state);
+        });
+    }
+
+    /// Notes how long a rule holds a problem back.
+    pub fn hold(&mut self, id: IncidentId, rule: &str, hold: Hold) {
+        self.change_incident(id, |incident| {
+            incident.holds.insert(rule.to_owned(), hold);
         });
     }
 

@@ -1,5 +1,9 @@
 //! Events: what came in, decoded.
 
+mod waits;
+
+pub use waits::Timer;
+
 use super::{EventType, ObjectKey, State, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -66,6 +70,8 @@ pub enum Detail {
     RulesetChanged(RulesetChanged),
     /// See [`EventType::Webhook`].
     Webhook(Webhook),
+    /// See [`EventType::Timer`].
+    Timer(Timer),
 }
 
 impl Event {
@@ -92,6 +98,7 @@ impl Event {
             Detail::DeliveryFailed(_) => EventType::DeliveryFailed,
             Detail::RulesetChanged(_) => EventType::RulesetChanged,
             Detail::Webhook(_) => EventType::Webhook,
+            Detail::Timer(_) => EventType::Timer,
         }
     }
 

@@ -75,6 +75,8 @@ event_types! {
     RulesetChanged ours,
     /// Somebody sent JSON to Watchbell.
     Webhook ours,
+    /// A time that a rule had set has come.
+    Timer ours,
 }
 
 impl EventType {

@@ -29,4 +29,23 @@ pub struct Incident {
     pub closed: Option<Timestamp>,
     /// The state each target was last told, by the target's name.
     pub told: BTreeMap<String, State>,
+    /// Rules that hold it back until it has lasted for a while, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub holds: BTreeMap<String, Hold>,
+}
+
+impl Incident {
+    /// An incident that begins now; nobody was told of it yet.
+    pub fn new(id: IncidentId, object: ObjectKey, opened: Timestamp) -> Incident {
+        Incident { id, object, opened, closed: None, told: BTreeMap::new(), holds: BTreeMap::new() }
+    }
+}
+
+/// A rule holds a problem back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// Until when.
+    pub until: Timestamp,
+    /// How often it was prolonged because the host may be going down.
+    pub prolonged: u8,
 }

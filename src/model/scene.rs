@@ -192,11 +192,11 @@ pub enum Path {
 }
 
 /// The fields of an event that hold JSON which a path reaches into.
-const JSON_FIELDS: &[&str] = &["webhook.body"];
+const JSON_FIELDS: &[&str] = &["webhook.body", "timer.data"];
 
 impl Path {
     /// Finds the field with this dotted path. `None` if there is none; any path
-    /// below `host.vars.` and `service.vars.` is one.
+    /// below `host.vars.`, `service.vars.` and a field that holds JSON is one.
     pub fn parse(path: &str) -> Option<Path> {
         let object_field = |name: &str| OBJECT_FIELDS.iter().find(|field| field.name == name);
         let inside = |rest: &str| rest.split('.').map(str::to_owned).collect();

@@ -264,6 +264,17 @@ impl World {
         self.engine = Engine::new(restored, settings(), self.engine.ruleset().clone());
     }
 
+    /// The store holds this entry, whoever wrote it.
+    pub(crate) fn holds(&mut self, kind: &str, key: &str, value: &str) {
+        self.kept.insert((kind.to_owned(), key.to_owned()), value.to_owned());
+    }
+
+    /// All entries of a kind that the store holds, by their keys.
+    pub(crate) fn held(&self, kind: &str) -> Vec<(&str, &str)> {
+        let of_kind = self.kept.iter().filter(|((held, _), _)| held == kind);
+        of_kind.map(|((_, key), value)| (key.as_str(), value.as_str())).collect()
+    }
+
     // What people hear.
 
     /// Takes what was told since the last look.

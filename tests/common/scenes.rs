@@ -121,5 +121,10 @@ fn poison_event(detail: &mut Detail, text: &str) {
             webhook.name = text();
             webhook.body = serde_json::json!({ "text": text() });
         }
+        Detail::Timer(timer) => {
+            timer.name = text();
+            timer.rule = text();
+            timer.data = serde_json::json!({ "part": text() });
+        }
     }
 }

@@ -66,7 +66,7 @@ pub(super) fn register(engine: &mut Engine) {
 }
 
 fn window_key(stage: &Stage, verb: &str, key: &str) -> String {
-    windows::key(stage.run.rule.as_ref().map_or("", |rule| &rule.name), verb, key)
+    windows::key(stage.rule_name(), verb, key)
 }
 
 /// How often the object changed its state in the window; this change counts, if

@@ -14,6 +14,7 @@ mod muting;
 pub mod reference;
 mod telling;
 mod value;
+mod waiting;
 
 pub use command::CommandHandle;
 pub(super) use hours::calendar;
@@ -22,7 +23,7 @@ pub(super) use matchers::conditions;
 use super::stage::{Stage, on_stage};
 use crate::model::Scene;
 use crate::model::time::parse_duration;
-use rhai::{Engine, EvalAltResult, Map, Position};
+use rhai::{Dynamic, Engine, EvalAltResult, Map, Position};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,11 +45,25 @@ pub(super) fn register(engine: &mut Engine) {
     muting::register(engine);
     hours::register(engine);
     knowing::register(engine);
+    waiting::register(engine);
     command::register(engine);
 }
 
 fn error(text: String) -> Box<EvalAltResult> {
     EvalAltResult::ErrorRuntime(text.into(), Position::NONE).into()
+}
+
+/// What a verb throws that ends the action: no script can catch it, and it is no failure.
+#[derive(Clone)]
+struct Ended;
+
+fn end() -> Box<EvalAltResult> {
+    EvalAltResult::ErrorTerminated(Dynamic::from(Ended), Position::NONE).into()
+}
+
+/// Whether a verb has ended the action on purpose.
+pub(super) fn is_end(error: &EvalAltResult) -> bool {
+    matches!(error.unwrap_inner(), EvalAltResult::ErrorTerminated(token, _) if token.is::<Ended>())
 }
 
 fn duration(text: &str) -> Answer<Duration> {

@@ -98,6 +98,27 @@ pub const EVENT_VERBS: &[ScriptVerb] = &[
     verb("set", "e.set(KEY, VALUE)", "keeps a value for 7 days, for all rules; it survives a restart"),
     verb("set", "e.set(KEY, VALUE, TIME)", "the same, for this time"),
     verb("get", "e.get(KEY)", "the value kept, or `()`"),
+    verb(
+        "after",
+        "e.after(TIME, NAME)",
+        "after TIME a `Timer` event about the same object is judged; set again, it moves",
+    ),
+    verb("after", "e.after(TIME, NAME, DATA)", "the same, and the event carries this as `timer.data`"),
+    verb(
+        "cancel",
+        "e.cancel(NAME)",
+        "takes that timer of the same rule and object away; whether there was one",
+    ),
+    verb(
+        "hold",
+        "e.hold(TIME)",
+        "goes on only when a hard problem has lasted for TIME; until then the action and the judging end here",
+    ),
+    verb(
+        "settle",
+        "e.settle(TIME)",
+        "goes on only when all in front of the object has been up for TIME, or a check has found the problem since it is back",
+    ),
     verb("muted", "e.muted()", "whether a mute covers the event"),
     verb("muted_by", "e.muted_by()", "who muted it and why; empty if nobody did"),
     verb(

@@ -1,13 +1,16 @@
 //! The world on its way to the store and back.
 //!
 //! Owns: the form in which each entry is kept. Promises: what [`World::take_writes`]
-//! gives, [`World::restore`] understands.
+//! gives, [`World::restore`] understands; what a newer Watchbell has written beside that is
+//! left alone.
 
 use super::{Record, World};
 use crate::engine::mute::{ActiveMute, Mute};
+use crate::engine::timers::{Pending, TimerKey};
 use crate::engine::windows::Window;
 use crate::model::{Incident, IncidentId, Object, ObjectKey, StateWrite};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// One entry of the world, for the list of changes.
@@ -20,6 +23,7 @@ pub(super) enum Entry {
     Told(String),
     Window(String),
     Kept(String),
+    Timer(TimerKey),
     Downtime(String),
     Comment(String),
     Source(Arc<str>),
@@ -64,6 +68,10 @@ impl World {
                 let value = json(self.windows.kept.get(&key));
                 ("kept", key, value)
             }
+            Entry::Timer(key) => {
+                let name = serde_json::to_string(&key).expect("plain data is always JSON");
+                ("timer", name, json(self.timers.get(&key)))
+            }
             Entry::Downtime(name) => {
                 let value = json(self.downtimes.get(&name));
                 ("downtime", name, value)
@@ -79,13 +87,24 @@ impl World {
         StateWrite { kind, key, value }
     }
 
-    /// Makes a world of all that was written.
+    /// Makes a world of all that was written. What only a newer Watchbell can read stays
+    /// in the store as it is, and is counted, see [`World::unread`]; an error where that
+    /// would forget who was told of what.
     pub fn restore(entries: Vec<(String, String, String)>) -> Result<World, RestoreError> {
         let mut world = World::new(true);
         for (kind, key, value) in entries {
-            world.restore_entry(&kind, &key, &value).map_err(|reason| RestoreError { kind, key, reason })?;
+            match world.restore_entry(&kind, &key, &value) {
+                Ok(()) => {}
+                Err(reason) if is_needed(&kind, &key) => return Err(RestoreError { kind, key, reason }),
+                Err(_) => *world.unread.entry(kind).or_default() += 1,
+            }
         }
         Ok(world)
+    }
+
+    /// How many entries of each kind the store holds that could not be read.
+    pub fn unread(&self) -> &BTreeMap<String, usize> {
+        &self.unread
     }
 
     fn restore_entry(&mut self, kind: &str, key: &str, value: &str) -> Result<(), String> {
@@ -99,7 +118,7 @@ impl World {
                 let object = ObjectKey::from_name(&Arc::from(source), name);
                 let record: Record = parse(value)?;
                 if let Some(again_at) = record.again_at {
-                    self.timers.insert((again_at, object.clone()));
+                    self.again.insert((again_at, object.clone()));
                 }
                 self.records.insert(object, record);
             }
@@ -120,6 +139,7 @@ impl World {
             "kept" => {
                 self.windows.kept.insert(key.to_owned(), parse(value)?);
             }
+            "timer" => self.timers.set(parse::<Pending>(value)?)?,
             "downtime" => {
                 self.downtimes.insert(key.to_owned(), parse(value)?);
             }
@@ -134,6 +154,17 @@ impl World {
             _ => return Err("this Watchbell knows no such entry".to_owned()),
         }
         Ok(())
+    }
+}
+
+/// Whether there is no going on without an entry. What rules remember is not needed, nor
+/// what this Watchbell does not know: a newer one may have written it before it was taken
+/// back.
+fn is_needed(kind: &str, key: &str) -> bool {
+    match kind {
+        "object" | "record" | "incident" | "mute" | "told" | "downtime" | "comment" | "source" => true,
+        "next" => matches!(key, "incident" | "mute"),
+        _ => false,
     }
 }
 

@@ -243,6 +243,22 @@ pub static FIELDS: &[Field] = fields! {
         Detail::Webhook(webhook) => Value::Json(&webhook.body),
         _ => Value::Missing,
     };
+    "timer.name" "what the rule that set it calls the timer" |s| match &s.event.detail {
+        Detail::Timer(timer) => Value::text(&timer.name),
+        _ => Value::Missing,
+    };
+    "timer.data" "what the timer carries; its parts are fields, too: `timer.data.team`" |s| match &s.event.detail {
+        Detail::Timer(timer) if !timer.data.is_null() => Value::Json(&timer.data),
+        _ => Value::Missing,
+    };
+    "timer.rule" "name of the rule that set the timer" |s| match &s.event.detail {
+        Detail::Timer(timer) => Value::text(&timer.rule),
+        _ => Value::Missing,
+    };
+    "timer.set_at" "when the timer was set" |s| match &s.event.detail {
+        Detail::Timer(timer) => Value::Time(timer.set_at),
+        _ => Value::Missing,
+    };
 };
 
 fn output(scene: &Scene) -> Value<'_> {

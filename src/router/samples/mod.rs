@@ -8,6 +8,7 @@ mod icinga;
 mod ours;
 mod people;
 mod stage;
+mod waits;
 
 use crate::model::Scene;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub fn all() -> Vec<Sample> {
     all.extend(people::downtimes());
     all.extend(ours::objects());
     all.extend(ours::ours());
+    all.extend(waits::timers());
     all.sort_by_key(|sample| sample.scene.event.event_type());
     all
 }

@@ -3,7 +3,6 @@
 use super::Sample;
 use crate::model::event::StateReport;
 use crate::model::{Detail, Event, Incident, IncidentId, Object, ObjectKey, Scene, State, Status, Timestamp};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// When every sample is judged: 2026-11-22 11:46:00 UTC, a Sunday.
@@ -94,8 +93,7 @@ pub(super) fn in_state(scene: Scene, state: State, seconds: i64) -> Scene {
 pub(super) fn with_incident(scene: Scene, seconds: i64, closed: bool) -> Scene {
     let object = scene.event.object.clone().expect("a scene with an incident has an object");
     let closed = closed.then(|| at(0));
-    let incident =
-        Incident { id: IncidentId(12), object, opened: at(-seconds), closed, told: BTreeMap::new() };
+    let incident = Incident { closed, ..Incident::new(IncidentId(12), object, at(-seconds)) };
     Scene { incident: Some(Arc::new(incident)), ..scene }
 }
 

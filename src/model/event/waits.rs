@@ -1,0 +1,16 @@
+//! Events that a rule asked for beforehand: a time that it set has come.
+
+use crate::model::Timestamp;
+
+/// A timer of a rule is due.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Timer {
+    /// What the rule called it.
+    pub name: String,
+    /// What the rule gave it to carry; null if nothing.
+    pub data: serde_json::Value,
+    /// The name of the rule that set it.
+    pub rule: String,
+    /// When it was set.
+    pub set_at: Timestamp,
+}
