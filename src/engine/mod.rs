@@ -16,11 +16,12 @@ mod reach;
 pub mod ruleset;
 pub mod script;
 pub mod stage;
+pub mod trial;
 pub mod windows;
 pub mod world;
 
 pub use outcome::{Ask, Notification, Outcome, Question};
-pub use ruleset::{RuleFault, RuleFile, Ruleset};
+pub use ruleset::{RuleFault, RuleFile, RuleTest, Ruleset};
 pub use world::World;
 
 use crate::config::{Config, Person};
@@ -81,8 +82,8 @@ const TIDY_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
 
 impl Engine {
     /// An engine with this state and these rules.
-    pub fn new(world: World, settings: Settings, ruleset: Arc<Ruleset>) -> Engine {
-        let stage = Stage { world, settings: Arc::new(settings), run: Run::default() };
+    pub fn new(world: World, settings: impl Into<Arc<Settings>>, ruleset: Arc<Ruleset>) -> Engine {
+        let stage = Stage { world, settings: settings.into(), run: Run::default() };
         Engine {
             ruleset,
             stage: Some(Box::new(stage)),
@@ -100,6 +101,22 @@ impl Engine {
     pub fn set_ruleset(&mut self, ruleset: Arc<Ruleset>) {
         self.ruleset = ruleset;
         self.failures.clear();
+    }
+
+    /// What the configuration says that it needs.
+    pub fn settings(&self) -> &Settings {
+        &self.stage_ref().settings
+    }
+
+    /// The target that rules call so; the error says which there are.
+    pub fn target(&self, name: &str) -> Result<String, String> {
+        self.stage_ref().target(name)
+    }
+
+    /// Makes somebody known, besides those of the configuration.
+    pub fn put_person(&mut self, person: Person) {
+        let settings = Arc::make_mut(&mut self.stage().settings);
+        settings.persons.insert(person.name.clone(), person);
     }
 
     /// All state.

@@ -5,6 +5,7 @@
 //! changes once it is made. Never: reads a file, keeps state.
 
 mod calls;
+mod rule_tests;
 mod sandbox;
 
 use super::matcher::{Matcher, nearest};
@@ -12,9 +13,10 @@ use super::script::{CommandHandle, EventHandle, conditions};
 use crate::command::permit;
 use crate::model::{EventType, RuleRef};
 use rhai::{AST, Dynamic, Engine, EvalAltResult, FnPtr, Map, NativeCallContext, Position};
+pub use rule_tests::RuleTest;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// One rule file as read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,20 +80,29 @@ pub struct Ruleset {
     rules: Vec<Rule>,
     by_type: BTreeMap<EventType, Vec<usize>>,
     commands: BTreeMap<String, CustomCommand>,
+    tests: Vec<RuleTest>,
+    /// Runs the tests, which may take longer than rules; made when the first one runs.
+    tester: OnceLock<Engine>,
     hash: String,
 }
 
 impl Ruleset {
-    /// Compiles rule files, in the order given. All faults of all files, or a set.
+    /// Compiles rule files, in the order given, and then the files that hold only tests
+    /// (`*.test.rhai`). All faults of all files, or a set.
     pub fn compile(files: &[RuleFile]) -> Result<Ruleset, Vec<RuleFault>> {
         let collector = Arc::new(Mutex::new(Collector::default()));
         let mut engine = sandbox::engine();
         register_collecting(&mut engine, &collector);
         let verbs = calls::verb_names(&engine);
-        for file in files {
+        let (tests, rules): (Vec<&RuleFile>, Vec<&RuleFile>) =
+            files.iter().partition(|file| rule_tests::holds_only_tests(&file.name));
+        for file in rules.into_iter().chain(tests) {
             load_file(&engine, file, &verbs, &collector);
         }
-        let collected = std::mem::take(&mut *collector.lock().unwrap_or_else(PoisonError::into_inner));
+        let collected = std::mem::replace(
+            &mut *collector.lock().unwrap_or_else(PoisonError::into_inner),
+            Collector { closed: true, ..Collector::default() },
+        );
         if !collected.faults.is_empty() {
             return Err(collected.faults);
         }
@@ -102,7 +113,15 @@ impl Ruleset {
                 by_type.entry(*event_type).or_default().push(index);
             }
         }
-        Ok(Ruleset { engine, rules, by_type, commands: collected.commands, hash: hash(files) })
+        Ok(Ruleset {
+            engine,
+            rules,
+            by_type,
+            commands: collected.commands,
+            tests: collected.tests,
+            tester: OnceLock::new(),
+            hash: hash(files),
+        })
     }
 
     /// The same rules under another hash: that of a set with its templates.
@@ -137,7 +156,7 @@ impl Ruleset {
 
     /// Runs a rule's action.
     pub fn run(&self, rule: &Rule, event: EventHandle) -> Result<(), RuleFault> {
-        self.call(&rule.at, &rule.action, (event,)).map(|_| ())
+        self.call(&self.engine, &rule.at, &rule.action, (event,)).map(|_| ())
     }
 
     /// Runs a command's action; the answer is its value if that is a text.
@@ -146,23 +165,24 @@ impl Ruleset {
         command: &CustomCommand,
         handle: CommandHandle,
     ) -> Result<Option<String>, RuleFault> {
-        let value = self.call(&command.at, &command.action, (handle,))?;
+        let value = self.call(&self.engine, &command.at, &command.action, (handle,))?;
         Ok(value.into_string().ok())
     }
 
     fn call(
         &self,
+        engine: &Engine,
         at: &RuleRef,
         script: &Script,
         arguments: impl rhai::FuncArgs,
     ) -> Result<Dynamic, RuleFault> {
         // A panic inside a verb is our bug; it must cost this one call only.
         let called = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            script.function.call::<Dynamic>(&self.engine, &script.ast, arguments)
+            script.function.call::<Dynamic>(engine, &script.ast, arguments)
         }));
         match called {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(runtime_fault(at, *error)),
+            Ok(Err(error)) => Err(runtime_fault(at, *error, engine.max_operations())),
             Err(_) => Err(RuleFault {
                 file: at.file.to_string(),
                 line: at.line,
@@ -174,7 +194,7 @@ impl Ruleset {
     }
 }
 
-fn runtime_fault(at: &RuleRef, mut error: EvalAltResult) -> RuleFault {
+fn runtime_fault(at: &RuleRef, mut error: EvalAltResult, most_steps: u64) -> RuleFault {
     let mut position = error.take_position();
     while let EvalAltResult::ErrorInFunctionCall(_, _, inner, _) | EvalAltResult::ErrorInModule(_, inner, _) =
         error
@@ -187,12 +207,13 @@ fn runtime_fault(at: &RuleRef, mut error: EvalAltResult) -> RuleFault {
     }
     let help = match &error {
         EvalAltResult::ErrorTooManyOperations(_) => {
-            format!("a rule may take {} steps; look for a loop without an end", sandbox::MAX_OPERATIONS)
+            format!("it may take {most_steps} steps; look for a loop without an end")
         }
         _ => String::new(),
     };
     let message = match error {
         EvalAltResult::ErrorRuntime(value, _) => value.to_string(),
+        EvalAltResult::ErrorFunctionNotFound(signature, _) => rule_tests::not_found(&signature),
         other => other.to_string(),
     };
     let line = position.line().unwrap_or(at.line);
@@ -217,7 +238,12 @@ struct Collector {
     ast: Arc<AST>,
     rules: Vec<Rule>,
     commands: BTreeMap<String, CustomCommand>,
+    tests: Vec<RuleTest>,
     faults: Vec<RuleFault>,
+    /// The text of the file that is read.
+    text: Arc<str>,
+    /// Whether all files are read: what is declared now, inside of a script, is too late.
+    closed: bool,
 }
 
 impl Collector {
@@ -236,6 +262,9 @@ impl Collector {
     }
 
     fn rule(&mut self, position: Position, name: &str, matcher: Map, function: FnPtr) {
+        if !self.takes(position, "rule", name) {
+            return;
+        }
         if let Some(other) = self.rules.iter().find(|rule| &*rule.at.name == name) {
             let message = format!("the rule `{name}` stands already in {}:{}", other.at.file, other.at.line);
             self.fault(
@@ -258,6 +287,9 @@ impl Collector {
     }
 
     fn command(&mut self, position: Position, name: &str, mut options: Map, function: FnPtr) {
+        if !self.takes(position, "command", name) {
+            return;
+        }
         let role = options.remove("role").map(|role| role.to_string());
         let help = options.remove("help").map(|help| help.to_string()).unwrap_or_default();
         if let Some(unknown) = options.keys().next() {
@@ -289,24 +321,38 @@ impl Collector {
 }
 
 fn register_collecting(engine: &mut Engine, collector: &Arc<Mutex<Collector>>) {
-    let rules = collector.clone();
+    let all = collector.clone();
     engine.register_fn("rule", move |context: NativeCallContext, name: &str, matcher: Map, action: FnPtr| {
-        let mut rules = rules.lock().unwrap_or_else(PoisonError::into_inner);
-        rules.rule(context.call_position(), name, matcher, action);
+        declare(&all, |all| all.rule(context.call_position(), name, matcher, action))
     });
-    let commands = collector.clone();
+    let all = collector.clone();
     engine.register_fn(
         "command",
         move |context: NativeCallContext, name: &str, options: Map, action: FnPtr| {
-            let mut commands = commands.lock().unwrap_or_else(PoisonError::into_inner);
-            commands.command(context.call_position(), name, options, action);
+            declare(&all, |all| all.command(context.call_position(), name, options, action))
         },
     );
+    let all = collector.clone();
+    engine.register_fn("test", move |context: NativeCallContext, name: &str, action: FnPtr| {
+        declare(&all, |all| all.test(context.call_position(), name, action))
+    });
+}
+
+/// Takes a declaration in, while the files are read.
+fn declare(all: &Mutex<Collector>, declare: impl FnOnce(&mut Collector)) -> Result<(), Box<EvalAltResult>> {
+    let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+    if all.closed {
+        let message = "rules, commands and tests are declared at the top level of a file, not inside of one";
+        return Err(EvalAltResult::ErrorRuntime(message.into(), Position::NONE).into());
+    }
+    declare(&mut all);
+    Ok(())
 }
 
 fn load_file(engine: &Engine, file: &RuleFile, verbs: &BTreeSet<String>, collector: &Arc<Mutex<Collector>>) {
     let lock = || collector.lock().unwrap_or_else(PoisonError::into_inner);
     lock().file = Arc::from(file.name.as_str());
+    lock().text = Arc::from(file.text.as_str());
     let ast = match engine.compile(&file.text) {
         Ok(ast) => Arc::new(ast),
         Err(error) => {

@@ -1,4 +1,4 @@
-//! What a script may call: the fields and verbs of rules and commands.
+//! What a script may call: the fields and verbs of rules, commands and tests.
 //!
 //! Owns: the bridge between Rhai and the engine; one file for each kind of verb.
 //! Promises: an unknown field or a wrong argument is an error that says what is
@@ -11,10 +11,12 @@ mod memory;
 mod muting;
 pub mod reference;
 mod telling;
+mod testing;
 mod value;
 
 pub use command::CommandHandle;
 pub(super) use matchers::conditions;
+pub use testing::TestHandle;
 
 use super::stage::{Stage, on_stage};
 use crate::model::Scene;
@@ -32,7 +34,7 @@ pub struct EventHandle {
     pub scene: Arc<Scene>,
 }
 
-/// Registers everything a script may call, but `rule` and `command`.
+/// Registers everything a script may call, but `rule`, `command` and `test`.
 pub(super) fn register(engine: &mut Engine) {
     matchers::register(engine);
     fields::register(engine);
@@ -40,6 +42,7 @@ pub(super) fn register(engine: &mut Engine) {
     memory::register(engine);
     muting::register(engine);
     command::register(engine);
+    testing::register(engine);
 }
 
 fn error(text: String) -> Box<EvalAltResult> {
