@@ -7,8 +7,8 @@ use super::{Collector, RuleFault, Ruleset, Script, sandbox};
 use crate::engine::script::TestHandle;
 use crate::engine::script::reference::{EVENT_VERBS, ScriptVerb, TEST_VERBS};
 use crate::model::RuleRef;
-use rhai::{FnPtr, Position};
-use std::sync::Arc;
+use rhai::{Engine, FnPtr, Position};
+use std::sync::{Arc, Mutex};
 
 /// How a file ends that holds only tests. It is read after all others.
 const TEST_FILE: &str = ".test.rhai";
@@ -35,9 +35,17 @@ impl Ruleset {
 
     /// Runs a test in its trial. The error says which expectation was not met, and where.
     pub fn run_test(&self, test: &RuleTest, handle: TestHandle) -> Result<(), RuleFault> {
-        let engine = self.tester.get_or_init(sandbox::for_tests);
+        let engine = self.tester.get_or_init(tester);
         self.call(engine, &test.at, &test.action, (handle,)).map(|_| ())
     }
+}
+
+/// The engine of tests: what is declared inside of one is refused.
+fn tester() -> Engine {
+    let mut engine = sandbox::for_tests();
+    let closed = Collector { closed: true, ..Collector::default() };
+    super::register_collecting(&mut engine, &Arc::new(Mutex::new(closed)));
+    engine
 }
 
 impl Collector {
