@@ -320,6 +320,17 @@ fn each_test_is_said_with_its_end_and_failures_with_their_place() {
 }
 
 #[test]
+fn failing_tests_are_told_beside_the_faults_of_the_configuration() {
+    let folder = with_tests(MIXED);
+    put(folder.path(), "watchbell.toml", &CONFIG.replace("zone = \"UTC\"", "zone = \"Europe/Berln\""));
+    let err = watchbell(folder.path(), &["check"]).refused();
+    assert!(
+        err.contains("Europe/Berln") && err.contains("the test `nobody hears of services` failed"),
+        "{err}"
+    );
+}
+
+#[test]
 fn tests_are_chosen_by_parts_of_their_names() {
     let folder = with_tests(MIXED);
     insta::assert_snapshot!("chosen", run(folder.path(), &["test", "HOST that"]));

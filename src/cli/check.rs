@@ -1,7 +1,7 @@
 //! `watchbell check`.
 
 use super::print::{err, out, styled_errors};
-use crate::config::{self, Config};
+use crate::config::{self, Config, Folders};
 use crate::diagnostic::{self, Diagnostic};
 use crate::load::{self, Set};
 use crate::model::RuleRef;
@@ -20,7 +20,10 @@ pub(super) fn check(path: &Path, coverage: bool) -> anyhow::Result<ExitCode> {
     let config = match config::load(path) {
         Ok(config) => Arc::new(config),
         Err(faults) => {
-            let others = load::faults_in(faults.folders());
+            let mut others = load::faults_in(faults.folders());
+            if others.is_empty() {
+                others = failing_tests(faults.folders())?;
+            }
             return Ok(refuse(&[faults.diagnostics(), &others].concat()));
         }
     };
@@ -41,6 +44,15 @@ pub(super) fn check(path: &Path, coverage: bool) -> anyhow::Result<ExitCode> {
         tell_coverage(&config, &set, &touched)?;
     }
     Ok(code)
+}
+
+/// The tests that fail in the folders that a faulty configuration names. Which targets
+/// there are is not known, so any is taken.
+fn failing_tests(folders: &Folders) -> anyhow::Result<Vec<Diagnostic>> {
+    let (Some(rules), Some(templates)) = (&folders.rules, &folders.templates) else { return Ok(Vec::new()) };
+    let Ok(set) = Set::from_folders(rules, templates) else { return Ok(Vec::new()) };
+    let config = Arc::new(config::builtin(rules.clone(), templates.clone()));
+    Ok(trial::run(&set, &config, Targets::Any, |_| true)?.failures())
 }
 
 fn sound(path: &Path, config: &Config, set: &Set) -> String {

@@ -45,9 +45,7 @@ pub(super) fn test(config: Option<&Path>, options: &TestArguments) -> anyhow::Re
 fn configuration(path: Option<&Path>, options: &TestArguments) -> Result<(Config, Targets), ExitCode> {
     let is_bare = path.is_none() && options.rules.is_some();
     let (mut config, targets) = match is_bare {
-        true => {
-            (Config { zone: jiff::tz::TimeZone::UTC, ..config::builtin("".into(), "".into()) }, Targets::Any)
-        }
+        true => (bare(), Targets::Any),
         false => (super::load(&super::named(path))?, Targets::Configured),
     };
     if let Some(rules) = &options.rules {
@@ -57,6 +55,15 @@ fn configuration(path: Option<&Path>, options: &TestArguments) -> Result<(Config
         config.templates.clone_from(templates);
     }
     Ok((config, targets))
+}
+
+/// What is told without a configuration is told to targets of any name, in UTC.
+fn bare() -> Config {
+    Config {
+        zone: jiff::tz::TimeZone::UTC,
+        default_target: "default".to_owned(),
+        ..config::builtin("".into(), "".into())
+    }
 }
 
 /// Whether a test has this in its name, however it is capitalised.
