@@ -2,8 +2,8 @@
 //!
 //! Owns: the joint of engine, templates and the reading of recorded lines that a test
 //! plays on, and how long a test may take. Promises: a test meets the very rules and
-//! templates of its set and nothing else; running tests leaves no trace. Never: keeps,
-//! sends or logs anything.
+//! templates of its set and nothing else. Never: keeps or sends anything, nor writes
+//! what rules log.
 
 mod road;
 
