@@ -15,7 +15,7 @@ use crate::model::event::RulesetChanged;
 use crate::model::{Input, Timestamp, Utterance};
 use crate::outbox::{Act, ActionWorker, BackoffPolicy, Worker};
 use crate::pipeline::{self, Pipeline, Wires};
-use crate::reload::Reloader;
+use crate::reload::{self, Reloader};
 use crate::sink::{self, Sink, Wiring};
 use crate::source::Source;
 use crate::source::icinga::{IcingaClient, IcingaSource};
@@ -84,15 +84,17 @@ pub fn icingas(config: &Config, links: &Links) -> anyhow::Result<Vec<Peer>> {
 /// Runs everything until `stop` is cancelled, or until every source has come to
 /// its end.
 ///
-/// `peers` makes the Icingas, once their links exist.
+/// `peers` makes the Icingas, once their links exist. `force`: whether each reload is
+/// taken even if the tests of its rules fail.
 pub async fn run(
     config: Config,
     store: Arc<dyn Store>,
     peers: impl FnOnce(&Config, &Links) -> anyhow::Result<Vec<Peer>>,
+    force: bool,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let config = Arc::new(config);
-    let (set, refused) = first_set(&config)?;
+    let (set, news) = first_set(&config)?;
     let world = restore(&store).await?;
     let (inputs, engine_inputs) = mpsc::channel(INPUTS);
     let (utterances, heard) = mpsc::channel(UTTERANCES);
@@ -135,13 +137,13 @@ pub async fn run(
     let (ask, asks) = mpsc::channel(WAITING_QUESTIONS);
     let (wake, wanted_wake) = watch::channel(None);
     let engine = pipeline::spawn(
-        Pipeline::new(Config::clone(&config), set.clone(), world),
+        Pipeline::new(config.clone(), set.clone(), world),
         Wires { inputs: engine_inputs, sets, writer: writer.handle(), wake, asks: ask },
     )
     .context("cannot start the engine's thread")?;
-    let is_refused = refused.is_some();
-    if let Some(refused) = refused {
-        inputs.send(Input::RulesetChanged(refused)).await.context("the engine has ended")?;
+    let is_refused = news.as_ref().is_some_and(|news| !news.accepted);
+    if let Some(news) = news {
+        inputs.send(Input::RulesetChanged(news)).await.context("the engine has ended")?;
     }
 
     let upstream = CancellationToken::new();
@@ -154,6 +156,7 @@ pub async fn run(
         types,
         requests,
         refused: is_refused,
+        force,
         stop: upstream.clone(),
     };
     tasks.spawn(until(upstream.clone(), reloader.run()));
@@ -236,10 +239,15 @@ pub async fn run(
 }
 
 /// The set to begin with. A bad one must not keep the night watch from starting:
-/// the shipped set stands in, and everybody hears why.
-fn first_set(config: &Config) -> anyhow::Result<(Set, Option<RulesetChanged>)> {
+/// the shipped set stands in, and everybody hears why. One whose own tests fail is
+/// taken all the same: there is no other that would be nearer to what is wanted.
+fn first_set(config: &Arc<Config>) -> anyhow::Result<(Set, Option<RulesetChanged>)> {
     let faults = match Set::load(config) {
-        Ok(set) => return Ok((set, None)),
+        Ok(set) => {
+            let failures = reload::test(&set, config);
+            let news = (!failures.is_empty()).then(|| reload::taken(&set, &failures));
+            return Ok((set, news));
+        }
         Err(faults) => faults,
     };
     let error = diagnostic::render(&faults, false);

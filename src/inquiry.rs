@@ -21,8 +21,8 @@ impl Inquiry {
     pub async fn run(mut self) {
         while let Some(ask) = self.asks.recv().await {
             match ask.question {
-                Question::Reload => {
-                    if self.reloads.send(reload::Request).await.is_err() {
+                Question::Reload { force } => {
+                    if self.reloads.send(reload::Request { force }).await.is_err() {
                         return;
                     }
                 }

@@ -9,7 +9,7 @@
 //! Values travel left to right. The rooms, from the floor up:
 //! - `model`, `config`: the words.
 //! - `engine`, `router`, `command`, `source`, `store`, `sink`: each knows the words only.
-//! - `pipeline`, `outbox`, `reload`: join rooms, decide nothing.
+//! - `pipeline`, `trial`, `outbox`, `reload`: join rooms, decide nothing.
 //! - `app`, `cli`: build everything, and the edge of the process.
 
 pub mod app;
@@ -31,3 +31,4 @@ pub mod sink;
 pub mod source;
 pub mod store;
 pub mod tls;
+pub mod trial;

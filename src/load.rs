@@ -40,6 +40,18 @@ impl Set {
         }
     }
 
+    /// Reads both folders where there is no configuration: which sinks there are is not
+    /// known, so templates for any of them are taken.
+    pub fn from_folders(rules: &Path, templates: &Path) -> Result<Set, Vec<Diagnostic>> {
+        let (rules, mut faults) = read_rules(rules);
+        let (templates, wrong) = read_templates(templates);
+        faults.extend(wrong);
+        match (rules, templates) {
+            (Some(rules), Some(templates)) if faults.is_empty() => Ok(Set::of(rules, templates)),
+            _ => Err(faults),
+        }
+    }
+
     /// The set that is part of the program.
     pub fn shipped() -> Result<Set, Vec<Diagnostic>> {
         let (rules, mut faults) = compile(Path::new("rules"), &shipped_rules());

@@ -14,15 +14,18 @@ use crate::model::{Action, Decision, Delivery, Input, Message, Reply, Timestamp}
 use crate::router;
 use crate::store::Batch;
 use crate::store::writer::{WriterGone, WriterHandle};
+use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
 /// How many inputs are judged before their batch is handed to the store.
 const BATCH: usize = 256;
+/// What stands for the type of event in the answer to a command.
+pub const REPLY: &str = "Reply";
 
-/// Engine and router, joined. Pure, but for the log.
+/// Engine and router, joined. Pure.
 pub struct Pipeline {
     engine: Engine,
-    config: Config,
+    config: Arc<Config>,
     set: Set,
     /// Whether targets that rules name and nobody configured are made up.
     any_target: bool,
@@ -40,26 +43,50 @@ pub struct Finished {
     pub decisions: Vec<Decision>,
     /// What people asked that is answered elsewhere.
     pub asks: Vec<Ask>,
+    /// Lines that rules wrote to the log.
+    pub log: Vec<String>,
+}
+
+impl Finished {
+    /// Writes what rules wrote to the log.
+    pub fn write_log(&self) {
+        for line in &self.log {
+            tracing::info!(target: "watchbell::rules", "{}", line);
+        }
+    }
 }
 
 impl Pipeline {
     /// A pipeline with this state and these rules.
-    pub fn new(config: Config, set: Set, world: World) -> Pipeline {
+    pub fn new(config: impl Into<Arc<Config>>, set: Set, world: World) -> Pipeline {
+        let config = config.into();
         let engine = Engine::new(world, Settings::of(&config), set.rules.clone());
         Pipeline { engine, config, set, any_target: false, replies: 0 }
     }
 
     /// A pipeline for a replay: no state before, and every target that a rule names
     /// exists, on the console.
-    pub fn for_replay(config: Config, set: Set) -> Pipeline {
-        let settings = Settings { any_target: true, ..Settings::of(&config) };
+    pub fn for_replay(config: impl Into<Arc<Config>>, set: Set) -> Pipeline {
+        let config = config.into();
+        let settings = Arc::new(Settings { any_target: true, ..Settings::of(&config) });
+        Pipeline::for_trial(config, settings, set)
+    }
+
+    /// A pipeline for the test of a rule: no state before, and nothing is kept.
+    pub fn for_trial(config: Arc<Config>, settings: Arc<Settings>, set: Set) -> Pipeline {
+        let any_target = settings.any_target;
         let engine = Engine::new(World::new(false), settings, set.rules.clone());
-        Pipeline { engine, config, set, any_target: true, replies: 0 }
+        Pipeline { engine, config, set, any_target, replies: 0 }
     }
 
     /// The engine.
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// The engine, to change what it knows.
+    pub fn engine_mut(&mut self) -> &mut Engine {
+        &mut self.engine
     }
 
     /// The configuration.
@@ -80,21 +107,24 @@ impl Pipeline {
     }
 
     fn finish(&mut self, outcome: Outcome, now: Timestamp) -> Finished {
-        for line in &outcome.log {
-            tracing::info!(target: "watchbell::rules", "{}", line);
-        }
         // Who asked is answered before what the answer set off.
         let mut deliveries: Vec<Delivery> =
             outcome.replies.into_iter().map(|reply| self.reply(reply)).collect();
         for notification in &outcome.notifications {
             deliveries.extend(self.render(notification, now));
         }
-        Finished { deliveries, actions: outcome.actions, decisions: outcome.decisions, asks: outcome.asks }
+        Finished {
+            deliveries,
+            actions: outcome.actions,
+            decisions: outcome.decisions,
+            asks: outcome.asks,
+            log: outcome.log,
+        }
     }
 
     fn render(&mut self, notification: &Notification, now: Timestamp) -> Vec<Delivery> {
         if self.any_target && !self.config.targets.contains_key(&notification.target) {
-            make_up_target(&mut self.config, &notification.target);
+            make_up_target(Arc::make_mut(&mut self.config), &notification.target);
         }
         let by = notification.by.to_string();
         let scene = &notification.scene;
@@ -121,7 +151,7 @@ impl Pipeline {
             sink: reply.sink,
             target: "reply".to_owned(),
             recipient: reply.room,
-            event: "Reply".to_owned(),
+            event: REPLY.to_owned(),
             object: String::new(),
             incident: None,
             rule: "command".to_owned(),
@@ -177,6 +207,7 @@ pub fn run(mut pipeline: Pipeline, mut wires: Wires) -> Result<(), WriterGone> {
                 pipeline.set_rules(set);
             }
             let finished = pipeline.take(input, Timestamp::now());
+            finished.write_log();
             batch.deliveries.extend(finished.deliveries);
             batch.actions.extend(finished.actions);
             batch.decisions.extend(finished.decisions);

@@ -11,6 +11,7 @@ use crate::diagnostic::{self, Diagnostic};
 use crate::load::Set;
 use crate::model::event::RulesetChanged;
 use crate::model::{EventType, Input};
+use crate::trial;
 use notify::{EventKind, RecursiveMode, Watcher};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -30,7 +31,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(10);
 
 /// A person wants the folders to be read now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Request;
+pub struct Request {
+    /// Whether a set is taken whose own tests fail.
+    pub force: bool,
+}
 
 /// Reads rules and templates again when they change.
 pub struct Reloader {
@@ -49,6 +53,8 @@ pub struct Reloader {
     /// Whether what was last read was refused: then its return to what is in force is
     /// news.
     pub refused: bool,
+    /// Whether every set is taken whose own tests fail.
+    pub force: bool,
     /// Ends it.
     pub stop: CancellationToken,
 }
@@ -72,19 +78,22 @@ impl Reloader {
                 continue;
             }
             seen = now;
-            if self.look(asked.is_some()).await.is_err() {
+            if self.look(asked).await.is_err() {
                 return;
             }
         }
     }
 
     /// Reads the set and puts it in force, or says why not. `Err`: nobody listens.
-    async fn look(&mut self, asked: bool) -> Result<(), mpsc::error::SendError<Input>> {
+    async fn look(&mut self, asked: Option<Request>) -> Result<(), mpsc::error::SendError<Input>> {
         let config = self.config.clone();
-        let loaded = tokio::task::spawn_blocking(move || Set::load(&config)).await;
+        let in_force = self.set.hash.clone();
+        let force = self.force || asked.is_some_and(|request| request.force);
+        let asked = asked.is_some();
+        let loaded = tokio::task::spawn_blocking(move || candidate(&config, &in_force, asked, force)).await;
         let changed = match loaded {
-            Ok(Ok(set)) if set.hash == self.set.hash && !asked && !self.refused => return Ok(()),
-            Ok(Ok(set)) => {
+            Ok(Ok((set, _))) if set.hash == self.set.hash && !asked && !self.refused => return Ok(()),
+            Ok(Ok((set, failures))) => {
                 self.types.send_if_modified(|types| {
                     let wanted = set.rules.types();
                     let differs = *types != wanted;
@@ -96,7 +105,7 @@ impl Reloader {
                     return Ok(());
                 }
                 tracing::info!(hash = %self.set.hash, rules = self.set.rules.rules().len(), "rules and templates are in force");
-                self.changed(true, String::new())
+                taken(&self.set, &failures)
             }
             Ok(Err(faults)) => self.refused(&faults),
             Err(_) => {
@@ -115,6 +124,47 @@ impl Reloader {
 
     fn changed(&self, accepted: bool, error: String) -> RulesetChanged {
         RulesetChanged { accepted, hash: self.set.hash.clone(), rules: self.set.rules.rules().len(), error }
+    }
+}
+
+/// Reads the set, and runs its tests if it may come into force. By force, or where the
+/// same set is in force already, what fails does not keep it from being taken.
+fn candidate(
+    config: &Arc<Config>,
+    in_force: &str,
+    asked: bool,
+    force: bool,
+) -> Result<(Set, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let set = Set::load(config)?;
+    if set.hash == in_force && !asked {
+        return Ok((set, Vec::new()));
+    }
+    let failures = test(&set, config);
+    let taken = failures.is_empty() || force || set.hash == in_force;
+    if taken { Ok((set, failures)) } else { Err(failures) }
+}
+
+/// Runs the tests of a set: what fails.
+pub fn test(set: &Set, config: &Arc<Config>) -> Vec<Diagnostic> {
+    trial::failures(set, config).unwrap_or_else(|error| {
+        vec![Diagnostic::of_file(
+            config.rules.display().to_string(),
+            format!("the tests cannot be run: {error}"),
+        )]
+    })
+}
+
+/// The news that a set is in force, although these tests of it fail.
+pub fn taken(set: &Set, failures: &[Diagnostic]) -> RulesetChanged {
+    let error = diagnostic::render(failures, false);
+    if !failures.is_empty() {
+        tracing::error!("rules and templates are in force although their tests fail:\n{}", error.trim_end());
+    }
+    RulesetChanged {
+        accepted: true,
+        hash: set.hash.clone(),
+        rules: set.rules.rules().len(),
+        error: error.trim_end().to_owned(),
     }
 }
 

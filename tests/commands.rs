@@ -354,8 +354,10 @@ fn reading_the_rules_again_is_asked_for_with_the_place_to_answer() {
     let mut world = site();
     assert_eq!(world.say("root", "!reload"), "root: reading rules and templates again");
     let [ask] = world.asks.as_slice() else { panic!("one thing was asked for: {:?}", world.asks) };
-    assert_eq!(ask.question, Question::Reload);
+    assert_eq!(ask.question, Question::Reload { force: false });
     assert_eq!((ask.reply.sink.as_str(), ask.reply.room.as_str()), ("irc", "#ops"));
+    world.say("root", "!reload force");
+    assert_eq!(world.asks[1].question, Question::Reload { force: true });
 }
 
 #[test]

@@ -24,6 +24,7 @@ use watchbell::model::{EventType, Input, Speaker, Timestamp, Utterance, Verdict}
 use watchbell::pipeline::{Finished, Pipeline};
 use watchbell::router::Templates;
 use watchbell::source::replay::{Replay, Speed, read_objects};
+use watchbell::trial::{self, Targets};
 
 const PAGES: &[&str] =
     &["README.md", "CHANGELOG.md", "docs/ARCHITECTURE.md", "docs/configuration.md", "docs/rules.md"];
@@ -86,7 +87,7 @@ fn compile(files: &[(&str, &str)]) -> Result<Ruleset, String> {
 fn transcript(rules: &str, modules: &[(&str, &str)], typed: &[&str]) -> Result<Vec<String>, String> {
     let set = Set {
         rules: Arc::new(compile(&[&[(EXAMPLE, rules), REST], modules].concat())?),
-        templates: Arc::new(Templates::built_in().expect("the shipped templates are right")),
+        templates: templates(),
         hash: String::new(),
     };
     let config = Config { zone: jiff::tz::TimeZone::UTC, ..config::builtin("".into(), "".into()) };
@@ -113,6 +114,21 @@ fn transcript(rules: &str, modules: &[(&str, &str)], typed: &[&str]) -> Result<V
         lines.extend(said(pipeline.take(Input::Utterance(utterance(words, last)), last)));
     }
     Ok(lines)
+}
+
+/// The failures of the tests in an example; an example that is not sound has none.
+fn failing_tests(rules: &str) -> impl Iterator<Item = String> {
+    let failures = compile(&[(EXAMPLE, rules)]).map_or(Vec::new(), |rules| {
+        let set = Set { rules: Arc::new(rules), templates: templates(), hash: String::new() };
+        let config = Config { zone: jiff::tz::TimeZone::UTC, ..config::builtin("".into(), "".into()) };
+        let report = trial::run(&set, &Arc::new(config), Targets::Any, |_| true);
+        report.expect("there is a thread").failures()
+    });
+    failures.into_iter().map(|failure| failure.to_string())
+}
+
+fn templates() -> Arc<Templates> {
+    Arc::new(Templates::built_in().expect("the shipped templates are right"))
 }
 
 fn utterance(words: &str, at: Timestamp) -> Utterance {
@@ -153,6 +169,7 @@ fn every_example_of_a_rule_does_what_the_page_says() {
         let rhai = || blocks.iter().enumerate().filter(|(_, block)| block.language == "rhai");
         let modules: Vec<(&str, &str)> = rhai().filter_map(|(_, block)| module(block)).collect();
         for (index, block) in rhai().filter(|(_, block)| module(block).is_none()) {
+            faults.extend(failing_tests(&block.text).map(|failure| format!("{}: {failure}", block.at)));
             let next = blocks.get(index + 1).filter(|next| next.follows && next.language == "text");
             let Some(next) = next else {
                 faults.extend(
@@ -296,6 +313,7 @@ fn the_tables_of_the_pages_are_those_of_the_code() {
         ("docs/rules.md", "functions", verb_table(reference::FUNCTIONS)),
         ("docs/rules.md", "command verbs", verb_table(reference::COMMAND_VERBS)),
         ("docs/rules.md", "command fields", verb_table(reference::COMMAND_FIELDS)),
+        ("docs/rules.md", "test verbs", verb_table(reference::TEST_VERBS)),
         ("docs/ARCHITECTURE.md", "code map", code_map()),
     ];
     let mut faults = Vec::new();

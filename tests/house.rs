@@ -30,7 +30,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("load", &["config", "diagnostic", "assets", "engine", "router"]),
     ("outbox", &["model", "config", "backoff", "store", "sink", "source"]),
     ("pipeline", &["model", "config", "engine", "router", "store", "load"]),
-    ("reload", &["model", "config", "diagnostic", "engine", "load"]),
+    ("trial", &["model", "config", "diagnostic", "engine", "load", "pipeline", "source"]),
+    ("reload", &["model", "config", "diagnostic", "engine", "load", "trial"]),
     ("inquiry", &["engine", "reload"]),
     // Builds them all.
     (
@@ -48,6 +49,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "sink",
             "source",
             "store",
+            "trial",
         ],
     ),
 ];

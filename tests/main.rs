@@ -23,6 +23,7 @@ mod owed;
 mod reload;
 mod replay;
 mod replay_source;
+mod rule_tests;
 mod rules;
 mod shipped_rules;
 mod stopping;

@@ -1,11 +1,20 @@
 //! Rules and templates that change while Watchbell runs, good ones and bad ones.
 
+use crate::common::cli::{installation, put};
 use crate::common::fake_icinga::{FakeIcinga, FakeStream};
 use crate::common::watchbell::{Site, Watchbell};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::sync::Arc;
 use tempfile::TempDir;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use watchbell::config;
+use watchbell::load::Set;
+use watchbell::model::Input;
+use watchbell::reload::{Reloader, Request};
 
 /// A Watchbell that tells on its standard output what a fake Icinga says.
 struct Bench {
@@ -24,12 +33,16 @@ impl Bench {
     }
 
     async fn open_with(prepare: impl FnOnce(&Site)) -> Bench {
+        Bench::open_as(prepare, &[]).await
+    }
+
+    async fn open_as(prepare: impl FnOnce(&Site), arguments: &[&str]) -> Bench {
         let dir = tempfile::tempdir().expect("there is room for temporary files");
         let mut icinga = FakeIcinga::start(dir.path(), "r2.14.0").await;
         let site = Site::new(dir.path());
         site.configure(&[site.icinga_of(&icinga.settings(), "botpw"), site.console()]);
         prepare(&site);
-        let mut watchbell = site.start();
+        let mut watchbell = site.start_with(arguments);
         let stream = icinga.stream().await;
         watchbell.out.expect("first look at Icinga lab");
         Bench { site, watchbell, stream, moment: 1_795_000_000.0, _icinga: icinga, _dir: dir }
@@ -136,6 +149,97 @@ async fn a_bad_rule_file_changes_nothing_and_is_told_with_line_and_caret() {
     bench.site.replace("rules/05-own.rhai", &saying("is told by the mended rule"));
     bench.watchbell.out.expect("new rules are in force");
     assert!(bench.told_of("web2").await.ends_with("web2 is told by the mended rule"));
+}
+
+/// A rule that stands in all sets of these tests, and a test that holds as long as it
+/// tells of hosts in these words.
+fn promising(words: &str, promised: &str) -> String {
+    format!(
+        "{}test(\"a promise\", |t| {{\n    t.state(\"web1\", \"DOWN\");\n    \
+         t.expect(\"ops\", \"web1 {promised}\");\n}});\n",
+        saying(words)
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_set_whose_tests_fail_changes_nothing_and_the_test_is_named() {
+    let mut bench = Bench::open_with(|site| {
+        site.write("rules/05-own.rhai", &promising("is down", "is down"));
+    })
+    .await;
+    assert!(bench.told_of("web1").await.ends_with("web1 is down"));
+    bench.site.replace("rules/05-own.rhai", &promising("is fine", "is down"));
+    bench.watchbell.out.expect("the new rules are refused");
+    bench.watchbell.out.expect("the test `a promise` failed: ops did not hear \"web1 is down\"");
+    bench.watchbell.out.expect("05-own.rhai:7:");
+    bench.watchbell.out.expect("^");
+    assert!(bench.told_of("web2").await.ends_with("web2 is down"));
+    bench.site.replace("rules/05-own.rhai", &promising("is up again", "is up again"));
+    bench.watchbell.out.expect("new rules are in force");
+    assert!(bench.told_of("web3").await.ends_with("web3 is up again"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_set_whose_tests_fail_at_the_start_is_taken_and_told() {
+    let mut bench = Bench::open_with(|site| {
+        site.write("rules/05-own.rhai", &promising("is fine", "is down"));
+    })
+    .await;
+    let seen = bench.watchbell.out.seen.join("\n");
+    assert!(seen.contains("although their tests fail"), "{seen}");
+    assert!(seen.contains("the test `a promise` failed"), "{seen}");
+    bench.watchbell.log.expect("in force although their tests fail");
+    assert!(bench.told_of("web2").await.ends_with("web2 is fine"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_force_every_set_is_taken_and_its_failing_tests_are_told() {
+    let prepare = |site: &Site| site.write("rules/05-own.rhai", &promising("is down", "is down"));
+    let mut bench = Bench::open_as(prepare, &["--force"]).await;
+    bench.site.replace("rules/05-own.rhai", &promising("is fine", "is down"));
+    bench.watchbell.out.expect("although their tests fail");
+    bench.watchbell.out.expect("the test `a promise` failed");
+    assert!(bench.told_of("web2").await.ends_with("web2 is fine"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_by_force_gets_a_set_whose_tests_fail() {
+    let folder = installation();
+    let config = Arc::new(config::load(&folder.path().join("watchbell.toml")).expect("it is sound"));
+    let set = Set::load(&config).expect("it is sound");
+    let (set_sender, mut sets) = mpsc::channel(4);
+    let (input_sender, mut inputs) = mpsc::channel(4);
+    let (types, _wanted) = watch::channel(BTreeSet::new());
+    let (asks, requests) = mpsc::channel(4);
+    let stop = CancellationToken::new();
+    let reloader = Reloader {
+        config,
+        set: set.clone(),
+        sets: set_sender,
+        inputs: input_sender,
+        types,
+        requests,
+        refused: false,
+        force: false,
+        stop: stop.clone(),
+    };
+    put(folder.path(), "rules/own.test.rhai", "test(\"a promise\", |t| t.expect(\"ops\"));\n");
+    let running = tokio::spawn(reloader.run());
+    let mut answer = async |force| {
+        asks.send(Request { force }).await.expect("it listens");
+        match inputs.recv().await {
+            Some(Input::RulesetChanged(changed)) => changed,
+            other => panic!("{other:?}"),
+        }
+    };
+    let refused = answer(false).await;
+    assert!(!refused.accepted && refused.error.contains("the test `a promise` failed"), "{refused:?}");
+    assert!(sets.try_recv().is_err());
+    let taken = answer(true).await;
+    assert!(taken.accepted && taken.error.contains("the test `a promise` failed"), "{taken:?}");
+    assert!(sets.try_recv().is_ok_and(|taken| taken.hash != set.hash));
+    stop.cancel();
+    running.await.expect("it ends");
 }
 
 #[tokio::test(flavor = "multi_thread")]

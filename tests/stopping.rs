@@ -90,7 +90,7 @@ async fn a_database_that_cannot_be_written_does_not_keep_the_program_from_ending
     let source = Box::new(OneInput { stop: stop.clone() });
     let act: watchbell::outbox::Act = Arc::new(|_| Box::pin(async { Ok(String::new()) }));
     let peers = move |_: &_, _: &_| Ok(vec![Peer { name: "one".to_owned(), source, act }]);
-    let running = app::run(config, Arc::new(FullStore), peers, stop);
+    let running = app::run(config, Arc::new(FullStore), peers, false, stop);
 
     let ended = tokio::time::timeout(Duration::from_secs(120), running).await.expect("it ends");
 

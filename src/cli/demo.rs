@@ -80,7 +80,7 @@ fn play(folder: &Path) -> anyhow::Result<ExitCode> {
                 act,
             }])
         };
-        app::run(config, store, peers, stop).await
+        app::run(config, store, peers, false, stop).await
     })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -8,6 +8,7 @@ mod demo;
 mod print;
 mod replay;
 mod run;
+mod test;
 mod why;
 
 use crate::config::{self, Config};
@@ -34,10 +35,21 @@ const CONFIG: &str = "watchbell.toml";
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Listen to Icinga and tell people, until told to stop.
-    Run,
-    /// Check configuration, rules and templates; start nothing. Exit 1 if anything
-    /// is wrong.
-    Check,
+    Run {
+        /// Take rules and templates even if their tests fail, now and at each reload.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Check configuration, rules and templates, and run the tests of the rules;
+    /// start nothing. Exit 1 if anything is wrong.
+    Check {
+        /// Name the rules that no test touched.
+        #[arg(long)]
+        coverage: bool,
+    },
+    /// Run the tests that stand in rule files. Needs no network and no database.
+    /// Exit 1 if one fails.
+    Test(TestArguments),
     /// Play a recorded event stream through the rules and show what would be told.
     /// Needs no network and no database.
     Replay(ReplayArguments),
@@ -52,6 +64,22 @@ enum Verb {
     /// See it work: a recorded Icinga plays through the shipped rules into this
     /// terminal, where you can type commands and edit the rules meanwhile.
     Demo,
+}
+
+/// What `test` takes.
+#[derive(Debug, Args)]
+struct TestArguments {
+    /// Only tests with one of these in their names.
+    #[arg(value_name = "NAME-PART")]
+    names: Vec<String>,
+    /// The rules to test [default: those of the configuration]. Without --config they
+    /// may name any target.
+    #[arg(long, value_name = "DIR")]
+    rules: Option<PathBuf>,
+    /// The templates to render with [default: those of the configuration, or the shipped
+    /// ones].
+    #[arg(long, value_name = "DIR")]
+    templates: Option<PathBuf>,
 }
 
 /// What `replay` takes.
@@ -94,8 +122,9 @@ pub fn main(arguments: Arguments) -> ExitCode {
     crate::tls::install_provider();
     let config = arguments.config.as_deref();
     let result = match &arguments.verb {
-        Verb::Run => run::run(&named(config)),
-        Verb::Check => check::check(&named(config)),
+        Verb::Run { force } => run::run(&named(config), *force),
+        Verb::Check { coverage } => check::check(&named(config), *coverage),
+        Verb::Test(options) => test::test(config, options),
         Verb::Replay(options) => replay::replay(config, options),
         Verb::Why { object, limit } => why::why(&named(config), object, *limit),
         Verb::Demo => demo::demo(),

@@ -117,6 +117,7 @@ impl Tally {
     }
 
     fn add(&mut self, finished: Finished, pipeline: &Pipeline) {
+        finished.write_log();
         for delivery in &finished.deliveries {
             self.delivered += 1;
             match self.format {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-pub(super) fn run(path: &Path) -> anyhow::Result<ExitCode> {
+pub(super) fn run(path: &Path, force: bool) -> anyhow::Result<ExitCode> {
     super::log("info");
     let config = match super::load(path) {
         Ok(config) => config,
@@ -26,7 +26,7 @@ pub(super) fn run(path: &Path) -> anyhow::Result<ExitCode> {
         let stop = CancellationToken::new();
         stop_on_signals(stop.clone())?;
         tracing::info!(config = %path.display(), "watchbell {} starts", env!("CARGO_PKG_VERSION"));
-        app::run(config, store, app::icingas, stop).await
+        app::run(config, store, app::icingas, force, stop).await
     })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -61,7 +61,10 @@ pub enum Request {
     /// `unmute`.
     Unmute(String),
     /// `reload`.
-    Reload,
+    Reload {
+        /// Whether a set is taken whose own tests fail.
+        force: bool,
+    },
     /// A command that is none of ours: perhaps one of a rule file.
     Other {
         /// The first word.
@@ -105,7 +108,9 @@ pub fn parse(line: &str, now: Timestamp, zone: &TimeZone) -> Result<Request, Str
         "recheck" => Ok(Request::Recheck(object()?)),
         "mute" => mute(&object()?, &rest[1..], now, zone),
         "unmute" => Ok(Request::Unmute(object()?)),
-        "reload" => Ok(Request::Reload),
+        "reload" if rest.is_empty() => Ok(Request::Reload { force: false }),
+        "reload" if rest == ["force"] => Ok(Request::Reload { force: true }),
+        "reload" => Err(usage("reload")),
         _ => Ok(Request::Other { name, arguments: rest.iter().map(|word| (*word).to_owned()).collect() }),
     }
 }
@@ -170,6 +175,8 @@ mod tests {
             ("help ack", Request::Help(Some("ack".to_owned()))),
             ("service db1 postgres", Request::Service("db1!postgres".to_owned())),
             ("problems", Request::Problems(None)),
+            ("reload", Request::Reload { force: false }),
+            ("reload force", Request::Reload { force: true }),
             ("problems db", Request::Problems(Some("db".to_owned()))),
             ("ack #1 looking into it", ack("looking into it", None, false)),
             ("ack #1 for 2h looking", ack("looking", Some(in_seconds(7200)), false)),
@@ -212,6 +219,7 @@ mod tests {
             ("comment db1", "write: comment OBJECT TEXT"),
             ("host", "write: host HOST"),
             ("unmute", "write: unmute"),
+            ("reload forse", "write: reload [force]"),
         ] {
             let answer = read(line).expect_err(line);
             assert!(answer.contains(words), "{line}: {answer}");

@@ -42,7 +42,7 @@ pub const VERBS: &[VerbHelp] = &[
         "hear nothing of it for a time; a host's services with it",
     ),
     changes("unmute", "M3|OBJECT", "hear of it again"),
-    changes("reload", "", "read rules and templates again now"),
+    changes("reload", "[force]", "read rules and templates again now; by force, even if their tests fail"),
 ];
 
 /// Finds a command by its name.

@@ -19,11 +19,12 @@ pub mod script;
 pub mod span;
 pub mod stage;
 pub mod timers;
+pub mod trial;
 pub mod windows;
 pub mod world;
 
 pub use outcome::{Ask, Notification, Outcome, Question};
-pub use ruleset::{RuleFault, RuleFile, Ruleset};
+pub use ruleset::{RuleFault, RuleFile, RuleTest, Ruleset};
 pub use world::World;
 
 use crate::config::{Config, Person};
@@ -84,9 +85,9 @@ const TIDY_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
 
 impl Engine {
     /// An engine with this state and these rules.
-    pub fn new(world: World, settings: Settings, ruleset: Arc<Ruleset>) -> Engine {
+    pub fn new(world: World, settings: impl Into<Arc<Settings>>, ruleset: Arc<Ruleset>) -> Engine {
         let calendars = ruleset.calendars().clone();
-        let stage = Stage { world, settings: Arc::new(settings), calendars, run: Run::default() };
+        let stage = Stage { world, settings: settings.into(), calendars, run: Run::default() };
         Engine {
             ruleset,
             stage: Some(Box::new(stage)),
@@ -105,6 +106,22 @@ impl Engine {
         self.stage().calendars = ruleset.calendars().clone();
         self.ruleset = ruleset;
         self.failures.clear();
+    }
+
+    /// What the configuration says that it needs.
+    pub fn settings(&self) -> &Settings {
+        &self.stage_ref().settings
+    }
+
+    /// The target that rules call so; the error says which there are.
+    pub fn target(&self, name: &str) -> Result<String, String> {
+        self.stage_ref().target(name)
+    }
+
+    /// Makes somebody known, besides those of the configuration.
+    pub fn put_person(&mut self, person: Person) {
+        let settings = Arc::make_mut(&mut self.stage().settings);
+        settings.persons.insert(person.name.clone(), person);
     }
 
     /// All state.

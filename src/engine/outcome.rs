@@ -66,5 +66,8 @@ pub struct Ask {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Question {
     /// To read rules and templates again. What comes of it is told as `RulesetChanged`.
-    Reload,
+    Reload {
+        /// Whether a set is taken whose own tests fail.
+        force: bool,
+    },
 }

@@ -8,6 +8,7 @@ mod calendars;
 mod calls;
 mod literals;
 mod modules;
+mod rule_tests;
 mod sandbox;
 
 use super::holidays::Calendar;
@@ -20,9 +21,10 @@ use rhai::{
     AST, Array, Dynamic, Engine, EvalAltResult, FnPtr, FuncArgs, Map, NativeCallContext, Position,
     ScriptFnMetadata,
 };
+pub use rule_tests::RuleTest;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// One rule file as read, or a module: a file whose name holds a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,23 +93,34 @@ pub struct Ruleset {
     by_type: BTreeMap<EventType, Vec<usize>>,
     commands: BTreeMap<String, CustomCommand>,
     calendars: Arc<BTreeMap<String, Calendar>>,
+    tests: Vec<RuleTest>,
+    /// Runs the tests, which may take longer than rules; made when the first one runs.
+    tester: OnceLock<Engine>,
     hash: String,
 }
 
 impl Ruleset {
-    /// Compiles rule files, in the order given, and the modules they import. All faults
-    /// of all of them, or a set. A module that nothing imports is not looked at.
+    /// Compiles rule files, in the order given, then the files that hold only tests
+    /// (`*.test.rhai`), and the modules that either import. All faults of all of them, or
+    /// a set. A module that nothing imports is not looked at.
     pub fn compile(files: &[RuleFile]) -> Result<Ruleset, Vec<RuleFault>> {
         let collector = Arc::new(Mutex::new(Collector::default()));
         let mut engine = sandbox::engine();
         register_collecting(&mut engine, &collector);
         let mut modules = Modules::new(&mut engine, files);
         let loader = Loader { engine: &engine, verbs: &calls::verb_names(&engine), collector: &collector };
-        for file in files.iter().filter(|file| !modules::is_module(file)) {
+        let (tests, rules): (Vec<&RuleFile>, Vec<&RuleFile>) = files
+            .iter()
+            .filter(|file| !modules::is_module(file))
+            .partition(|file| rule_tests::holds_only_tests(&file.name));
+        for file in rules.into_iter().chain(tests) {
             load_file(loader, file, &mut modules);
         }
         let hash = hash(files.iter().filter(|file| modules.is_used(file)));
-        let mut collected = std::mem::take(&mut *collector.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut collected = std::mem::replace(
+            &mut *collector.lock().unwrap_or_else(PoisonError::into_inner),
+            Collector { closed: true, ..Collector::default() },
+        );
         let calendars = Arc::new(collected.take_calendars());
         if !collected.faults.is_empty() {
             return Err(collected.faults);
@@ -119,7 +132,16 @@ impl Ruleset {
                 by_type.entry(*event_type).or_default().push(index);
             }
         }
-        Ok(Ruleset { engine, rules, by_type, commands: collected.commands, calendars, hash })
+        Ok(Ruleset {
+            engine,
+            rules,
+            by_type,
+            commands: collected.commands,
+            calendars,
+            tests: collected.tests,
+            tester: OnceLock::new(),
+            hash,
+        })
     }
 
     /// The same rules under another hash: that of a set with its templates.
@@ -159,7 +181,7 @@ impl Ruleset {
 
     /// Runs a rule's action.
     pub fn run(&self, rule: &Rule, event: EventHandle) -> Result<(), RuleFault> {
-        self.call(&rule.at, &rule.action, (event,)).map(|_| ())
+        self.call(&self.engine, &rule.at, &rule.action, (event,)).map(|_| ())
     }
 
     /// Runs a command's action; the answer is its value if that is a text.
@@ -168,18 +190,24 @@ impl Ruleset {
         command: &CustomCommand,
         handle: CommandHandle,
     ) -> Result<Option<String>, RuleFault> {
-        let value = self.call(&command.at, &command.action, (handle,))?;
+        let value = self.call(&self.engine, &command.at, &command.action, (handle,))?;
         Ok(value.into_string().ok())
     }
 
-    fn call(&self, at: &RuleRef, script: &Script, arguments: impl FuncArgs) -> Result<Dynamic, RuleFault> {
+    fn call(
+        &self,
+        engine: &Engine,
+        at: &RuleRef,
+        script: &Script,
+        arguments: impl FuncArgs,
+    ) -> Result<Dynamic, RuleFault> {
         // A panic inside a verb is our bug; it must cost this one call only.
         let called =
-            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| script.call(&self.engine, arguments)));
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| script.call(engine, arguments)));
         match called {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) if is_end(&error) => Ok(Dynamic::UNIT),
-            Ok(Err(error)) => Err(runtime_fault(at, &script.ast, *error)),
+            Ok(Err(error)) => Err(runtime_fault(at, &script.ast, *error, engine.max_operations())),
             Err(_) => Err(RuleFault {
                 file: at.file.to_string(),
                 line: at.line,
@@ -204,7 +232,7 @@ impl Script {
 }
 
 /// What went wrong in a rule of this script, and where: in its file or in a module.
-fn runtime_fault(at: &RuleRef, ast: &AST, mut error: EvalAltResult) -> RuleFault {
+fn runtime_fault(at: &RuleRef, ast: &AST, mut error: EvalAltResult, most_steps: u64) -> RuleFault {
     let mut position = error.take_position();
     let mut file = at.file.to_string();
     let mut came_back = false;
@@ -226,7 +254,7 @@ fn runtime_fault(at: &RuleRef, ast: &AST, mut error: EvalAltResult) -> RuleFault
     }
     let help = match &error {
         EvalAltResult::ErrorTooManyOperations(_) => {
-            format!("a rule may take {} steps; look for a loop without an end", sandbox::MAX_OPERATIONS)
+            format!("it may take {most_steps} steps; look for a loop without an end")
         }
         EvalAltResult::ErrorDataRace(..) => {
             "a closure uses what stands before the dot of its own line; keep the part before the dot in a `let`".to_owned()
@@ -235,6 +263,7 @@ fn runtime_fault(at: &RuleRef, ast: &AST, mut error: EvalAltResult) -> RuleFault
     };
     let message = match error {
         EvalAltResult::ErrorRuntime(value, _) => value.to_string(),
+        EvalAltResult::ErrorFunctionNotFound(signature, _) => rule_tests::not_found(&signature),
         other => other.to_string(),
     };
     let line = position.line().unwrap_or(at.line);
@@ -261,7 +290,12 @@ struct Collector {
     rules: Vec<Rule>,
     commands: BTreeMap<String, CustomCommand>,
     calendars: calendars::Calendars,
+    tests: Vec<RuleTest>,
     faults: Vec<RuleFault>,
+    /// The text of the file that is read.
+    text: Arc<str>,
+    /// Whether all files are read: what is declared now, inside of a script, is too late.
+    closed: bool,
 }
 
 impl Collector {
@@ -284,6 +318,9 @@ impl Collector {
     }
 
     fn rule(&mut self, position: Position, name: &str, matcher: Map, function: FnPtr) {
+        if !self.takes(position, "rule", name) {
+            return;
+        }
         if let Some(other) = self.rules.iter().find(|rule| &*rule.at.name == name) {
             let message = format!("the rule `{name}` stands already in {}:{}", other.at.file, other.at.line);
             self.fault(
@@ -306,6 +343,9 @@ impl Collector {
     }
 
     fn command(&mut self, position: Position, name: &str, mut options: Map, function: FnPtr) {
+        if !self.takes(position, "command", name) {
+            return;
+        }
         let role = options.remove("role").map(|role| role.to_string());
         let help = options.remove("help").map(|help| help.to_string()).unwrap_or_default();
         if let Some(unknown) = options.keys().next() {
@@ -337,28 +377,41 @@ impl Collector {
 }
 
 fn register_collecting(engine: &mut Engine, collector: &Arc<Mutex<Collector>>) {
-    let rules = collector.clone();
+    let all = collector.clone();
     engine.register_fn("rule", move |context: NativeCallContext, name: &str, matcher: Map, action: FnPtr| {
-        let mut rules = rules.lock().unwrap_or_else(PoisonError::into_inner);
-        rules.rule(context.call_position(), name, matcher, action);
+        declare(&all, |all| all.rule(context.call_position(), name, matcher, action))
     });
-    let commands = collector.clone();
+    let all = collector.clone();
     engine.register_fn(
         "command",
         move |context: NativeCallContext, name: &str, options: Map, action: FnPtr| {
-            let mut commands = commands.lock().unwrap_or_else(PoisonError::into_inner);
-            commands.command(context.call_position(), name, options, action);
+            declare(&all, |all| all.command(context.call_position(), name, options, action))
         },
     );
-    let calendars = collector.clone();
+    let all = collector.clone();
     engine.register_fn("holidays", move |context: NativeCallContext, name: &str, days: Array| {
-        let mut calendars = calendars.lock().unwrap_or_else(PoisonError::into_inner);
-        calendars.holidays(context.call_position(), name, days);
+        declare(&all, |all| all.holidays(context.call_position(), name, days))
     });
+    let all = collector.clone();
+    engine.register_fn("test", move |context: NativeCallContext, name: &str, action: FnPtr| {
+        declare(&all, |all| all.test(context.call_position(), name, action))
+    });
+}
+
+/// Takes a declaration in, while the files are read.
+fn declare(all: &Mutex<Collector>, declare: impl FnOnce(&mut Collector)) -> Result<(), Box<EvalAltResult>> {
+    let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+    if all.closed {
+        let message = "rules, commands and tests are declared at the top level of a file, not inside of one";
+        return Err(EvalAltResult::ErrorRuntime(message.into(), Position::NONE).into());
+    }
+    declare(&mut all);
+    Ok(())
 }
 
 fn load_file(loader: Loader<'_>, file: &RuleFile, modules: &mut Modules<'_>) {
     loader.lock().file = Arc::from(file.name.as_str());
+    loader.lock().text = Arc::from(file.text.as_str());
     let Some(ast) = parse(loader, &file.text) else { return };
     let imports = modules.import(loader, &ast);
     let unknown = calls::unknown_calls(&ast, loader.verbs);

@@ -367,7 +367,8 @@ pub struct RulesetChanged {
     pub hash: String,
     /// How many rules are in force.
     pub rules: usize,
-    /// What is wrong with a refused set: file, line, caret. Empty otherwise.
+    /// What is wrong with a refused set, or which tests fail of one that was taken all
+    /// the same: file, line, caret. Empty otherwise.
     pub error: String,
 }
 

@@ -23,12 +23,14 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// A folder inside `dir` with the shipped rules and templates.
+    /// A folder inside `dir` with the shipped rules and templates; without the tests of
+    /// the rules, which hold for no others.
     pub(crate) fn new(dir: &Path) -> Site {
         let site = Site { dir: dir.join("watchbell") };
         for folder in ["rules", "templates"] {
             copy_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &site.path(folder));
         }
+        fs::remove_file(site.path("rules/shipped.test.rhai")).expect("it was copied");
         site
     }
 
@@ -101,7 +103,12 @@ impl Site {
 
     /// Starts `watchbell run`. Returns at once.
     pub(crate) fn start(&self) -> Watchbell {
-        Watchbell::start(&self.dir)
+        Watchbell::start(&self.dir, &[])
+    }
+
+    /// Starts `watchbell run` with more arguments.
+    pub(crate) fn start_with(&self, arguments: &[&str]) -> Watchbell {
+        Watchbell::start(&self.dir, arguments)
     }
 
     /// Runs `watchbell` with these arguments to its end.
@@ -140,9 +147,9 @@ pub(crate) struct Watchbell {
 }
 
 impl Watchbell {
-    fn start(dir: &Path) -> Watchbell {
+    fn start(dir: &Path, arguments: &[&str]) -> Watchbell {
         let mut command = command(dir);
-        command.arg("run").stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.arg("run").args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = Process::start("watchbell", &mut command);
         let log = Lines::of("the log", process.child().stderr.take().expect("it is piped"));
         let out = Lines::of("standard output", process.child().stdout.take().expect("it is piped"));

@@ -143,8 +143,8 @@ fn change(
             let id = mute_id(stage, &what)?;
             stage.unmute(id, &author)
         }
-        Request::Reload => {
-            outcome.asks.push(Ask { question: Question::Reload, reply: reply(utterance, "") });
+        Request::Reload { force } => {
+            outcome.asks.push(Ask { question: Question::Reload { force }, reply: reply(utterance, "") });
             Ok("reading rules and templates again".to_owned())
         }
         _ => Err("this command changes nothing".to_owned()),

@@ -8,7 +8,7 @@ use crate::engine::stage::on_stage;
 use rhai::{Dynamic, Engine, EvalAltResult, OptimizationLevel, Position};
 
 /// Limits of every call. A plain rule needs about 100 operations.
-pub(super) const MAX_OPERATIONS: u64 = 200_000;
+const MAX_OPERATIONS: u64 = 200_000;
 const MAX_CALL_DEPTH: usize = 32;
 const MAX_EXPRESSION_DEPTH: usize = 64;
 const MAX_TEXT_BYTES: usize = 1 << 20;
@@ -22,6 +22,16 @@ pub(super) const FORBIDDEN: &[(&str, &str)] = &[
     ("sleep", "a rule never waits; drop with #{ again: \"10m\" } judges the state again later"),
     ("timestamp", "use `e.now`, which also holds in a replay"),
 ];
+
+/// The limit of a test, which may do many things; its verbs end with its time besides.
+const MAX_OPERATIONS_OF_TEST: u64 = 2_000_000;
+
+/// A script engine for tests: the same, but for what a test may take.
+pub(super) fn for_tests() -> Engine {
+    let mut engine = engine();
+    engine.set_max_operations(MAX_OPERATIONS_OF_TEST);
+    engine
+}
 
 /// A script engine with all limits and verbs.
 pub(super) fn engine() -> Engine {

@@ -1,4 +1,4 @@
-//! What a script may call: the fields and verbs of rules and commands.
+//! What a script may call: the fields and verbs of rules, commands and tests.
 //!
 //! Owns: the bridge between Rhai and the engine; one file for each kind of verb.
 //! Promises: an unknown field or a wrong argument is an error that says what is
@@ -13,12 +13,14 @@ mod memory;
 mod muting;
 pub mod reference;
 mod telling;
+mod testing;
 mod value;
 mod waiting;
 
 pub use command::CommandHandle;
 pub(super) use hours::calendar;
 pub(super) use matchers::conditions;
+pub use testing::TestHandle;
 
 use super::stage::{Stage, on_stage};
 use crate::model::Scene;
@@ -36,7 +38,7 @@ pub struct EventHandle {
     pub scene: Arc<Scene>,
 }
 
-/// Registers everything a script may call, but `rule` and `command`.
+/// Registers everything a script may call, but `rule`, `command` and `test`.
 pub(super) fn register(engine: &mut Engine) {
     matchers::register(engine);
     fields::register(engine);
@@ -47,6 +49,7 @@ pub(super) fn register(engine: &mut Engine) {
     knowing::register(engine);
     waiting::register(engine);
     command::register(engine);
+    testing::register(engine);
 }
 
 fn error(text: String) -> Box<EvalAltResult> {

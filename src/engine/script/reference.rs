@@ -30,6 +30,7 @@ pub const DECLARATIONS: &[ScriptVerb] = &[
         "holidays(NAME, [DAY, ...])",
         "a calendar for `during` and `holiday`; a day is `\"2026-12-25\"`, or `\"12-25\"` for every year",
     ),
+    verb("test", "test(NAME, |t| ...)", "a test of the rules, in a world of its own; its name is used once"),
 ];
 
 /// In a matcher, where a value stands.
@@ -166,6 +167,68 @@ pub const COMMAND_FIELDS: &[ScriptVerb] = &[
     verb("text", "c.text", "the same words as one text"),
 ];
 
+/// On the test, inside a `test`.
+pub const TEST_VERBS: &[ScriptVerb] = &[
+    verb(
+        "object",
+        "t.object(NAME, #{ FIELDS })",
+        "a host or service and what Icinga's configuration says of it: `host.vars.NAME`, `service.groups`, `parents`, ...",
+    ),
+    verb("state", "t.state(NAME, STATE)", "a check finds this hard state"),
+    verb("soft", "t.soft(NAME, STATE)", "a check finds this soft state"),
+    verb(
+        "state",
+        "t.state(NAME, STATE, #{ output, attempt, reachable, exit_status, performance_data })",
+        "the same, and what else the check found; `soft` likewise",
+    ),
+    verb("flapping", "t.flapping(NAME, true)", "Icinga calls it flapping, or no longer"),
+    verb("ack", "t.ack(NAME, AUTHOR, COMMENT)", "somebody acknowledges it in Icinga"),
+    verb("ack", "t.ack(NAME, AUTHOR, COMMENT, #{ length: TIME, sticky })", "the same, for a time, or sticky"),
+    verb("unack", "t.unack(NAME)", "the acknowledgement is removed in Icinga"),
+    verb("comment", "t.comment(NAME, AUTHOR, TEXT)", "somebody comments on it in Icinga"),
+    verb("downtime", "t.downtime(NAME, TIME)", "a downtime of this length begins; it ends by itself"),
+    verb(
+        "downtime",
+        "t.downtime(NAME, TIME, #{ after: TIME, author, comment })",
+        "the same, and when it begins and who wants it",
+    ),
+    verb("end_downtime", "t.end_downtime(NAME)", "its downtimes are cancelled"),
+    verb(
+        "gap",
+        "t.gap(TIME)",
+        "Icinga is out of reach for this time, and then as it was; `t.gap(TIME, #{ \"db1\": \"DOWN\" })`: but for these states",
+    ),
+    verb("event", "t.event(LINE)", "a recorded line of Icinga's event stream; the clock follows its time"),
+    verb("undelivered", "t.undelivered(TARGET, REASON)", "a message for this target is given up"),
+    verb("person", "t.person(NAME, [ROLES])", "somebody with just these roles"),
+    verb("say", "t.say(WHO, TEXT)", "somebody writes in the channel; who is not known may do everything"),
+    verb("whisper", "t.whisper(WHO, TEXT)", "the same in private"),
+    verb("wait", "t.wait(TIME)", "time passes; what is due on the way happens at its moment"),
+    verb(
+        "at",
+        "t.at(\"2026-12-24 22:00 Europe/Berlin\")",
+        "sets the clock, which begins on Monday 2026-06-01 12:00 UTC; forwards only once something has happened",
+    ),
+    verb("expect", "t.expect(TARGET)", "the target heard something; an expectation takes what it speaks of"),
+    verb("expect", "t.expect(TARGET, TEXT)", "the target heard something that holds this text"),
+    verb("expect_silence", "t.expect_silence()", "nobody heard anything that no expectation took"),
+    verb("expect_silence", "t.expect_silence(TARGET)", "this target did not"),
+    verb(
+        "expect_dropped",
+        "t.expect_dropped(REASON)",
+        "an event was dropped for a reason that holds this text",
+    ),
+    verb("expect_reply", "t.expect_reply(TEXT)", "a command was answered with this text in it"),
+    verb(
+        "expect_action",
+        "t.expect_action(WHAT, NAME)",
+        "Icinga was asked to `ack`, `unack`, `comment`, `downtime`, `undowntime`, `recheck` or `notify`",
+    ),
+    verb("expect_incident", "t.expect_incident(NAME)", "it has an open incident"),
+    verb("expect_no_incident", "t.expect_no_incident(NAME)", "it has none"),
+    verb("forget", "t.forget()", "what was heard so far is of no interest"),
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -189,7 +252,7 @@ mod tests {
 
     #[test]
     fn every_verb_is_in_the_table_and_no_other() {
-        let tables = [PATTERNS, EVENT_VERBS, FUNCTIONS, COMMAND_VERBS];
+        let tables = [PATTERNS, EVENT_VERBS, FUNCTIONS, COMMAND_VERBS, TEST_VERBS];
         let told: BTreeSet<String> = tables.into_iter().flatten().map(|verb| verb.name.to_owned()).collect();
         let (verbs, fields) = registered();
         assert_eq!(told, verbs, "left: this table; right: what the engine registers");
@@ -200,7 +263,9 @@ mod tests {
 
     #[test]
     fn each_form_holds_its_name() {
-        for verb in [DECLARATIONS, PATTERNS, EVENT_VERBS, FUNCTIONS, COMMAND_VERBS, COMMAND_FIELDS].concat() {
+        let tables =
+            [DECLARATIONS, PATTERNS, EVENT_VERBS, FUNCTIONS, COMMAND_VERBS, COMMAND_FIELDS, TEST_VERBS];
+        for verb in tables.concat() {
             assert!(verb.form.contains(verb.name), "{}", verb.form);
         }
     }

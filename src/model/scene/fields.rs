@@ -231,7 +231,7 @@ pub static FIELDS: &[Field] = fields! {
         Detail::RulesetChanged(changed) => Value::Int(changed.rules as i64),
         _ => Value::Missing,
     };
-    "ruleset.error" "what is wrong with refused rules" |s| match &s.event.detail {
+    "ruleset.error" "what is wrong with refused rules, or which tests of those in force fail" |s| match &s.event.detail {
         Detail::RulesetChanged(changed) => Value::text(&changed.error),
         _ => Value::Missing,
     };

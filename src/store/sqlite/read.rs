@@ -5,6 +5,7 @@ use crate::model::{Action, Decision, Delivery, Timestamp};
 use crate::store::{PastDelivery, StoreError};
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use serde::de::DeserializeOwned;
+use std::collections::BTreeSet;
 
 /// Only heads of lanes have a `not_before` (see the triggers of the schema). What
 /// was tried later than now is due as well: the clock has been set back since, and
@@ -82,6 +83,18 @@ pub(super) fn decisions(
             ruleset: row.get("ruleset")?,
         })
     })
+}
+
+/// Names of the rules that judged something since a moment.
+pub(super) fn rules_touched(
+    connection: &Connection,
+    since: Timestamp,
+) -> Result<BTreeSet<String>, StoreError> {
+    const SQL: &str = "
+        SELECT DISTINCT json_extract(step.value, '$.rule.name')
+        FROM decisions, json_each(decisions.steps) AS step WHERE decisions.at >= ?1";
+    let names = rows(connection, "read which rules judged", SQL, [since.as_microsecond()], |row| row.get(0))?;
+    Ok(names.into_iter().collect())
 }
 
 /// The newest deliveries about an object, newest first.

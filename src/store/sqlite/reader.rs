@@ -1,9 +1,10 @@
 //! Reading a database that another Watchbell may be writing.
 
 use super::{locked, open, read};
-use crate::model::Decision;
+use crate::model::{Decision, Timestamp};
 use crate::store::{PastDelivery, StoreError};
 use rusqlite::Connection;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -22,6 +23,11 @@ impl SqliteReader {
     /// The newest decisions on an object (Icinga's full name), newest first.
     pub fn decisions(&self, object: &str, limit: usize) -> Result<Vec<Decision>, StoreError> {
         read::decisions(&locked(&self.connection), object, limit)
+    }
+
+    /// Names of the rules that judged something since a moment.
+    pub fn rules_touched(&self, since: Timestamp) -> Result<BTreeSet<String>, StoreError> {
+        read::rules_touched(&locked(&self.connection), since)
     }
 
     /// The newest deliveries about an object (Icinga's full name), newest first.
