@@ -400,6 +400,18 @@ fn a_target_with_two_addresses_hears_a_thing_once() {
 }
 
 #[test]
+fn a_person_of_the_configuration_has_their_roles_until_a_test_declares_others() {
+    let folder = with_tests(
+        "test(\"configured\", |t| {\n    t.say(\"al\", \"!mute * 1h\");\n    t.expect_reply(\"needs the role\");\n});\n\
+         test(\"declared\", |t| {\n    t.person(\"alice\", [\"operator\"]);\n    t.say(\"alice\", \"!mute * 1h\");\n    t.expect_reply(\"muted until\");\n});\n",
+    );
+    let person = "[person.al]\nirc = \"alice\"\nroles = []\n";
+    let config = CONFIG.replace("[defaults]", "[defaults]\nprefix = \".\"");
+    put(folder.path(), "watchbell.toml", &format!("{config}\n{person}"));
+    watchbell(folder.path(), &["test"]).fine();
+}
+
+#[test]
 fn rules_without_tests_are_sound_all_the_same() {
     let folder = installation();
     assert_eq!(watchbell(folder.path(), &["test"]).fine(), "0 tests, 0 failed; 0 of 1 rule touched\n");

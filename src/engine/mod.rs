@@ -118,9 +118,10 @@ impl Engine {
         self.stage_ref().target(name)
     }
 
-    /// Makes somebody known, besides those of the configuration.
+    /// Makes somebody known, in place of whoever has this name or account.
     pub fn put_person(&mut self, person: Person) {
         let settings = Arc::make_mut(&mut self.stage().settings);
+        settings.persons.retain(|_, other| other.irc.is_none() || other.irc != person.irc);
         settings.persons.insert(person.name.clone(), person);
     }
 
