@@ -14,6 +14,7 @@ mod hours;
 mod house;
 mod icinga;
 mod icinga_faults;
+mod icinga_verbs;
 mod irc;
 mod modules;
 mod outbox;

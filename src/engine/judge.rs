@@ -38,6 +38,7 @@ pub(super) fn judge(engine: &mut Engine, event: Event, now: Timestamp, outcome: 
     stage.run.now = now;
     stage.run.follow_ups = run.follow_ups;
     outcome.log.extend(run.log);
+    outcome.actions.extend(run.actions);
     let mut notifications = run.notifications;
     fail_open(
         &mut engine.failures,

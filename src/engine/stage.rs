@@ -10,7 +10,7 @@ use super::mute::Mute;
 use super::outcome::{By, Notification};
 use super::world::World;
 use crate::model::event::MuteEnding;
-use crate::model::{Detail, Event, IncidentId, RuleRef, Scene, Timestamp};
+use crate::model::{Action, Detail, Event, IncidentId, RuleRef, Scene, Timestamp};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -36,6 +36,8 @@ pub struct Run {
     pub did: Vec<String>,
     /// Whom to tell.
     pub notifications: Vec<Notification>,
+    /// What to ask of Icinga.
+    pub actions: Vec<Action>,
     /// The mute that a rule asked about and that covers the event.
     pub muted_by: Option<u64>,
     /// Set by `drop`: no further rule runs.

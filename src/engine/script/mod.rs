@@ -7,6 +7,7 @@
 mod command;
 mod fields;
 mod hours;
+mod icinga;
 mod knowing;
 mod matchers;
 mod memory;
@@ -44,6 +45,7 @@ pub(super) fn register(engine: &mut Engine) {
     muting::register(engine);
     hours::register(engine);
     knowing::register(engine);
+    icinga::register(engine);
     command::register(engine);
 }
 
