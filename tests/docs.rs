@@ -310,6 +310,7 @@ fn the_tables_of_the_pages_are_those_of_the_code() {
         ("docs/rules.md", "declarations", verb_table(reference::DECLARATIONS)),
         ("docs/rules.md", "patterns", verb_table(reference::PATTERNS)),
         ("docs/rules.md", "event verbs", verb_table(reference::EVENT_VERBS)),
+        ("docs/rules.md", "icinga verbs", verb_table(reference::ICINGA_VERBS)),
         ("docs/rules.md", "functions", verb_table(reference::FUNCTIONS)),
         ("docs/rules.md", "command verbs", verb_table(reference::COMMAND_VERBS)),
         ("docs/rules.md", "command fields", verb_table(reference::COMMAND_FIELDS)),

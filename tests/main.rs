@@ -15,6 +15,7 @@ mod hours;
 mod house;
 mod icinga;
 mod icinga_faults;
+mod icinga_verbs;
 mod irc;
 mod later;
 mod modules;

@@ -225,7 +225,7 @@ impl Script {
     fn call(&self, engine: &Engine, arguments: impl FuncArgs) -> Result<Dynamic, Box<EvalAltResult>> {
         let mut global = engine.new_global_runtime_state();
         global.lib.push(self.ast.shared_lib().clone());
-        self.imports.iter().for_each(|(name, module)| global.push_import(name, module.clone()));
+        self.imports.iter().for_each(|(name, module)| global.push_import(name.clone(), module.clone()));
         let context = (engine, self.function.fn_name(), None, &global, Position::NONE).into();
         self.function.call_within_context(&context, arguments)
     }

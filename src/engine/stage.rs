@@ -36,6 +36,8 @@ pub struct Run {
     pub did: Vec<String>,
     /// Whom to tell.
     pub notifications: Vec<Notification>,
+    /// What to ask of Icinga.
+    pub actions: Vec<Action>,
     /// The mute that a rule asked about and that covers the event.
     pub muted_by: Option<u64>,
     /// Set by `drop`: no further rule runs.

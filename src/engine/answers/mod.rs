@@ -255,10 +255,18 @@ fn other(
     Some(if lines.is_empty() { "done".to_owned() } else { lines.join("\n") })
 }
 
-/// Tells who asked how an action went.
+/// Tells who asked how an action went. Where a rule asked, the log hears what was not
+/// done.
 pub(super) fn action_result(result: ActionResult, now: Timestamp, outcome: &mut Outcome) {
-    let Some((sink, room)) = result.action.reply_to.clone() else { return };
     let object = &result.action.object;
+    let Some((sink, room)) = result.action.reply_to.clone() else {
+        let not_done = |reason| {
+            let action = result.action.kind.name();
+            format!("a rule asked Icinga for {action} of {object}: not done: {reason}")
+        };
+        outcome.log.extend(result.outcome.err().map(not_done));
+        return;
+    };
     let text = match &result.outcome {
         Ok(_) => format!("{}: {}", result.action.asked_by, done(&result.action.kind, object)),
         Err(reason) => format!("{}: not done: {reason}", result.action.asked_by),

@@ -12,14 +12,14 @@ use super::{Collector, RuleFile, calls, failure, parse};
 use crate::diagnostic::did_you_mean;
 use crate::engine::script::reference::DECLARATIONS;
 use rhai::{
-    AST, ASTNode, Engine, EvalAltResult, Expr, FnCallExpr, Module, ModuleResolver, Position, Scope, Shared,
-    Stmt,
+    AST, ASTNode, Engine, EvalAltResult, Expr, FnCallExpr, ImmutableString, Module, ModuleResolver, Position,
+    Scope, Shared, Stmt,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The modules of one file, by the name it gives them.
-pub(super) type Imports = BTreeMap<String, Shared<Module>>;
+pub(super) type Imports = BTreeMap<ImmutableString, Shared<Module>>;
 
 const WHERE: &str = "modules are the .rhai files of the folders inside the rules folder, named by their path: \
                      import \"lib/teams\" as teams;";
@@ -115,7 +115,7 @@ impl<'a> Modules<'a> {
         sound &= unknown.is_empty();
         unknown.into_iter().for_each(|(position, message)| loader.fault(position, message, ""));
         let complete: Option<Imports> =
-            imports.into_iter().map(|(alias, module)| Some((alias, module?))).collect();
+            imports.into_iter().map(|(alias, module)| Some((alias.into(), module?))).collect();
         complete.filter(|_| sound)
     }
 

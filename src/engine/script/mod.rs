@@ -7,6 +7,7 @@
 mod command;
 mod fields;
 mod hours;
+mod icinga;
 mod knowing;
 mod matchers;
 mod memory;
@@ -48,6 +49,7 @@ pub(super) fn register(engine: &mut Engine) {
     hours::register(engine);
     knowing::register(engine);
     waiting::register(engine);
+    icinga::register(engine);
     command::register(engine);
     testing::register(engine);
 }

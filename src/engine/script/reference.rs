@@ -140,6 +140,31 @@ pub const EVENT_VERBS: &[ScriptVerb] = &[
     verb("log", "e.log(TEXT)", "writes a line to Watchbell's own log"),
 ];
 
+/// On `e.icinga`, inside a rule: what is asked of Icinga, for the event's object.
+pub const ICINGA_VERBS: &[ScriptVerb] = &[
+    verb("ack", "e.icinga.ack(COMMENT)", "acknowledges the problem; Icinga tells its own users"),
+    verb(
+        "ack",
+        "e.icinga.ack(COMMENT, #{ expiry: TIME, sticky: true, notify: false })",
+        "the same: for this long, over a change between problem states, without telling Icinga's users",
+    ),
+    verb("unack", "e.icinga.unack()", "removes the acknowledgement"),
+    verb("comment", "e.icinga.comment(TEXT)", "adds a comment"),
+    verb("downtime", "e.icinga.downtime(TIME, COMMENT)", "schedules a downtime from now for this long"),
+    verb(
+        "downtime",
+        "e.icinga.downtime(TIME, COMMENT, #{ all_services: true })",
+        "the same, for a host and all its services",
+    ),
+    verb("recheck", "e.icinga.recheck()", "checks it now"),
+    verb("notify", "e.icinga.notify(TEXT)", "has Icinga tell its own users this"),
+    verb(
+        "notify",
+        "e.icinga.notify(TEXT, #{ force: true })",
+        "the same, even in a downtime or outside of the time they are told at",
+    ),
+];
+
 /// In rules and commands.
 pub const FUNCTIONS: &[ScriptVerb] = &[
     verb(
@@ -252,7 +277,7 @@ mod tests {
 
     #[test]
     fn every_verb_is_in_the_table_and_no_other() {
-        let tables = [PATTERNS, EVENT_VERBS, FUNCTIONS, COMMAND_VERBS, TEST_VERBS];
+        let tables = [PATTERNS, EVENT_VERBS, ICINGA_VERBS, FUNCTIONS, COMMAND_VERBS, TEST_VERBS];
         let told: BTreeSet<String> = tables.into_iter().flatten().map(|verb| verb.name.to_owned()).collect();
         let (verbs, fields) = registered();
         assert_eq!(told, verbs, "left: this table; right: what the engine registers");
@@ -263,8 +288,16 @@ mod tests {
 
     #[test]
     fn each_form_holds_its_name() {
-        let tables =
-            [DECLARATIONS, PATTERNS, EVENT_VERBS, FUNCTIONS, COMMAND_VERBS, COMMAND_FIELDS, TEST_VERBS];
+        let tables = [
+            DECLARATIONS,
+            PATTERNS,
+            EVENT_VERBS,
+            ICINGA_VERBS,
+            FUNCTIONS,
+            COMMAND_VERBS,
+            COMMAND_FIELDS,
+            TEST_VERBS,
+        ];
         for verb in tables.concat() {
             assert!(verb.form.contains(verb.name), "{}", verb.form);
         }
