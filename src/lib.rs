@@ -20,6 +20,7 @@ pub mod command;
 pub mod config;
 pub mod diagnostic;
 pub mod engine;
+pub mod explain;
 pub mod inquiry;
 pub mod load;
 pub mod model;

@@ -31,7 +31,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("outbox", &["model", "config", "backoff", "store", "sink", "source"]),
     ("pipeline", &["model", "config", "engine", "router", "store", "load"]),
     ("reload", &["model", "config", "diagnostic", "engine", "load"]),
-    ("inquiry", &["engine", "reload"]),
+    ("explain", &["model", "engine", "store"]),
+    ("inquiry", &["model", "engine", "explain", "reload", "store"]),
     // Builds them all.
     (
         "app",
@@ -53,7 +54,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that do no I/O and read no clock: the same input must give the same answer in a replay.
-const PURE_ROOMS: &[&str] = &["model", "command", "engine"];
+const PURE_ROOMS: &[&str] = &["model", "command", "engine", "explain"];
 
 /// What a pure room does not mention.
 const IMPURE: &[&str] = &[

@@ -26,4 +26,6 @@ mod store;
 mod templates;
 mod webhook;
 mod why;
+mod why_in_chat;
+mod why_not;
 mod writer;

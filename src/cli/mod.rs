@@ -41,13 +41,21 @@ enum Verb {
     /// Play a recorded event stream through the rules and show what would be told.
     /// Needs no network and no database.
     Replay(ReplayArguments),
-    /// Say what was decided about a host or service, and why.
+    /// Say what came, what was decided by which rule, and who was told, newest first.
     Why {
-        /// Icinga's full name: HOST or HOST!SERVICE.
-        object: String,
+        /// A host or HOST!SERVICE, or a part of the name that only one has; an incident,
+        /// such as #42; a delivery, such as d123.
+        what: String,
         /// How many decisions to show, newest first.
         #[arg(long, default_value_t = 20)]
         limit: usize,
+    },
+    /// Say why a target did not hear of the newest problem of a host or service.
+    WhyNot {
+        /// A host or HOST!SERVICE, or a part of the name that only one has; or #42.
+        object: String,
+        /// The target, as watchbell.toml calls it.
+        target: String,
     },
     /// See it work: a recorded Icinga plays through the shipped rules into this
     /// terminal, where you can type commands and edit the rules meanwhile.
@@ -97,7 +105,8 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Verb::Run => run::run(&named(config)),
         Verb::Check => check::check(&named(config)),
         Verb::Replay(options) => replay::replay(config, options),
-        Verb::Why { object, limit } => why::why(&named(config), object, *limit),
+        Verb::Why { what, limit } => why::why(&named(config), what, *limit),
+        Verb::WhyNot { object, target } => why::why_not(&named(config), object, target),
         Verb::Demo => demo::demo(),
     };
     match result {

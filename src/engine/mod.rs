@@ -6,6 +6,7 @@
 //! After a crash it is made again from what the store holds.
 
 pub mod answers;
+pub mod case;
 mod catch_up;
 mod judge;
 pub mod matcher;
@@ -19,6 +20,7 @@ pub mod stage;
 pub mod windows;
 pub mod world;
 
+pub use case::Case;
 pub use outcome::{Ask, Notification, Outcome, Question};
 pub use ruleset::{RuleFault, RuleFile, Ruleset};
 pub use world::World;

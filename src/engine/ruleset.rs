@@ -5,7 +5,10 @@
 //! changes once it is made. Never: reads a file, keeps state.
 
 mod calls;
+mod mentions;
 mod sandbox;
+
+pub use mentions::Mentions;
 
 use super::matcher::{Matcher, nearest};
 use super::script::{CommandHandle, EventHandle, conditions};
@@ -53,6 +56,8 @@ pub struct Rule {
     pub at: RuleRef,
     /// Which events it is about.
     pub matcher: Matcher,
+    /// The targets it may tell, as far as its text says so.
+    pub mentions: Mentions,
     action: Script,
 }
 
@@ -250,8 +255,9 @@ impl Collector {
         match compiled {
             Ok(matcher) => {
                 let at = self.at(position, name);
+                let mentions = Mentions::of(&self.ast, function.fn_name());
                 let action = Script { function, ast: self.ast.clone() };
-                self.rules.push(Rule { at, matcher, action });
+                self.rules.push(Rule { at, matcher, mentions, action });
             }
             Err(message) => self.fault(position, format!("rule `{name}`: {message}"), ""),
         }
