@@ -9,7 +9,8 @@
 //! Values travel left to right. The rooms, from the floor up:
 //! - `model`, `config`: the words.
 //! - `engine`, `router`, `command`, `source`, `store`, `sink`: each knows the words only.
-//! - `pipeline`, `outbox`, `reload`: join rooms, decide nothing.
+//! - `explain`: what was decided, in words.
+//! - `pipeline`, `outbox`, `reload`, `inquiry`: join rooms, decide nothing.
 //! - `app`, `cli`: build everything, and the edge of the process.
 
 pub mod app;

@@ -19,6 +19,7 @@ mod owed;
 mod reload;
 mod replay;
 mod replay_source;
+mod route;
 mod rules;
 mod shipped_rules;
 mod stopping;

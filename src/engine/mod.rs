@@ -22,6 +22,7 @@ pub mod world;
 
 pub use case::Case;
 pub use outcome::{Ask, Notification, Outcome, Question};
+pub use reach::is_reachable;
 pub use ruleset::{RuleFault, RuleFile, Ruleset};
 pub use world::World;
 

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 
 /// Whether neither the host of a service nor any host in front of it, near or far, is
 /// in the hard state `DOWN`. A host of which nothing is known hides nothing.
-pub(super) fn is_reachable(world: &World, key: &ObjectKey) -> bool {
+pub fn is_reachable(world: &World, key: &ObjectKey) -> bool {
     // Parents may form a circle; no object stands before itself.
     let mut seen = HashSet::from([key.clone()]);
     let mut ahead = in_front_of(world, key);

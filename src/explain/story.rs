@@ -2,7 +2,7 @@
 //! told.
 
 use super::words::{by_rules, decided, delivered, event, fate, moment, short, verdict};
-use crate::model::{About, Decision, Verdict};
+use crate::model::{About, Decision, Delivery, Verdict};
 use crate::store::{Past, PastDelivery};
 use jiff::tz::TimeZone;
 
@@ -38,11 +38,11 @@ fn title(decision: &Decision) -> String {
 
 /// The deliveries that a decision led to.
 fn of_decision<'a>(past: &'a Past, decision: &'a Decision) -> impl Iterator<Item = &'a PastDelivery> {
-    past.deliveries.iter().filter(|past| belongs(past, decision))
+    past.deliveries.iter().filter(|past| belongs(&past.delivery, decision))
 }
 
-fn belongs(past: &PastDelivery, decision: &Decision) -> bool {
-    let delivery = &past.delivery;
+/// Whether a decision led to this delivery.
+pub(super) fn belongs(delivery: &Delivery, decision: &Decision) -> bool {
     let named = match &decision.verdict {
         Verdict::Told(targets) => targets.contains(&delivery.target),
         Verdict::Dropped(_) => false,
@@ -74,7 +74,7 @@ fn without_decision(past: &Past, zone: &TimeZone) -> Vec<String> {
     let oldest = past.decisions.last().map(|decision| decision.at);
     let orphans = past.deliveries.iter().filter(|past_delivery| {
         oldest.is_none_or(|oldest| past_delivery.delivery.at >= oldest)
-            && !past.decisions.iter().any(|decision| belongs(past_delivery, decision))
+            && !past.decisions.iter().any(|decision| belongs(&past_delivery.delivery, decision))
     });
     let lines: Vec<String> = orphans
         .flat_map(|past| {

@@ -56,7 +56,7 @@ pub(super) fn by_rules(decision: &Decision) -> Vec<String> {
 /// One decision in full, without its moment: what came, how it ended, what each rule saw
 /// and did, what was known. `inserted` stands behind how it ended. `would`: it has not
 /// happened.
-pub fn decided(decision: &Decision, inserted: Vec<String>, would: bool) -> Vec<String> {
+pub(super) fn decided(decision: &Decision, inserted: Vec<String>, would: bool) -> Vec<String> {
     let mut lines = vec![format!("  {}", verdict(decision, would))];
     lines.extend(inserted);
     lines.extend(decision.steps.iter().map(|step| format!("    {} → {}", step.rule, step_words(step))));
@@ -108,7 +108,7 @@ fn told_before(facts: &Facts) -> String {
 }
 
 /// One delivery: its number, to whom, and what became of it.
-pub fn delivered(past: &PastDelivery, zone: &TimeZone) -> String {
+pub(super) fn delivered(past: &PastDelivery, zone: &TimeZone) -> String {
     let delivery = &past.delivery;
     let to = if delivery.recipient.is_empty() { &delivery.target } else { &delivery.recipient };
     let to = short(to, LONGEST_TEXT);

@@ -58,3 +58,50 @@ fn in_words(value: &Value<'_>) -> String {
         Value::Json(json) => json.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Detail, Event, Scene, Timestamp};
+    use std::collections::BTreeMap;
+
+    fn gap() -> Scene {
+        let gap = crate::model::event::Gap {
+            since: None,
+            until: Timestamp::UNIX_EPOCH,
+            reason: String::new(),
+            open: false,
+            made_up: 3,
+            problems: 0,
+        };
+        Scene {
+            event: Event::ours(Timestamp::UNIX_EPOCH, Detail::Gap(gap)),
+            now: Timestamp::UNIX_EPOCH,
+            host: None,
+            service: None,
+            status: Default::default(),
+            host_status: Default::default(),
+            incident: None,
+        }
+    }
+
+    #[test]
+    fn each_condition_that_fails_is_told_with_both_sides() {
+        let conditions = BTreeMap::from([
+            ("gap.made_up".to_owned(), Pattern::Above(5.0)),
+            ("host.name".to_owned(), Pattern::Glob("db*".to_owned())),
+            ("missed".to_owned(), Pattern::Equal(false.into())),
+            ("on".to_owned(), Pattern::Equal("StateChange".into())),
+        ]);
+        let matcher = Matcher::compile(&conditions).expect("it is sound");
+        let unmet: Vec<String> = matcher
+            .unmet(&gap())
+            .into_iter()
+            .map(|unmet| format!("{}: {} is not {}", unmet.field, unmet.found, unmet.wanted))
+            .collect();
+        assert_eq!(
+            unmet,
+            ["gap.made_up: 3 is not above 5", "host.name: missing is not db*", "on: Gap is not StateChange"]
+        );
+    }
+}

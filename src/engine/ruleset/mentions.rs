@@ -51,3 +51,30 @@ impl Mentions {
         Some(call.name.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::engine::{RuleFile, Ruleset};
+
+    #[test]
+    fn a_rule_mentions_what_stands_in_it_and_in_the_functions_it_calls() {
+        let text = r#"
+            fn tell(e) { e.notify("helped"); }
+            rule("first", #{}, |e| { e.notify("one", #{ text: "words" }); if e.is_host { tell(e) } });
+            rule("second", #{}, |e| { let to = "two"; e.notify(to); });
+            rule("third", #{}, |e| e.drop("three"));
+        "#;
+        let files = [RuleFile { name: "a.rhai".to_owned(), text: text.to_owned() }];
+        let Ok(ruleset) = Ruleset::compile(&files) else { panic!("the rules are sound") };
+        let found: Vec<(Vec<&str>, bool)> = ruleset
+            .rules()
+            .iter()
+            .map(|rule| {
+                let texts = rule.mentions.texts.iter().map(String::as_str).collect();
+                (texts, rule.mentions.worked_out)
+            })
+            .collect();
+        let wanted = [(vec!["helped", "one", "words"], false), (vec!["two"], true), (vec!["three"], false)];
+        assert_eq!(found, wanted);
+    }
+}
