@@ -104,7 +104,7 @@ pub struct Step {
 
 /// What was known of an object when an event of it was judged, the event included and
 /// what came of it not: what is needed later to say why somebody heard nothing. Only
-/// what is out of the ordinary is written, so that most take some 50 bytes.
+/// what is out of the ordinary is written, so that most take some 100 bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Facts {
@@ -187,5 +187,46 @@ impl Facts {
             missed: scene.event.missed,
             withheld: scene.event.withheld.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_write_is_a_number_or_a_name() {
+        for (text, about) in [
+            ("#42", About::Incident(42)),
+            ("d7", About::Delivery(7)),
+            ("D7", About::Delivery(7)),
+            ("#4x", About::Object("#4x".to_owned())),
+            ("db1", About::Object("db1".to_owned())),
+            ("d", About::Object("d".to_owned())),
+        ] {
+            assert_eq!(About::parse(text), about, "{text}");
+        }
+    }
+
+    #[test]
+    fn facts_take_little_room_and_come_back_whole() {
+        let plain = Facts {
+            source: "prod".into(),
+            state: Some(State::Critical),
+            hard: true,
+            hard_state: Some(State::Critical),
+            attempt: 3,
+            ..Facts::default()
+        };
+        let json = serde_json::to_string(&plain).expect("plain data");
+        assert_eq!(
+            json,
+            r#"{"source":"prod","state":"CRITICAL","hard":true,"hard_state":"CRITICAL","attempt":3}"#
+        );
+        let told = BTreeMap::from([("ops".to_owned(), State::Down)]);
+        let full = Facts { told, downtimes: 2, withheld: Some("in downtime".to_owned()), ..plain };
+        let json = serde_json::to_string(&full).expect("plain data");
+        assert_eq!(serde_json::from_str::<Facts>(&json).expect("it is read"), full);
+        assert_eq!(serde_json::from_str::<Facts>("{}").expect("older rows hold none"), Facts::default());
     }
 }
