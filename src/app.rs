@@ -9,7 +9,7 @@
 //! ```
 
 use crate::config::Config;
-use crate::inquiry::Inquiry;
+use crate::inquiry::{Audit, Inquiry};
 use crate::load::Set;
 use crate::model::event::RulesetChanged;
 use crate::model::{Input, Timestamp, Utterance};
@@ -160,7 +160,9 @@ pub async fn run(
         stop: upstream.clone(),
     };
     tasks.spawn(until(upstream.clone(), reloader.run()));
-    tasks.spawn(until(upstream.clone(), Inquiry { asks, reloads }.run()));
+    let audit = Audit { store: store.clone(), zone: config.zone.clone(), prefix: config.prefix.clone() };
+    let inquiry = Inquiry { asks, reloads, audit, inputs: inputs.clone() };
+    tasks.spawn(until(upstream.clone(), inquiry.run()));
     tasks.spawn(until(upstream.clone(), pipeline::tick(wanted_wake, inputs.clone())));
     tasks.spawn(until(upstream.clone(), hand_on(heard, inputs.clone())));
     tasks.spawn(until(upstream.clone(), tidy(store.clone())));

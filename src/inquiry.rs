@@ -5,8 +5,16 @@
 //! and never keep the engine waiting. Never: asks Icinga, changes state.
 
 use crate::engine::{Ask, Question};
+use crate::explain;
+use crate::model::{Input, Reply};
 use crate::reload;
+use crate::store::{Store, StoreError};
+use jiff::tz::TimeZone;
+use std::sync::Arc;
 use tokio::sync::mpsc;
+
+/// How many decisions are looked at for an answer of a few lines.
+const LOOK_BACK: usize = 4;
 
 /// Answers what people ask.
 pub struct Inquiry {
@@ -14,18 +22,65 @@ pub struct Inquiry {
     pub asks: mpsc::Receiver<Ask>,
     /// Who reads rules and templates again.
     pub reloads: mpsc::Sender<reload::Request>,
+    /// Where the audit is.
+    pub audit: Audit,
+    /// Where answers go.
+    pub inputs: mpsc::Sender<Input>,
+}
+
+/// The audit, and how people read and write.
+#[derive(Clone)]
+pub struct Audit {
+    /// Where it is kept.
+    pub store: Arc<dyn Store>,
+    /// The zone times are shown in.
+    pub zone: TimeZone,
+    /// What marks a command in a channel.
+    pub prefix: String,
 }
 
 impl Inquiry {
     /// Answers until nobody asks any more.
     pub async fn run(mut self) {
         while let Some(ask) = self.asks.recv().await {
-            match ask.question {
-                Question::Reload { force } => {
-                    if self.reloads.send(reload::Request { force }).await.is_err() {
-                        return;
-                    }
-                }
+            let goes_on = match ask.question {
+                Question::Reload { force } => self.reloads.send(reload::Request { force }).await.is_ok(),
+                question => self.answer(question, ask.reply).await,
+            };
+            if !goes_on {
+                return;
+            }
+        }
+    }
+
+    /// Answers from the audit. Whether somebody is there to hear it.
+    async fn answer(&self, question: Question, reply: Reply) -> bool {
+        let audit = self.audit.clone();
+        let answered = tokio::task::spawn_blocking(move || audit.answer(&question)).await;
+        let text = match answered {
+            Ok(Ok(text)) => text,
+            Ok(Err(error)) => format!("the audit cannot be read: {error}"),
+            Err(_) => "the answer failed; this is a bug in Watchbell, please report it".to_owned(),
+        };
+        // A line of its own is addressed as the engine's own answers are.
+        let text = if text.contains('\n') { text } else { format!("{}{text}", reply.text) };
+        self.inputs.send(Input::Answer(Reply { text, ..reply })).await.is_ok()
+    }
+}
+
+impl Audit {
+    /// The answer to a question, in a few lines.
+    fn answer(&self, question: &Question) -> Result<String, StoreError> {
+        match question {
+            Question::Reload { .. } => Ok(String::new()),
+            Question::Why(about) => {
+                let past = self.store.past(about, LOOK_BACK)?;
+                Ok(explain::brief_story(about, &past, &self.zone, &self.prefix))
+            }
+            Question::WhyNot(case) => {
+                let about = crate::model::About::Object(case.object.name().to_owned());
+                let past = self.store.past(&about, explain::LOOK_BACK)?;
+                Ok(explain::brief_absence(case, &past, &self.zone))
             }
         }
     }

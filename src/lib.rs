@@ -9,7 +9,8 @@
 //! Values travel left to right. The rooms, from the floor up:
 //! - `model`, `config`: the words.
 //! - `engine`, `router`, `command`, `source`, `store`, `sink`: each knows the words only.
-//! - `pipeline`, `trial`, `outbox`, `reload`: join rooms, decide nothing.
+//! - `explain`: what was decided, in words.
+//! - `pipeline`, `trial`, `outbox`, `reload`, `inquiry`: join rooms, decide nothing.
 //! - `app`, `cli`: build everything, and the edge of the process.
 
 pub mod app;
@@ -20,6 +21,7 @@ pub mod command;
 pub mod config;
 pub mod diagnostic;
 pub mod engine;
+pub mod explain;
 pub mod inquiry;
 pub mod load;
 pub mod model;

@@ -10,7 +10,7 @@ use crate::config::{Config, ConsoleSettings, SinkKind, SinkSettings, Target};
 use crate::engine::{Ask, Engine, Notification, Outcome, Settings, World};
 use crate::load::Set;
 use crate::model::identity::digest;
-use crate::model::{Action, Decision, Delivery, Input, Message, Reply, Timestamp};
+use crate::model::{Action, Decision, Delivery, Input, Message, Reply, StateWrite, Timestamp};
 use crate::router;
 use crate::store::Batch;
 use crate::store::writer::{WriterGone, WriterHandle};
@@ -104,6 +104,11 @@ impl Pipeline {
     pub fn take(&mut self, input: Input, now: Timestamp) -> Finished {
         let outcome = self.engine.step(input, now);
         self.finish(outcome, now)
+    }
+
+    /// What the engine wants kept of its state since the last call.
+    pub fn take_writes(&mut self) -> Vec<StateWrite> {
+        self.engine.world_mut().take_writes()
     }
 
     fn finish(&mut self, outcome: Outcome, now: Timestamp) -> Finished {
@@ -222,7 +227,7 @@ pub fn run(mut pipeline: Pipeline, mut wires: Wires) -> Result<(), WriterGone> {
             taken += 1;
             next = if taken < BATCH { wires.inputs.try_recv().ok() } else { None };
         }
-        batch.state = pipeline.engine.world_mut().take_writes();
+        batch.state = pipeline.take_writes();
         // The receipt is not waited for: while this batch is made durable, the next
         // one is judged. Whoever sends or asks is woken by the store's writer.
         let _receipt = wires.writer.queue_blocking(batch)?;

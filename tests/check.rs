@@ -86,7 +86,7 @@ fn a_configuration_that_is_not_there_is_told_with_a_way_out() {
 fn the_help_of_every_verb_reads_well() {
     let folder = installation();
     let mut all = String::new();
-    for verb in ["", "run", "check", "test", "replay", "why", "demo"] {
+    for verb in ["", "run", "check", "test", "replay", "why", "why-not", "route", "demo"] {
         let arguments: Vec<&str> = [verb, "--help"].into_iter().filter(|word| !word.is_empty()).collect();
         all.push_str(&format!("$ watchbell {}\n", arguments.join(" ")));
         all.push_str(&watchbell(folder.path(), &arguments).fine());

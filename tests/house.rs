@@ -32,7 +32,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("pipeline", &["model", "config", "engine", "router", "store", "load"]),
     ("trial", &["model", "config", "diagnostic", "engine", "load", "pipeline", "source"]),
     ("reload", &["model", "config", "diagnostic", "engine", "load", "trial"]),
-    ("inquiry", &["engine", "reload"]),
+    ("explain", &["model", "engine", "store"]),
+    ("inquiry", &["model", "engine", "explain", "reload", "store"]),
     // Builds them all.
     (
         "app",
@@ -55,7 +56,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that do no I/O and read no clock: the same input must give the same answer in a replay.
-const PURE_ROOMS: &[&str] = &["model", "command", "engine"];
+const PURE_ROOMS: &[&str] = &["model", "command", "engine", "explain"];
 
 /// What a pure room does not mention.
 const IMPURE: &[&str] = &[

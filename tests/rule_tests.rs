@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use watchbell::config::{self, Config};
 use watchbell::load::Set;
-use watchbell::model::{Decision, RuleRef, Step, Timestamp, Verdict};
+use watchbell::model::{Decision, Facts, RuleRef, Step, Timestamp, Verdict};
 use watchbell::router::Templates;
 use watchbell::store::sqlite::SqliteStore;
 use watchbell::store::{Batch, Store};
@@ -451,6 +451,7 @@ fn coverage_says_whether_an_event_of_late_touched_the_rule() {
             rule: RuleRef { file: "10-all.rhai".into(), line: 9, name: name.into() },
             did: Vec::new(),
         }],
+        facts: Facts::default(),
         ruleset: String::new(),
     };
     let decisions = vec![judged("of late", 6), judged("long ago", 8)];

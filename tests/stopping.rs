@@ -8,9 +8,9 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use watchbell::app::{self, Peer};
-use watchbell::model::{Action, Decision, Delivery, Input, Timestamp};
+use watchbell::model::{About, Action, Decision, Delivery, Input, Timestamp};
 use watchbell::source::{Source, SourceError};
-use watchbell::store::{Batch, PastDelivery, Store, StoreError};
+use watchbell::store::{Batch, Past, PastDelivery, Store, StoreError};
 
 /// A fake of a store on a disk that takes nothing any more.
 struct FullStore;
@@ -45,6 +45,10 @@ impl Store for FullStore {
 
     fn deliveries(&self, _: &str, _: usize) -> Result<Vec<PastDelivery>, StoreError> {
         Ok(Vec::new())
+    }
+
+    fn past(&self, _: &About, _: usize) -> Result<Past, StoreError> {
+        Ok(Past::default())
     }
 
     fn forget_before(&self, _: Timestamp) -> Result<(), StoreError> {

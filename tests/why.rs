@@ -1,90 +1,122 @@
-//! `watchbell why`, as a program: what was decided, in plain words.
+//! `watchbell why`, as a program: what was decided and who was told, in plain words.
 
 use crate::common::cli::{installation, put, watchbell};
-use crate::common::engine::World;
-use std::path::Path;
-use watchbell::model::{Attempt, AttemptResult, Delivery, Message};
-use watchbell::store::sqlite::SqliteStore;
-use watchbell::store::{Batch, Store};
+use crate::common::happenings;
+use crate::common::site::Site;
+use watchbell::model::{AttemptResult, Detail, State};
 
 const DB: &str = "db1!postgres";
 
-/// A problem, a repeat and its end, decided by the shipped rules.
-fn decided(output: &str) -> World {
-    let mut world = World::shipped();
-    world.reported(DB, "CRITICAL", |report| report.output = output.to_owned());
-    world.wait("10m");
-    world.state(DB, "CRITICAL");
-    world.state("web", "DOWN");
-    world.state(DB, "OK");
-    world
+/// A soft state, a problem that two targets hear, a repeat, an acknowledgement and the
+/// end; then a service whose host is down. What is accepted is known, but to carol.
+fn a_night() -> Site {
+    let mut site = Site::new();
+    site.object("db1", serde_json::json!({ "role": "db" }));
+    site.state(DB, "CRITICAL", false);
+    site.reported(DB, "CRITICAL", |report| report.output = "too many connections\nsecond line".to_owned());
+    site.accepted();
+    site.wait("10m");
+    site.state(DB, "CRITICAL", true);
+    site.happens(DB, happenings::acknowledged(State::Critical));
+    site.state(DB, "OK", true);
+    site.sent(AttemptResult::Dead("no such channel".to_owned()));
+    site
 }
 
-fn delivery(world: &World, text: &str) -> Delivery {
-    Delivery {
-        id: 0,
-        key: "k1".to_owned(),
-        at: world.now,
-        sink: "terminal".to_owned(),
-        target: "ops".to_owned(),
-        recipient: "#ops".to_owned(),
-        event: "StateChange".to_owned(),
-        object: DB.to_owned(),
-        incident: Some(1),
-        rule: "50-route.rhai:11 problems".to_owned(),
-        message: Message { text: text.to_owned(), ..Message::default() },
-        attempts: 0,
-    }
-}
-
-fn kept(folder: &Path, world: &World, text: &str) -> SqliteStore {
-    let store = SqliteStore::open(&folder.join("watchbell.db")).expect("it opens");
-    let batch = Batch {
-        decisions: world.decisions.clone(),
-        deliveries: vec![delivery(world, text)],
-        ..Batch::default()
-    };
-    store.commit(&batch).expect("it is kept");
-    store
+fn why(site: &Site, arguments: &[&str]) -> String {
+    watchbell(site.path(), &[&["why"], arguments].concat()).fine()
 }
 
 #[test]
-fn the_decisions_on_an_object_are_told_newest_first_while_it_runs() {
-    let folder = installation();
-    let world = decided("too many connections");
-    let store = kept(folder.path(), &world, "db1!postgres is CRITICAL\nsecond line");
-    let taken = store.due("terminal", world.now, &[], 10).expect("it is due");
-    let result = AttemptResult::Dead("no such channel".to_owned());
-    let attempt = Attempt { delivery: taken[0].clone(), at: world.now, result };
-    store.commit(&Batch { attempts: vec![attempt], ..Batch::default() }).expect("it is kept");
-    insta::assert_snapshot!("decisions", watchbell(folder.path(), &["why", DB]).fine());
-    drop(store);
+fn the_story_of_an_object_is_told_newest_first_while_it_runs() {
+    insta::assert_snapshot!("story", why(&a_night(), &[DB]));
+}
+
+#[test]
+fn an_incident_is_told_by_its_number() {
+    let mut site = a_night();
+    site.state("web", "DOWN", true);
+    insta::assert_snapshot!("incident", why(&site, &["#2"]));
+}
+
+#[test]
+fn a_delivery_is_told_by_the_number_that_is_shown() {
+    insta::assert_snapshot!("delivery", why(&a_night(), &["d2"]));
+}
+
+#[test]
+fn what_hid_a_problem_is_told_with_what_came_later() {
+    let mut site = Site::new();
+    site.state("web", "DOWN", true);
+    let downtime = happenings::downtime("web!1", site.now);
+    site.state("web!http", "CRITICAL", true);
+    site.happens("web", Detail::DowntimeAdded(downtime));
+    site.wait("3m");
+    site.state("web", "UP", true);
+    site.wait("3m");
+    insta::assert_snapshot!("hidden", why(&site, &["web!http"]));
+}
+
+#[test]
+fn what_rules_looked_at_is_told() {
+    let rules = r#"rule("looks", #{ on: "StateChange" }, |e| {
+        e.seen(e.object, "10m");
+        e.count("all", "5m");
+        e.get("nothing");
+        e.set("answer", 42);
+        e.get("answer");
+        e.flapping(#{ window: "30m", changes: 6 });
+        e.muted();
+        e.drop("done", #{ again: "90s" });
+    });"#;
+    let mut site = Site::with(&[("00-looks.rhai", rules)]);
+    site.object("web", serde_json::json!({}));
+    site.say("!mute web 2h it is being moved");
+    site.state("web", "DOWN", true);
+    insta::assert_snapshot!("looked_at", why(&site, &["web"]));
+}
+
+#[test]
+fn a_part_of_a_name_is_enough_where_only_one_has_it() {
+    let mut site = a_night();
+    assert_eq!(why(&site, &["postgr"]), why(&site, &[DB]));
+    site.state("db2!postgres", "CRITICAL", true);
+    let ended = watchbell(site.path(), &["why", "postgr"]);
+    assert_eq!(ended.code, Some(1));
+    assert_eq!(ended.out, "`postgr` could be db1!postgres, db2!postgres; write more of the name\n");
+    let ended = watchbell(site.path(), &["why", "db1!postgers"]);
+    assert_eq!(ended.out, "I know no `db1!postgers`; did you mean `db1!postgres`?\n");
 }
 
 #[test]
 fn only_as_many_as_asked_for_are_shown() {
-    let folder = installation();
-    let _store = kept(folder.path(), &decided("x"), "x");
-    let out = watchbell(folder.path(), &["why", DB, "--limit", "1"]).fine();
-    assert_eq!(out.matches(" StateChange ").count(), 2, "one decision, one delivery: {out}");
+    let out = why(&a_night(), &[DB, "--limit", "1"]);
+    assert_eq!(out.matches(" StateChange ").count(), 1, "{out}");
     assert!(out.contains("OK hard"), "the newest: {out}");
+    assert!(!out.contains("CRITICAL hard"), "no other: {out}");
 }
 
 #[test]
-fn an_object_that_nothing_was_decided_about_is_said_so() {
-    let folder = installation();
-    let _store = kept(folder.path(), &decided("x"), "x");
-    let ended = watchbell(folder.path(), &["why", "nobody"]);
-    assert_eq!(ended.code, Some(1));
-    assert!(ended.out.starts_with("nothing was decided about nobody in the last days;"), "{}", ended.out);
+fn what_nothing_is_kept_of_is_said_so() {
+    let mut site = a_night();
+    site.object("silent", serde_json::json!({}));
+    for (what, words) in [
+        ("silent", "nothing was decided about silent in the last 7 days; events that no rule asks for"),
+        ("#99", "nothing is kept of #99;"),
+        ("d99", "nothing is kept of d99;"),
+    ] {
+        let ended = watchbell(site.path(), &["why", what]);
+        assert_eq!(ended.code, Some(1));
+        assert!(ended.out.starts_with(words), "{}", ended.out);
+    }
 }
 
 #[test]
 fn hostile_output_is_inert() {
-    let folder = installation();
+    let mut site = Site::new();
     let hostile = "\u{1b}]0;title\u{7}\u{9b}31mred\u{202e}back\r\u{0}";
-    let _store = kept(folder.path(), &decided(hostile), hostile);
-    let out = watchbell(folder.path(), &["why", DB]).fine();
+    site.reported(DB, "CRITICAL", |report| report.output = hostile.to_owned());
+    let out = why(&site, &[DB]);
     let harmful = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
     assert!(out.contains("red") && !out.contains(harmful), "{out:?}");
 }
@@ -95,6 +127,16 @@ fn a_database_that_is_not_there_is_told_and_not_made() {
     let err = watchbell(folder.path(), &["why", DB]).refused();
     assert!(err.starts_with("error: ") && err.contains("watchbell.db"), "{err}");
     assert!(!folder.path().join("watchbell.db").exists());
+}
+
+#[test]
+fn a_database_of_an_older_watchbell_is_told() {
+    let site = a_night();
+    let path = site.config.store.clone();
+    let operator = rusqlite::Connection::open(path).expect("it opens");
+    operator.execute_batch("PRAGMA user_version = 1").expect("the version is set");
+    let err = watchbell(site.path(), &["why", DB]).refused();
+    assert!(err.contains("is from an older Watchbell; start this one once"), "{err}");
 }
 
 #[test]

@@ -13,10 +13,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use tokio::sync::oneshot::error::TryRecvError;
-use watchbell::model::{Action, Decision, Delivery, Message, Timestamp};
+use watchbell::model::{About, Action, Decision, Delivery, Message, Timestamp};
 use watchbell::store::sqlite::SqliteStore;
 use watchbell::store::writer::{NotStopped, StoreWriter, WriterGone};
-use watchbell::store::{Batch, PastDelivery, Store, StoreError};
+use watchbell::store::{Batch, Past, PastDelivery, Store, StoreError};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -102,6 +102,9 @@ impl Store for Watched {
     }
     fn deliveries(&self, object: &str, limit: usize) -> Result<Vec<PastDelivery>, StoreError> {
         self.store.deliveries(object, limit)
+    }
+    fn past(&self, about: &About, limit: usize) -> Result<Past, StoreError> {
+        self.store.past(about, limit)
     }
     fn forget_before(&self, moment: Timestamp) -> Result<(), StoreError> {
         self.store.forget_before(moment)

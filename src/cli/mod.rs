@@ -1,21 +1,24 @@
 //! The command line: verbs, their options, and what they print.
 //!
 //! Owns: exit codes. 0: all is well; 1: something is wrong, and it was said;
-//! 2: the command line itself was wrong.
+//! 2: the command line itself was wrong; 3: `route` found that nobody would be told.
 
 mod check;
 mod demo;
 mod print;
 mod replay;
+mod route;
 mod run;
 mod test;
 mod why;
 
 use crate::config::{self, Config};
+use crate::model::time::parse_duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use print::{err, styled_errors};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Watchbell routes what Icinga 2 reports to the people who should hear of it, by
 /// rules that you edit while it runs.
@@ -53,14 +56,27 @@ enum Verb {
     /// Play a recorded event stream through the rules and show what would be told.
     /// Needs no network and no database.
     Replay(ReplayArguments),
-    /// Say what was decided about a host or service, and why.
+    /// Say what came, what was decided by which rule, and who was told, newest first.
     Why {
-        /// Icinga's full name: HOST or HOST!SERVICE.
-        object: String,
+        /// A host or HOST!SERVICE, or a part of the name that only one has; an incident,
+        /// such as #42; a delivery, such as d123.
+        #[arg(value_name = "OBJECT")]
+        what: String,
         /// How many decisions to show, newest first.
         #[arg(long, default_value_t = 20)]
         limit: usize,
     },
+    /// Say why a target did not hear of the newest problem of a host or service.
+    WhyNot {
+        /// A host or HOST!SERVICE, or a part of the name that only one has; or #42.
+        object: String,
+        /// The target, as watchbell.toml calls it.
+        target: String,
+    },
+    /// Say who would be told if a host or service had a state, by the rules and what is
+    /// known now, and what would follow by itself. Changes and sends nothing. Exit 0 if
+    /// anybody would be told, 3 if nobody.
+    Route(RouteArguments),
     /// See it work: a recorded Icinga plays through the shipped rules into this
     /// terminal, where you can type commands and edit the rules meanwhile.
     Demo,
@@ -105,6 +121,33 @@ struct ReplayArguments {
     format: Format,
 }
 
+/// What `route` takes.
+#[derive(Debug, Args)]
+struct RouteArguments {
+    /// A host or HOST!SERVICE, by its full name; Icinga need not know it.
+    object: String,
+    /// UP or DOWN; OK, WARNING, CRITICAL or UNKNOWN.
+    state: String,
+    /// When: 3:00, "fri 3:00", 2h, "2026-11-24 3:00" [default: now].
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+    /// The state is soft: Icinga is still trying.
+    #[arg(long)]
+    soft: bool,
+    /// What the check writes.
+    #[arg(long, value_name = "TEXT")]
+    output: Option<String>,
+    /// The rules to try [default: those of the configuration, or the shipped ones].
+    #[arg(long, value_name = "DIR")]
+    rules: Option<PathBuf>,
+    /// A variable to try, such as host.vars.role=db; may be given several times.
+    #[arg(long = "var", value_name = "PATH=VALUE")]
+    vars: Vec<String>,
+    /// How far to look ahead.
+    #[arg(long = "for", value_name = "TIME", default_value = "24h", value_parser = parse_duration)]
+    lasting: Duration,
+}
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Pace {
     Max,
@@ -126,7 +169,9 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Verb::Check { coverage } => check::check(&named(config), *coverage),
         Verb::Test(options) => test::test(config, options),
         Verb::Replay(options) => replay::replay(config, options),
-        Verb::Why { object, limit } => why::why(&named(config), object, *limit),
+        Verb::Why { what, limit } => why::why(&named(config), what, *limit),
+        Verb::WhyNot { object, target } => why::why_not(&named(config), object, target),
+        Verb::Route(options) => route::route(config, options),
         Verb::Demo => demo::demo(),
     };
     match result {

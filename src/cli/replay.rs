@@ -87,7 +87,7 @@ fn configuration(path: Option<&Path>, options: &ReplayArguments) -> Result<Confi
 }
 
 /// The set of the folders that are named; the shipped rules where none is.
-fn load_set(config: &Config) -> Result<Set, Vec<diagnostic::Diagnostic>> {
+pub(super) fn load_set(config: &Config) -> Result<Set, Vec<diagnostic::Diagnostic>> {
     if config.rules.as_os_str().is_empty() && config.templates.as_os_str().is_empty() {
         return Set::shipped();
     }

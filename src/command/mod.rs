@@ -12,3 +12,4 @@ pub mod when;
 pub use parse::{Request, parse};
 pub use permit::{Caller, caller};
 pub use verbs::{VERBS, VerbHelp};
+pub use when::moment;

@@ -27,6 +27,15 @@ pub enum Request {
     Mutes,
     /// `rules`.
     Rules,
+    /// `why`, of an object, an incident or a delivery.
+    Why(String),
+    /// `why-not`.
+    WhyNot {
+        /// Which object.
+        object: String,
+        /// Which target heard nothing.
+        target: String,
+    },
     /// `ack`.
     Acknowledge {
         /// Which.
@@ -101,6 +110,9 @@ pub fn parse(line: &str, now: Timestamp, zone: &TimeZone) -> Result<Request, Str
         "problems" => Ok(Request::Problems(optional())),
         "mutes" => Ok(Request::Mutes),
         "rules" => Ok(Request::Rules),
+        "why" => Ok(Request::Why(object()?)),
+        "why-not" if rest.len() > 1 => Ok(Request::WhyNot { object: object()?, target: rest[1].to_owned() }),
+        "why-not" => Err(usage("why-not")),
         "ack" => acknowledge(&object()?, &rest[1..], now, zone),
         "unack" => Ok(Request::RemoveAcknowledgement(object()?)),
         "comment" if rest.len() > 1 => Ok(Request::Comment { object: object()?, text: rest[1..].join(" ") }),
@@ -220,6 +232,8 @@ mod tests {
             ("host", "write: host HOST"),
             ("unmute", "write: unmute"),
             ("reload forse", "write: reload [force]"),
+            ("why", "write: why OBJECT|#N|D12"),
+            ("why-not db1", "write: why-not OBJECT TARGET"),
         ] {
             let answer = read(line).expect_err(line);
             assert!(answer.contains(words), "{line}: {answer}");

@@ -32,6 +32,8 @@ pub const VERBS: &[VerbHelp] = &[
     reads("problems", "[PART]", "what is broken now, worst first"),
     reads("mutes", "", "what is muted, by whom, why and until when"),
     reads("rules", "", "the rules in force"),
+    reads("why", "OBJECT|#N|D12", "what was decided, by which rule, and who was told"),
+    reads("why-not", "OBJECT TARGET", "why a target did not hear of the newest problem"),
     changes("ack", "OBJECT [for 2h | until 18:00] [sticky] COMMENT", "acknowledge a problem in Icinga"),
     changes("unack", "OBJECT", "remove an acknowledgement"),
     changes("comment", "OBJECT TEXT", "add a comment in Icinga"),

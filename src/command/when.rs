@@ -36,6 +36,26 @@ pub fn take(
     }
 }
 
+/// Reads one moment, which may be past: a time as in chat, `until` and `for` left out or
+/// not, a date with its time, or RFC 3339 as in `2026-11-24T09:00:00Z`.
+pub fn moment(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, WhenError> {
+    if let Ok(moment) = text.trim().parse() {
+        return Ok(moment);
+    }
+    let words: Vec<&str> = text.split_whitespace().collect();
+    if let [date, time] = words.as_slice()
+        && let (Ok(date), Some(time)) = (date.parse::<Date>(), clock(time))
+    {
+        let moment = date.to_datetime(time).to_zoned(zone.clone());
+        return moment.map(|moment| moment.timestamp()).map_err(|_| WhenError::NotATime(text.to_owned()));
+    }
+    let (moment, used) = match take(&words, now, zone)? {
+        Some(taken) => taken,
+        None => until(&words, now, zone)?,
+    };
+    if used == words.len() { Ok(moment) } else { Err(WhenError::NotATime(text.to_owned())) }
+}
+
 fn after(length: &str, now: Timestamp) -> Result<Timestamp, WhenError> {
     let length = parse_duration(length).map_err(|_| WhenError::NotATime(length.to_owned()))?;
     Ok(later(now, length))
@@ -145,6 +165,31 @@ mod tests {
             ("until 2026-12-24 18:00 holidays", "2026-12-24 18:00", 3),
         ] {
             assert_eq!(read(text), Ok(Some((wanted.to_owned(), used))), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_moment_may_stand_alone_and_be_past() {
+        let (now, zone) = noon();
+        let read = |text: &str| {
+            let moment = moment(text, now, &zone)?;
+            Ok::<String, WhenError>(moment.to_zoned(zone.clone()).strftime("%F %H:%M").to_string())
+        };
+        for (text, wanted) in [
+            ("18:00", "2026-11-22 18:00"),
+            ("until 18:00", "2026-11-22 18:00"),
+            ("2h", "2026-11-22 14:00"),
+            ("fri 3:00", "2026-11-27 03:00"),
+            ("tomorrow", "2026-11-23 09:00"),
+            ("2026-11-24 03:00", "2026-11-24 03:00"),
+            ("2020-02-29 9:00", "2020-02-29 09:00"),
+            ("2026-11-24T02:00:00Z", "2026-11-24 03:00"),
+        ] {
+            assert_eq!(read(text), Ok(wanted.to_owned()), "{text}");
+        }
+        for text in ["", "soon", "18:00 sharp", "2h later", "2026-13-01 9:00"] {
+            let error = read(text).expect_err(text).to_string();
+            assert!(error.contains("is not a time"), "{text}: {error}");
         }
     }
 

@@ -11,7 +11,7 @@ use super::stage::{self, Dropped, Stage, Subject, subject};
 use super::{Engine, RuleFault, Ruleset};
 use crate::model::time::later;
 use crate::model::{
-    Decision, Detail, Event, EventType, ObjectKey, Scene, State, Status, Step, Timestamp, Verdict,
+    Decision, Detail, Event, EventType, Facts, ObjectKey, Scene, State, Status, Step, Timestamp, Verdict,
 };
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
@@ -300,6 +300,7 @@ fn decision(scene: &Scene, verdict: Verdict, steps: Vec<Step>, ruleset: &str) ->
         verdict,
         steps,
         ruleset: ruleset.to_owned(),
+        facts: Facts::of(scene),
     }
 }
 

@@ -4,6 +4,10 @@
 //! data, judged natively, so that rules which do not match cost next to nothing.
 //! Never: runs a script.
 
+mod unmet;
+
+pub use unmet::Unmet;
+
 use crate::diagnostic::did_you_mean;
 use crate::model::scene::{Path, Value};
 use crate::model::{EventType, Scene};
@@ -99,6 +103,8 @@ pub struct Matcher {
     /// The types named by `on`; `None` means all.
     types: Option<BTreeSet<EventType>>,
     conditions: Vec<(Path, Test)>,
+    /// As written, to be explained.
+    written: BTreeMap<String, Pattern>,
 }
 
 enum Test {
@@ -118,7 +124,7 @@ impl Matcher {
     /// Compiles conditions written as field path and pattern. The key `on` names
     /// event types; all other keys are fields of the event.
     pub fn compile(conditions: &BTreeMap<String, Pattern>) -> Result<Matcher, MatcherError> {
-        let mut matcher = Matcher { types: None, conditions: Vec::new() };
+        let mut matcher = Matcher { types: None, conditions: Vec::new(), written: conditions.clone() };
         for (path, pattern) in conditions {
             if path == "on" {
                 matcher.types = Some(types(pattern)?);

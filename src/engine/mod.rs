@@ -6,6 +6,7 @@
 //! After a crash it is made again from what the store holds.
 
 pub mod answers;
+pub mod case;
 mod catch_up;
 pub mod holidays;
 mod judge;
@@ -23,7 +24,9 @@ pub mod trial;
 pub mod windows;
 pub mod world;
 
+pub use case::Case;
 pub use outcome::{Ask, Notification, Outcome, Question};
+pub use reach::is_reachable;
 pub use ruleset::{RuleFault, RuleFile, RuleTest, Ruleset};
 pub use world::World;
 

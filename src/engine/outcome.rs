@@ -1,6 +1,7 @@
 //! The one kind of value that leaves the engine.
 
-use crate::model::{Action, Decision, Reply, RuleRef, Scene};
+use super::Case;
+use crate::model::{About, Action, Decision, Reply, RuleRef, Scene};
 use std::sync::Arc;
 
 /// What one input led to.
@@ -54,20 +55,25 @@ impl std::fmt::Display for By {
 }
 
 /// Something a person asked that takes more than the engine's state to answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Ask {
     /// What is asked.
     pub question: Question,
-    /// Where the answer goes; its text is still missing.
+    /// Where the answer goes; its text is how who asked is addressed, and the answer is
+    /// still missing.
     pub reply: Reply,
 }
 
 /// What a person asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Question {
     /// To read rules and templates again. What comes of it is told as `RulesetChanged`.
     Reload {
         /// Whether a set is taken whose own tests fail.
         force: bool,
     },
+    /// What was decided about something, and why.
+    Why(About),
+    /// Why a target did not hear of an object.
+    WhyNot(Box<Case>),
 }

@@ -10,7 +10,7 @@ use std::collections::{HashSet, VecDeque};
 
 /// Whether neither the host of a service nor any host in front of it, near or far, is
 /// in the hard state `DOWN`. A host of which nothing is known hides nothing.
-pub(super) fn is_reachable(world: &World, key: &ObjectKey) -> bool {
+pub fn is_reachable(world: &World, key: &ObjectKey) -> bool {
     chain(world, key).all(|host| world.status(&host).hard_state != Some(State::Down))
 }
 

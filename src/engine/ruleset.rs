@@ -7,9 +7,13 @@
 mod calendars;
 mod calls;
 mod literals;
+mod mentions;
 mod modules;
 mod rule_tests;
 mod sandbox;
+
+pub use mentions::Mentions;
+pub use rule_tests::RuleTest;
 
 use super::holidays::Calendar;
 use super::matcher::{Matcher, nearest};
@@ -21,7 +25,6 @@ use rhai::{
     AST, Array, Dynamic, Engine, EvalAltResult, FnPtr, FuncArgs, Map, NativeCallContext, Position,
     ScriptFnMetadata,
 };
-pub use rule_tests::RuleTest;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -63,6 +66,8 @@ pub struct Rule {
     pub at: RuleRef,
     /// Which events it is about.
     pub matcher: Matcher,
+    /// The targets it may tell, as far as its text says so.
+    pub mentions: Mentions,
     action: Script,
 }
 
@@ -335,8 +340,9 @@ impl Collector {
         match compiled {
             Ok(matcher) => {
                 let at = self.at(position, name);
+                let mentions = Mentions::of(&self.ast, function.fn_name());
                 let action = self.script(function);
-                self.rules.push(Rule { at, matcher, action });
+                self.rules.push(Rule { at, matcher, mentions, action });
             }
             Err(message) => self.fault(position, format!("rule `{name}`: {message}"), ""),
         }

@@ -44,8 +44,6 @@ pub struct Run {
     pub dropped: Option<Dropped>,
     /// Set by `stop`: no further rule runs.
     pub stopped: bool,
-    /// What to ask of Icinga.
-    pub actions: Vec<Action>,
     /// Lines for the log.
     pub log: Vec<String>,
     /// Made by `mute` and `unmute`: events to be judged next.
@@ -98,6 +96,13 @@ impl Stage {
         }
         let known: Vec<&str> = self.settings.targets.iter().map(String::as_str).collect();
         Err(format!("there is no target `{name}`; watchbell.toml has: default, {}", known.join(", ")))
+    }
+
+    /// Notes for the audit what the rule that runs looked at or did; not twice in a row.
+    pub fn note(&mut self, words: String) {
+        if self.run.did.last() != Some(&words) {
+            self.run.did.push(words);
+        }
     }
 
     /// Adds a notification, once per target.
@@ -165,10 +170,17 @@ impl Stage {
 
     /// The mute that covers the event, if any, in words.
     pub fn muted_by(&mut self, scene: &Scene) -> Option<String> {
-        let mute = self.world.mutes().find(|mute| mute.covers(scene)).map(|mute| &mute.mute)?;
+        let Some(mute) = self.world.mutes().find(|mute| mute.covers(scene)).map(|mute| &mute.mute) else {
+            self.note("muted: no".to_owned());
+            return None;
+        };
+        let until = mute.until.to_zoned(self.settings.zone.clone());
+        let seen = format!("muted: m{} until {}", mute.id, until.strftime("%a %Y-%m-%d %H:%M"));
         self.run.muted_by = Some(mute.id);
         let reason = if mute.reason.is_empty() { String::new() } else { format!(": {}", mute.reason) };
-        Some(format!("muted by {}{reason}", mute.owner))
+        let words = format!("muted by {}{reason}", mute.owner);
+        self.note(seen);
+        Some(words)
     }
 }
 

@@ -11,7 +11,7 @@ pub mod writer;
 
 pub use crate::model::StateWrite;
 
-use crate::model::{Action, ActionResult, Attempt, Decision, Delivery, Timestamp};
+use crate::model::{About, Action, ActionResult, Attempt, Decision, Delivery, Timestamp};
 
 /// What is kept together.
 #[derive(Debug, Clone, Default)]
@@ -43,6 +43,15 @@ pub struct PastDelivery {
     pub last_attempt: Option<Timestamp>,
 }
 
+/// What is kept of the past about one thing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Past {
+    /// What was decided, newest first.
+    pub decisions: Vec<Decision>,
+    /// What was to be sent, newest first.
+    pub deliveries: Vec<PastDelivery>,
+}
+
 /// Durable state. All calls block: keep them off the async threads.
 pub trait Store: Send + Sync {
     /// Keeps a batch, all or nothing; on the disk when it returns.
@@ -72,6 +81,10 @@ pub trait Store: Send + Sync {
 
     /// The newest deliveries about an object (Icinga's full name), newest first.
     fn deliveries(&self, object: &str, limit: usize) -> Result<Vec<PastDelivery>, StoreError>;
+
+    /// What is kept about something: at most `limit` decisions, the newest ones, and the
+    /// deliveries that belong to them.
+    fn past(&self, about: &About, limit: usize) -> Result<Past, StoreError>;
 
     /// Forgets decisions, and deliveries that are sent or dead, from before a moment.
     fn forget_before(&self, moment: Timestamp) -> Result<(), StoreError>;
@@ -107,6 +120,12 @@ pub enum StoreError {
         found: i64,
         /// Our newest.
         known: i64,
+    },
+    /// The database was written by an older Watchbell, and is only to be read.
+    #[error("the database {path} is from an older Watchbell; start this one once with `watchbell run`")]
+    TooOld {
+        /// The file.
+        path: String,
     },
     /// The file is damaged.
     #[error("the database {path} is damaged: {reason}; move it away to start with an empty one")]

@@ -17,6 +17,7 @@ pub(crate) mod ircd;
 pub(crate) mod place;
 pub(crate) mod reader;
 pub(crate) mod scenes;
+pub(crate) mod site;
 pub(crate) mod smtp;
 pub(crate) mod watchbell;
 

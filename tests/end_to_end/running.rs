@@ -17,7 +17,9 @@ async fn a_running_watchbell_explains_itself_keeps_others_out_and_says_goodbye()
     insta::assert_snapshot!(blanked(&String::from_utf8_lossy(&why.stdout)));
     let nothing = room.site.call(&["why", "host9"]);
     assert!(!nothing.status.success());
-    assert!(String::from_utf8_lossy(&nothing.stdout).contains("nothing was decided about host9"));
+    assert!(String::from_utf8_lossy(&nothing.stdout).contains("I know no `host9`"));
+    room.say("!why host1!svc0");
+    room.expect("told nobody: soft: Icinga is still trying (10-filter.rhai:14 soft states)");
 
     let second = room.site.call(&["run"]);
     assert!(!second.status.success());

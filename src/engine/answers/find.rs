@@ -32,14 +32,31 @@ pub(super) fn find(world: &World, text: &str, kind: Kind) -> Result<ObjectKey, S
     if let Some(number) = text.strip_prefix('#') {
         return by_number(world, number, text);
     }
+    find_by_name(world.object_keys().filter(|key| kind.takes(key)), text)
+}
+
+/// The same for an object whose incident may be over.
+pub(super) fn find_past(world: &World, text: &str) -> Result<ObjectKey, String> {
+    let number = text.strip_prefix('#').and_then(|number| number.parse().ok()).map(IncidentId);
+    match number.and_then(|id| world.incident(id)) {
+        Some(incident) => Ok(incident.object.clone()),
+        None => find(world, text, Kind::Any),
+    }
+}
+
+/// Finds the one of these objects that is meant by its name, or by a part of it that only
+/// one has; `SOURCE/NAME` where several Icingas have it. `Err` holds what to answer.
+pub fn find_by_name<'a>(
+    objects: impl Iterator<Item = &'a ObjectKey>,
+    text: &str,
+) -> Result<ObjectKey, String> {
+    let all: Vec<&ObjectKey> = objects.collect();
     let (source, text) = match text.split_once('/') {
-        Some((source, rest)) if world.sources().any(|(name, _)| **name == *source) => (Some(source), rest),
+        Some((source, rest)) if all.iter().any(|key| **key.source() == *source) => (Some(source), rest),
         _ => (None, text),
     };
-    let candidates: Vec<&ObjectKey> = world
-        .object_keys()
-        .filter(|key| kind.takes(key) && source.is_none_or(|source| **key.source() == *source))
-        .collect();
+    let of_source = |key: &&ObjectKey| source.is_none_or(|source| **key.source() == *source);
+    let candidates: Vec<&ObjectKey> = all.into_iter().filter(of_source).collect();
     let lower = text.to_lowercase();
     let exact = candidates.iter().filter(|key| key.name() == text);
     let same = candidates.iter().filter(|key| key.name().to_lowercase() == lower);

@@ -7,16 +7,21 @@
 mod find;
 mod show;
 
+use super::Case;
 use super::mute::{self, Mute};
 use super::outcome::{Ask, Outcome, Question};
+use super::ruleset::Ruleset;
 use super::script::CommandHandle;
 use super::{Engine, stage};
 use crate::command::{Caller, Request, caller, parse, permit, verbs};
 use crate::model::words::counted;
 use crate::model::{
-    Action, ActionKind, ActionResult, Decision, ObjectKey, Reply, State, Timestamp, Utterance, Verdict,
+    About, Action, ActionKind, ActionResult, Decision, Facts, ObjectKey, Reply, State, Timestamp, Utterance,
+    Verdict,
 };
-use find::{Kind, find};
+use find::{Kind, find, find_past};
+
+pub use find::find_by_name;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Answers a line of chat, if it is a command.
@@ -41,6 +46,7 @@ pub(super) fn answer(engine: &mut Engine, utterance: Utterance, now: Timestamp, 
         verdict: Verdict::Told(vec![format!("{}: {text}", utterance.sink)]),
         steps: Vec::new(),
         ruleset: engine.ruleset.hash().to_owned(),
+        facts: Facts::default(),
     });
 }
 
@@ -88,6 +94,14 @@ fn respond(
         Request::Problems(part) => show::problems(world, part.as_deref(), now),
         Request::Mutes => show::mutes(stage, now),
         Request::Rules => show::rules(&ruleset),
+        Request::Why(_) | Request::WhyNot { .. } => match question(stage, &ruleset, &request, now) {
+            // The answer comes when the audit was read.
+            Ok(question) => {
+                outcome.asks.push(Ask { question, reply: reply(utterance, "") });
+                String::new()
+            }
+            Err(text) => text,
+        },
         Request::Other { name, arguments } => return other(engine, &name, arguments, caller, utterance, now),
         changing => match caller.needs(permit::OPERATOR) {
             Err(refusal) => refusal,
@@ -96,6 +110,32 @@ fn respond(
             }
         },
     })
+}
+
+/// What is asked of the audit. `Err` holds what to answer at once.
+fn question(
+    stage: &stage::Stage,
+    ruleset: &Arc<Ruleset>,
+    request: &Request,
+    now: Timestamp,
+) -> Result<Question, String> {
+    let world = &stage.world;
+    match request {
+        Request::Why(what) => {
+            let about = About::parse(what);
+            let named =
+                matches!(about, About::Object(_)) || world.object_keys().any(|key| key.name() == what);
+            if named {
+                return Ok(Question::Why(About::Object(find(world, what, Kind::Any)?.name().to_owned())));
+            }
+            Ok(Question::Why(about))
+        }
+        Request::WhyNot { object, target } => {
+            let key = find_past(world, object)?;
+            Ok(Question::WhyNot(Box::new(Case::of(world, &stage.settings, ruleset, &key, target, now)?)))
+        }
+        _ => Err("this command asks nothing".to_owned()),
+    }
 }
 
 /// A request of an operator that changes something. An empty answer: the answer

@@ -4,7 +4,7 @@ use super::value::json_to_dynamic;
 use super::{Answer, EventHandle, act, duration, error, no_more, take_duration};
 use crate::engine::stage::Stage;
 use crate::engine::windows::{self, Kept, Sighting};
-use crate::model::time::later;
+use crate::model::time::{later, short_length};
 use crate::model::{Detail, Scene};
 use rhai::{Dynamic, Engine, Map};
 use std::time::Duration;
@@ -16,17 +16,22 @@ const SIGHTING_LIFE: Duration = Duration::from_secs(7 * 86_400);
 
 pub(super) fn register(engine: &mut Engine) {
     engine.register_fn("seen", |e: &mut EventHandle, key: &str, within: &str| {
-        let within = duration(within)?;
+        let length = duration(within)?;
         act(e, |stage, scene| {
-            let key = window_key(stage, "seen", key);
-            Ok(stage.world.window(&key).seen(&key, within, scene.now))
+            let window = window_key(stage, "seen", key);
+            let seen = stage.world.window(&window).seen(&window, length, scene.now);
+            let answer = if seen { "yes" } else { "no" };
+            stage.note(format!("seen {} in the last {within}: {answer}", brief(key)));
+            Ok(seen)
         })
     });
     engine.register_fn("count", |e: &mut EventHandle, key: &str, within: &str| {
-        let within = duration(within)?;
+        let length = duration(within)?;
         act(e, |stage, scene| {
-            let key = window_key(stage, "count", key);
-            Ok(stage.world.window(&key).count(&key, within, scene.now) as i64)
+            let window = window_key(stage, "count", key);
+            let count = stage.world.window(&window).count(&window, length, scene.now);
+            stage.note(format!("count {} in the last {within}: {count}", brief(key)));
+            Ok(count as i64)
         })
     });
     engine.register_fn("rate", |e: &mut EventHandle, key: &str, within: &str| {
@@ -52,10 +57,23 @@ pub(super) fn register(engine: &mut Engine) {
             Some(_) => return Err(error("flapping: `changes` takes a whole number above 0".to_owned())),
         };
         no_more(&options, "flapping", "window, changes")?;
-        act(e, |stage, scene| Ok(changes_within(stage, scene, window) as i64 >= changes))
+        act(e, |stage, scene| {
+            let found = changes_within(stage, scene, window) as i64;
+            let length = short_length(window.as_secs_f64());
+            stage.note(format!("flapping in {length}: {found} of {changes} changes"));
+            Ok(found >= changes)
+        })
     });
     engine.register_fn("get", |e: &mut EventHandle, key: &str| {
-        act(e, |stage, scene| Ok(stage.world.kept(key, scene.now).map_or(Dynamic::UNIT, json_to_dynamic)))
+        act(e, |stage, scene| {
+            let kept = stage.world.kept(key, scene.now);
+            let (value, words) = match kept {
+                Some(value) => (json_to_dynamic(value), in_words(value)),
+                None => (Dynamic::UNIT, "nothing".to_owned()),
+            };
+            stage.note(format!("get {}: {words}", brief(key)));
+            Ok(value)
+        })
     });
     engine.register_fn("set", |e: &mut EventHandle, key: &str, value: Dynamic| {
         keep(e, key, value, KEEP_UNLESS_SAID)
@@ -63,6 +81,19 @@ pub(super) fn register(engine: &mut Engine) {
     engine.register_fn("set", |e: &mut EventHandle, key: &str, value: Dynamic, life: &str| {
         keep(e, key, value, life)
     });
+}
+
+/// As much of a key or value as the audit needs to tell it from others.
+fn brief(text: &str) -> &str {
+    const ENOUGH: usize = 60;
+    text.char_indices().nth(ENOUGH).map_or(text, |(end, _)| &text[..end])
+}
+
+fn in_words(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::String(text) => brief(text).to_owned(),
+        other => brief(&other.to_string()).to_owned(),
+    }
 }
 
 fn window_key(stage: &Stage, verb: &str, key: &str) -> String {
@@ -111,6 +142,7 @@ fn keep(e: &mut EventHandle, key: &str, value: Dynamic, life: &str) -> Answer<()
     let life = duration(life)?;
     let value = as_json("set", &value)?;
     act(e, |stage, scene| {
+        stage.note(format!("set {}: {}", brief(key), in_words(&value)));
         stage.world.keep(key, Kept { value, until: later(scene.now, life) });
         Ok(())
     })

@@ -3,6 +3,7 @@
 use super::value::cut;
 use super::{Answer, EventHandle, act, no_more, take_duration};
 use crate::engine::stage::Dropped;
+use crate::model::time::short_length;
 use rhai::{Engine, Map};
 use std::time::Duration;
 
@@ -56,6 +57,9 @@ fn drop_event(e: &mut EventHandle, reason: &str, again: Option<Duration>) -> Ans
             stage.world.count_muted(id);
         }
         stage.run.did.push(format!("drop: {reason}"));
+        if let Some(again) = again {
+            stage.note(format!("judge again in {}", short_length(again.as_secs_f64())));
+        }
         stage.run.dropped = Some(Dropped { reason: reason.to_owned(), again });
         Ok(())
     })

@@ -9,14 +9,15 @@
 //! and perhaps the one under way, also whole.
 
 mod open;
+mod past;
 mod read;
 mod reader;
 mod write;
 
 pub use reader::SqliteReader;
 
-use super::{Batch, PastDelivery, Store, StoreError};
-use crate::model::{Action, Decision, Delivery, Timestamp};
+use super::{Batch, Past, PastDelivery, Store, StoreError};
+use crate::model::{About, Action, Decision, Delivery, Timestamp};
 use rusqlite::Connection;
 use std::fs::File;
 use std::path::Path;
@@ -94,11 +95,15 @@ impl Store for SqliteStore {
     }
 
     fn decisions(&self, object: &str, limit: usize) -> Result<Vec<Decision>, StoreError> {
-        read::decisions(&self.reader(), object, limit)
+        past::decisions(&self.reader(), "object", &object, limit)
     }
 
     fn deliveries(&self, object: &str, limit: usize) -> Result<Vec<PastDelivery>, StoreError> {
-        read::deliveries(&self.reader(), object, limit)
+        past::deliveries(&self.reader(), "object", &object, limit)
+    }
+
+    fn past(&self, about: &About, limit: usize) -> Result<Past, StoreError> {
+        past::past(&self.reader(), about, limit)
     }
 
     fn forget_before(&self, moment: Timestamp) -> Result<(), StoreError> {

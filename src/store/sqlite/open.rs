@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Every step of the schema, oldest first; `PRAGMA user_version` counts those done.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/001_first.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("../migrations/001_first.sql"), include_str!("../migrations/002_facts.sql")];
 
 /// More than the statements there are, so that each is parsed once.
 const CACHED_STATEMENTS: usize = 64;
@@ -105,6 +106,14 @@ fn refuse_newer(connection: &Connection, path: &str) -> Result<(), StoreError> {
         return Err(StoreError::TooNew { path: path.to_owned(), found, known });
     }
     Ok(())
+}
+
+/// A database that is only read is as its writer left it.
+pub(super) fn refuse_other_schema(connection: &Connection, database: &Path) -> Result<(), StoreError> {
+    let path = database.display().to_string();
+    refuse_newer(connection, &path)?;
+    let found = schema_version(connection).map_err(cannot_open(&path))?;
+    if found < MIGRATIONS.len() as i64 { Err(StoreError::TooOld { path }) } else { Ok(()) }
 }
 
 fn refuse_damaged(connection: &Connection, path: &str) -> Result<(), StoreError> {

@@ -1,8 +1,8 @@
 //! Everything that is read from the database. Changes nothing.
 
 use super::while_doing;
-use crate::model::{Action, Decision, Delivery, Timestamp};
-use crate::store::{PastDelivery, StoreError};
+use crate::model::{Action, Delivery, Timestamp};
+use crate::store::StoreError;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
@@ -63,28 +63,6 @@ pub(super) fn pending_actions(connection: &Connection) -> Result<Vec<Action>, St
     })
 }
 
-/// The newest decisions on an object, newest first.
-pub(super) fn decisions(
-    connection: &Connection,
-    object: &str,
-    limit: usize,
-) -> Result<Vec<Decision>, StoreError> {
-    const SQL: &str = "SELECT * FROM decisions WHERE object = ?1 ORDER BY at DESC, id DESC LIMIT ?2";
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    rows(connection, "read decisions", SQL, params![object, limit], |row| {
-        Ok(Decision {
-            at: moment(row, "at")?,
-            event: row.get("event")?,
-            object: row.get("object")?,
-            incident: row.get::<_, Option<i64>>("incident")?.map(i64::cast_unsigned),
-            summary: row.get("summary")?,
-            verdict: json(row, "verdict")?,
-            steps: json(row, "steps")?,
-            ruleset: row.get("ruleset")?,
-        })
-    })
-}
-
 /// Names of the rules that judged something since a moment.
 pub(super) fn rules_touched(
     connection: &Connection,
@@ -97,28 +75,8 @@ pub(super) fn rules_touched(
     Ok(names.into_iter().collect())
 }
 
-/// The newest deliveries about an object, newest first.
-pub(super) fn deliveries(
-    connection: &Connection,
-    object: &str,
-    limit: usize,
-) -> Result<Vec<PastDelivery>, StoreError> {
-    const SQL: &str = "SELECT * FROM deliveries WHERE object = ?1 ORDER BY at DESC, id DESC LIMIT ?2";
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    rows(connection, "read deliveries", SQL, params![object, limit], |row| {
-        let receipt: Option<String> = row.get("receipt")?;
-        let note: String = row.get("note")?;
-        let last_attempt: Option<i64> = row.get("last_attempt")?;
-        Ok(PastDelivery {
-            delivery: delivery(row)?,
-            status: row.get("status")?,
-            note: receipt.unwrap_or(note),
-            last_attempt: last_attempt.map(|_| moment(row, "last_attempt")).transpose()?,
-        })
-    })
-}
-
-fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
+/// One row of deliveries.
+pub(super) fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
     Ok(Delivery {
         id: row.get("id")?,
         key: row.get("key")?,
@@ -135,7 +93,8 @@ fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
     })
 }
 
-fn rows<T>(
+/// Reads all rows of a statement.
+pub(super) fn rows<T>(
     connection: &Connection,
     doing: &'static str,
     sql: &str,
@@ -148,14 +107,16 @@ fn rows<T>(
         .map_err(while_doing(doing))
 }
 
-fn moment(row: &Row<'_>, column: &str) -> rusqlite::Result<Timestamp> {
+/// A moment, kept in microseconds.
+pub(super) fn moment(row: &Row<'_>, column: &str) -> rusqlite::Result<Timestamp> {
     let index = row.as_ref().column_index(column)?;
     let microseconds = row.get(index)?;
     Timestamp::from_microsecond(microseconds)
         .map_err(|_| rusqlite::Error::IntegralValueOutOfRange(index, microseconds))
 }
 
-fn json<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Result<T> {
+/// A value kept as JSON.
+pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Result<T> {
     let index = row.as_ref().column_index(column)?;
     let text = row.get_ref(index)?.as_str()?;
     serde_json::from_str(text).map_err(|error| {

@@ -1,8 +1,8 @@
 //! Reading a database that another Watchbell may be writing.
 
-use super::{locked, open, read};
-use crate::model::{Decision, Timestamp};
-use crate::store::{PastDelivery, StoreError};
+use super::{locked, open, past, read};
+use crate::model::{About, Timestamp};
+use crate::store::{Past, StoreError};
 use rusqlite::Connection;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -15,14 +15,18 @@ pub struct SqliteReader {
 }
 
 impl SqliteReader {
-    /// Opens the database at `path`; fails where there is none.
+    /// Opens the database at `path`; fails where there is none, and where another version
+    /// of Watchbell wrote it that this one does not understand.
     pub fn open(path: &Path) -> Result<SqliteReader, StoreError> {
-        Ok(SqliteReader { connection: Mutex::new(open::reader(path)?) })
+        let connection = open::reader(path)?;
+        open::refuse_other_schema(&connection, path)?;
+        Ok(SqliteReader { connection: Mutex::new(connection) })
     }
 
-    /// The newest decisions on an object (Icinga's full name), newest first.
-    pub fn decisions(&self, object: &str, limit: usize) -> Result<Vec<Decision>, StoreError> {
-        read::decisions(&locked(&self.connection), object, limit)
+    /// What is kept about something: at most `limit` decisions, the newest ones, and the
+    /// deliveries that belong to them.
+    pub fn past(&self, about: &About, limit: usize) -> Result<Past, StoreError> {
+        past::past(&locked(&self.connection), about, limit)
     }
 
     /// Names of the rules that judged something since a moment.
@@ -30,8 +34,14 @@ impl SqliteReader {
         read::rules_touched(&locked(&self.connection), since)
     }
 
-    /// The newest deliveries about an object (Icinga's full name), newest first.
-    pub fn deliveries(&self, object: &str, limit: usize) -> Result<Vec<PastDelivery>, StoreError> {
-        read::deliveries(&locked(&self.connection), object, limit)
+    /// The objects that something is known of: source and full name, in no order. The
+    /// source is empty for what only the audit still knows.
+    pub fn names(&self) -> Result<Vec<(String, String)>, StoreError> {
+        past::names(&locked(&self.connection))
+    }
+
+    /// All engine state: kind, key, value.
+    pub fn load_state(&self) -> Result<Vec<(String, String, String)>, StoreError> {
+        read::state(&locked(&self.connection))
     }
 }

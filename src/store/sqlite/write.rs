@@ -98,10 +98,11 @@ fn action(transaction: &Transaction<'_>, action: &Action) -> Result<(), StoreErr
 fn decision(transaction: &Transaction<'_>, decision: &Decision) -> Result<(), StoreError> {
     let verdict = json("verdict", &decision.verdict)?;
     let steps = json("list of steps", &decision.steps)?;
+    let facts = json("list of facts", &decision.facts)?;
     transaction
         .prepare_cached(
-            "INSERT INTO decisions (at, event, object, incident, summary, verdict, steps, ruleset)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT INTO decisions (at, event, object, incident, summary, verdict, steps, ruleset, facts)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )
         .and_then(|mut statement| {
             statement.execute(params![
@@ -113,6 +114,7 @@ fn decision(transaction: &Transaction<'_>, decision: &Decision) -> Result<(), St
                 verdict,
                 steps,
                 decision.ruleset,
+                facts,
             ])
         })
         .map(drop)

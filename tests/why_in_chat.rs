@@ -1,0 +1,107 @@
+//! `!why` and `!why-not`: short answers from the audit, to anybody.
+
+use crate::common::engine::World;
+use crate::common::site::Site;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use watchbell::engine::Question;
+use watchbell::inquiry::{Audit, Inquiry};
+use watchbell::model::{About, AttemptResult, Input, State};
+
+/// What is answered to a line in the channel.
+async fn answer(site: &mut Site, line: &str) -> String {
+    site.say(line);
+    let (ask, asks) = mpsc::channel(1);
+    let (reloads, _requests) = mpsc::channel(1);
+    let (inputs, mut answers) = mpsc::channel(1);
+    let audit = Audit { store: site.store.clone(), zone: site.config.zone.clone(), prefix: "!".to_owned() };
+    let inquiry = tokio::spawn(Inquiry { asks, reloads, audit, inputs }.run());
+    ask.send(site.asks.pop().expect("it is a question")).await.expect("somebody answers");
+    let input = tokio::time::timeout(Duration::from_secs(30), answers.recv()).await.expect("in time");
+    drop(ask);
+    inquiry.await.expect("it ends with the questions");
+    let Some(Input::Answer(reply)) = input else { panic!("no answer: {input:?}") };
+    assert_eq!((reply.sink.as_str(), reply.room.as_str()), ("net", "#ops"));
+    reply.text
+}
+
+#[tokio::test]
+async fn the_newest_decisions_are_told_in_a_few_lines() {
+    let mut site = Site::new();
+    site.object("db1", serde_json::json!({ "role": "db" }));
+    site.state("db1", "DOWN", false);
+    site.state("db1", "DOWN", true);
+    site.accepted();
+    site.wait("5m");
+    site.state("db1", "DOWN", true);
+    site.state("db1", "UP", true);
+    site.sent(AttemptResult::Dead("no such channel".to_owned()));
+    insta::assert_snapshot!("why_in_chat", answer(&mut site, "!why db").await);
+    let of_incident = answer(&mut site, "!why #1").await;
+    assert!(of_incident.starts_with("#1 db1 ") && !of_incident.contains(" soft"), "{of_incident}");
+    assert_eq!(of_incident.lines().count(), 3, "{of_incident}");
+    assert_eq!(
+        answer(&mut site, "!why d1").await,
+        "d1 to #dba by net: accepted 2026-11-22 12:00:03: echoed, by 45-databases.rhai:1 databases to their \
+         admins: \"#1 db1 is DOWN: DOWN - as found\""
+    );
+}
+
+#[tokio::test]
+async fn why_not_says_what_the_rules_wanted_and_what_holds_now() {
+    let mut site = Site::new();
+    site.object("web", serde_json::json!({ "role": "web" }));
+    site.state("web", "DOWN", true);
+    site.say("!mute web 2h it is being moved");
+    insta::assert_snapshot!("why_not_in_chat", answer(&mut site, "!why-not web dba").await);
+    assert!(answer(&mut site, "!why-not #1 ops").await.starts_with("ops was to be told of web DOWN (#1,"));
+}
+
+#[tokio::test]
+async fn what_nothing_is_kept_of_is_answered_too() {
+    let mut site = Site::new();
+    site.object("web", serde_json::json!({}));
+    let words = "nothing was decided about web in the last 7 days; events that no rule asks for are not kept";
+    assert_eq!(answer(&mut site, "!why web").await, words);
+    assert!(answer(&mut site, "!why #9").await.contains("nothing is kept of #9"));
+}
+
+#[test]
+fn anybody_may_ask_and_the_engine_finds_the_object() {
+    let mut world = World::shipped();
+    world.state("db1!postgres", "CRITICAL");
+    world.state("d1", "DOWN");
+    assert_eq!(world.say("bob", "!why postg"), "");
+    assert_eq!(world.say("bob", "!why #1"), "");
+    assert_eq!(world.say("bob", "!why d7"), "");
+    assert_eq!(world.say("bob", "!why d1"), "");
+    let asked: Vec<Question> = world.asks.iter().map(|ask| ask.question.clone()).collect();
+    let object = |name: &str| Question::Why(About::Object(name.to_owned()));
+    let (incident, delivery) = (Question::Why(About::Incident(1)), Question::Why(About::Delivery(7)));
+    assert_eq!(asked, [object("db1!postgres"), incident, delivery, object("d1")]);
+    assert!(world.asks.iter().all(|ask| ask.reply.text == "bob: "));
+}
+
+#[test]
+fn why_not_is_asked_with_what_is_known_now() {
+    let mut world = World::shipped();
+    world.state("web", "DOWN");
+    assert_eq!(world.say("bob", "!why-not we dba"), "");
+    world.state("web", "UP");
+    assert_eq!(world.say("bob", "!why-not #1 default"), "");
+    let cases: Vec<(String, String, Option<State>)> = world
+        .asks
+        .iter()
+        .filter_map(|ask| match &ask.question {
+            Question::WhyNot(case) => Some((case.object.to_string(), case.target.clone(), case.status.state)),
+            _ => None,
+        })
+        .collect();
+    let web = |target: &str, state| ("web".to_owned(), target.to_owned(), Some(state));
+    assert_eq!(cases, [web("dba", State::Down), web("ops", State::Up)]);
+    assert_eq!(
+        world.say("bob", "!why-not web opps"),
+        "bob: there is no target `opps`; did you mean `ops`? watchbell.toml has: dba, ops"
+    );
+    assert_eq!(world.say("bob", "!why-not wbe ops"), "bob: I know no `wbe`; did you mean `web`?");
+}
