@@ -59,6 +59,26 @@ fn a_timer_that_is_cancelled_never_comes() {
 }
 
 #[test]
+fn a_timer_that_is_cancelled_at_the_moment_it_is_due_does_not_come() {
+    let mut world = World::new(ESCALATE);
+    world.state(DB, "CRITICAL");
+    world.now += std::time::Duration::from_secs(3600);
+    world.restart();
+    world.state(DB, "OK");
+    world.wait("1h");
+    world.expect_silence();
+    let rules = r#"
+        rule("sets", #{ on: ["StateChange", "Timer"] }, |e| {
+            if e.type == "Timer" { e.cancel("a"); e.cancel("b"); e.notify("ops"); } else { e.after("1m", "a"); e.after("1m", "b"); e.drop("set"); }
+        });
+    "#;
+    let mut world = World::new(rules);
+    world.state(DB, "CRITICAL");
+    world.wait("1h");
+    world.expect(&["ops: Timer db1!postgres CRITICAL"]);
+}
+
+#[test]
 fn cancel_reaches_the_timers_of_its_own_rule_and_object_only_and_says_whether_there_was_one() {
     let mut world = World::new(
         r#"
@@ -178,7 +198,7 @@ fn a_timer_that_cannot_be_set_is_an_error_of_the_rule() {
 }
 
 #[test]
-fn a_thousand_timers_of_one_moment_all_come() {
+fn thousands_of_timers_of_one_moment_all_come() {
     let mut world = World::new(
         r#"
         rule("sets", #{ on: "StateChange" }, |e| { for n in 0..2500 { e.after("1m", `t${n}`); } e.drop("set"); });

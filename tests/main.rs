@@ -19,6 +19,7 @@ mod later;
 mod outbox;
 mod owed;
 mod reload;
+mod reminding;
 mod replay;
 mod replay_source;
 mod rules;

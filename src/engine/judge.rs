@@ -213,6 +213,13 @@ fn note_ledger(
         Detail::AcknowledgementSet(set) if set.hard && set.state.is_problem() => {
             note_problem_told(stage, scene, key, set.state, told);
         }
+        Detail::Reminder(_) => {
+            if let Some(state) = scene.status.hard_state.filter(|state| state.is_problem()) {
+                note_problem_told(stage, scene, key, state, told);
+            }
+        }
+        // A timer may be about anything; whoever hears of it during a problem hears its end.
+        Detail::Timer(_) => note_timer_told(stage, scene, told),
         Detail::DowntimeRemoved(_) => note_subject(stage, scene, told, true),
         Detail::DowntimeAdded(_) | Detail::DowntimeStarted(_) | Detail::DowntimeTriggered(_) => {
             note_subject(stage, scene, told, false);
@@ -245,6 +252,14 @@ fn note_problem_told(stage: &mut Stage, scene: &Scene, key: &ObjectKey, state: S
         status.withheld = None;
     });
     stage.world.set_again(key, None);
+}
+
+fn note_timer_told(stage: &mut Stage, scene: &Scene, told: &[Notification]) {
+    let open = scene.incident.as_ref().filter(|incident| incident.closed.is_none());
+    let (Some(incident), Some(state)) = (open, scene.status.hard_state) else { return };
+    for notification in told {
+        stage.world.note_told(incident.id, &notification.target, state);
+    }
 }
 
 fn note_state(
@@ -315,6 +330,7 @@ fn summary(scene: &Scene) -> String {
         Detail::Flapping(_) => "ended".to_owned(),
         Detail::AcknowledgementSet(set) => format!("by {}: {}", set.author, first_line(&set.comment)),
         Detail::Notification(notification) => notification.notification_type.clone(),
+        Detail::Reminder(reminder) => format!("number {} of the rule `{}`", reminder.number, reminder.rule),
         Detail::Timer(timer) => format!("{} of the rule `{}`", first_line(&timer.name), timer.rule),
         _ => match (scene.event.comment(), scene.event.downtime()) {
             (Some(comment), _) => format!("by {}: {}", comment.author, first_line(&comment.text)),

@@ -72,6 +72,8 @@ pub struct World {
     sources: HashMap<Arc<str>, SourceRecord>,
     /// The objects that are judged again, by when.
     again: BTreeSet<(Timestamp, ObjectKey)>,
+    /// The incidents that people are reminded of, by when.
+    reminders: BTreeSet<(Timestamp, IncidentId)>,
     /// Timers of rules; change them by [`World::set_timer`].
     timers: Timers,
     changes: HashSet<Entry>,
@@ -115,6 +117,7 @@ impl World {
                 self.again.remove(&(again_at, key.clone()));
             }
             if let Some(incident) = record.incident {
+                self.stop_reminding(incident);
                 self.incidents.remove(&incident);
                 self.change(|| Entry::Incident(incident));
             }
@@ -211,6 +214,7 @@ impl World {
     /// [`World::part_incident`].
     pub fn close_incident(&mut self, key: &ObjectKey, at: Timestamp) {
         if let Some(id) = self.records.get(key).and_then(|record| record.incident) {
+            self.stop_reminding(id);
             self.change_incident(id, |incident| {
                 incident.closed = Some(at);
                 incident.holds.clear();

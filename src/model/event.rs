@@ -2,7 +2,7 @@
 
 mod waits;
 
-pub use waits::Timer;
+pub use waits::{Reminder, Timer};
 
 use super::{EventType, ObjectKey, State, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -70,6 +70,8 @@ pub enum Detail {
     RulesetChanged(RulesetChanged),
     /// See [`EventType::Timer`].
     Timer(Timer),
+    /// See [`EventType::Reminder`].
+    Reminder(Reminder),
 }
 
 impl Event {
@@ -96,6 +98,7 @@ impl Event {
             Detail::DeliveryFailed(_) => EventType::DeliveryFailed,
             Detail::RulesetChanged(_) => EventType::RulesetChanged,
             Detail::Timer(_) => EventType::Timer,
+            Detail::Reminder(_) => EventType::Reminder,
         }
     }
 

@@ -75,6 +75,8 @@ event_types! {
     RulesetChanged ours,
     /// A time that a rule had set has come.
     Timer ours,
+    /// A problem still lasts, and a rule wanted people to be reminded.
+    Reminder ours,
 }
 
 impl EventType {

@@ -72,6 +72,7 @@ impl Event {
             Detail::RulesetChanged(changed) => {
                 vec![self.timestamp.to_string(), changed.hash.clone(), changed.accepted.to_string()]
             }
+            Detail::Reminder(reminder) => vec![self.timestamp.to_string(), reminder.number.to_string()],
             Detail::Timer(timer) => vec![timer.set_at.to_string(), timer.rule.clone(), timer.name.clone()],
         }
     }

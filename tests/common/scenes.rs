@@ -117,6 +117,7 @@ fn poison_event(detail: &mut Detail, text: &str) {
             changed.error = text();
             changed.hash = text();
         }
+        Detail::Reminder(reminder) => reminder.rule = text(),
         Detail::Timer(timer) => {
             timer.name = text();
             timer.rule = text();
