@@ -164,6 +164,35 @@ fn who_hears_of_a_problem_by_a_reminder_hears_its_end() {
     }
 }
 
+#[test]
+fn a_reminder_leaves_what_is_owed_to_others_owed() {
+    let mut world = World::new(
+        r#"
+        rule("warnings", #{ on: "StateChange", state: "WARNING" }, |e| { e.notify("ops"); e.remind("1m"); });
+        rule("dba", #{ on: "StateChange", state: "CRITICAL" }, |e| { e.hold("2m"); e.notify("dba"); });
+        rule("reminds", #{ on: "Reminder" }, |e| { e.tell_those_told(); });
+        "#,
+    );
+    world.state(DB, "WARNING");
+    world.wait("30s");
+    world.state(DB, "CRITICAL");
+    world.expect(&["ops: StateChange db1!postgres WARNING"]);
+    world.wait("2m");
+    world.expect(&[REMINDED, "dba: StateChange db1!postgres CRITICAL (was: held 2m: does it heal?)"]);
+}
+
+#[test]
+fn a_reminder_that_no_rule_answers_is_heard_of() {
+    let mut world =
+        World::new(r#"rule("tells", #{ on: "StateChange" }, |e| { e.notify("dba"); e.remind("1h"); });"#);
+    world.state(DB, "CRITICAL");
+    world.wait("1h");
+    world.expect(&[
+        "dba: StateChange db1!postgres CRITICAL",
+        "ops by default: Reminder db1!postgres CRITICAL",
+    ]);
+}
+
 // With the shipped rules.
 
 /// The shipped rules, and one that wants reminders.

@@ -213,13 +213,9 @@ fn note_ledger(
         Detail::AcknowledgementSet(set) if set.hard && set.state.is_problem() => {
             note_problem_told(stage, scene, key, set.state, told);
         }
-        Detail::Reminder(_) => {
-            if let Some(state) = scene.status.hard_state.filter(|state| state.is_problem()) {
-                note_problem_told(stage, scene, key, state, told);
-            }
-        }
-        // A timer may be about anything; whoever hears of it during a problem hears its end.
-        Detail::Timer(_) => note_timer_told(stage, scene, told),
+        // Whoever hears of a problem by these hears its end; a state that is still owed to
+        // others stays so.
+        Detail::Timer(_) | Detail::Reminder(_) => note_targets(stage, scene, told),
         Detail::DowntimeRemoved(_) => note_subject(stage, scene, told, true),
         Detail::DowntimeAdded(_) | Detail::DowntimeStarted(_) | Detail::DowntimeTriggered(_) => {
             note_subject(stage, scene, told, false);
@@ -254,7 +250,7 @@ fn note_problem_told(stage: &mut Stage, scene: &Scene, key: &ObjectKey, state: S
     stage.world.set_again(key, None);
 }
 
-fn note_timer_told(stage: &mut Stage, scene: &Scene, told: &[Notification]) {
+fn note_targets(stage: &mut Stage, scene: &Scene, told: &[Notification]) {
     let open = scene.incident.as_ref().filter(|incident| incident.closed.is_none());
     let (Some(incident), Some(state)) = (open, scene.status.hard_state) else { return };
     for notification in told {
