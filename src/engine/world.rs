@@ -74,6 +74,9 @@ pub struct World {
     again: BTreeSet<(Timestamp, ObjectKey)>,
     /// The incidents that people are reminded of, by when.
     reminders: BTreeSet<(Timestamp, IncidentId)>,
+    /// When a check of an object was last asked for, if lately. Not kept: asked once more
+    /// after a restart, it does no harm.
+    checks_asked: HashMap<ObjectKey, Timestamp>,
     /// Timers of rules; change them by [`World::set_timer`].
     timers: Timers,
     changes: HashSet<Entry>,
@@ -340,6 +343,7 @@ impl World {
         for key in kept {
             self.change(|| Entry::Kept(key));
         }
+        self.forget_checks_asked(now);
         let day = std::time::Duration::from_secs(86_400);
         let old: Vec<IncidentId> = self
             .incidents

@@ -84,7 +84,7 @@ fn hold(stage: &mut Stage, scene: &Scene, length: Duration) -> Option<Duration> 
     let hold = match stage.world.incident(incident.id)?.holds.get(&rule) {
         None => {
             if !incident.object.is_host() {
-                stage.run.actions.push(check(incident.object.host_key()));
+                ask_check(stage, incident.object.host_key());
             }
             Hold { until: later(scene.now, length), prolonged: 0 }
         }
@@ -108,7 +108,7 @@ fn settle(stage: &mut Stage, scene: &Scene, length: Duration) -> Option<Duration
         return None;
     }
     if scene.status.withheld.as_deref() != Some(SETTLING) {
-        stage.run.actions.push(check(object.clone()));
+        ask_check(stage, object.clone());
     }
     Some(left.min(LOOK_AGAIN))
 }
@@ -119,16 +119,20 @@ fn may_go_down(scene: &Scene) -> bool {
     scene.service.is_some() && !host.hard && host.state.is_some_and(State::is_problem)
 }
 
-/// Icinga shall check the object now.
-fn check(object: ObjectKey) -> Action {
-    Action {
+/// Has Icinga check the object now.
+fn ask_check(stage: &mut Stage, object: ObjectKey) {
+    if !stage.world.may_ask_check(&object, stage.run.now) {
+        return;
+    }
+    stage.run.did.push(format!("check {object}"));
+    stage.run.actions.push(Action {
         id: 0,
         object,
         author: "watchbell".to_owned(),
         kind: ActionKind::RescheduleCheck,
         reply_to: None,
         asked_by: String::new(),
-    }
+    });
 }
 
 fn after(e: &mut EventHandle, time: &str, name: &str, data: Dynamic) -> Answer<()> {

@@ -6,7 +6,12 @@
 use super::World;
 use super::durable::Entry;
 use crate::engine::timers::{Pending, TimerKey};
+use crate::model::time::age;
 use crate::model::{IncidentId, ObjectKey, Reminding, Timestamp};
+use std::time::Duration;
+
+/// How long one check of an object is enough for all who want it checked.
+const ASK_AGAIN: Duration = Duration::from_secs(30);
 
 impl World {
     /// Sets or clears the time at which a withheld state is judged again.
@@ -96,6 +101,21 @@ impl World {
         self.reminders.insert((reminding.next, id));
         self.change_incident(id, |incident| incident.reminding = Some(reminding.clone()));
         Some((object, reminding))
+    }
+
+    /// Whether a check of an object is to be asked for: not if that was done a moment ago,
+    /// such as for another service of a host.
+    pub fn may_ask_check(&mut self, key: &ObjectKey, now: Timestamp) -> bool {
+        if self.checks_asked.get(key).is_some_and(|asked| age(*asked, now) < ASK_AGAIN) {
+            return false;
+        }
+        self.checks_asked.insert(key.clone(), now);
+        true
+    }
+
+    /// Forgets which checks were asked for long ago.
+    pub(super) fn forget_checks_asked(&mut self, now: Timestamp) {
+        self.checks_asked.retain(|_, asked| age(*asked, now) < ASK_AGAIN);
     }
 
     /// The next moment something is to happen by itself.
