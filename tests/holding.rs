@@ -115,6 +115,19 @@ fn the_host_of_a_service_is_checked_once_for_each_hold_and_a_host_not_at_all() {
 }
 
 #[test]
+fn a_host_is_checked_once_for_all_its_services_that_break_together() {
+    let mut world = World::new(HOLD);
+    for number in 0..20 {
+        world.state(&format!("db1!service{number}"), "CRITICAL");
+    }
+    world.state("db2!http", "CRITICAL");
+    assert_eq!(checked(&world), ["db1", "db2"]);
+    world.wait("30s");
+    world.state("db1!late", "CRITICAL");
+    assert_eq!(checked(&world), ["db1", "db2", "db1"]);
+}
+
+#[test]
 fn a_service_waits_on_while_its_host_may_be_going_down_but_not_for_ever() {
     let mut world = held();
     world.soft("db1", "DOWN");

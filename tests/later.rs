@@ -1,8 +1,7 @@
 //! What rules wait for, and what of it outlives a restart, an edit of the rules and
 //! another Watchbell.
 
-use crate::common::engine::World;
-use crate::common::engine::key;
+use crate::common::engine::{World, compiled, key};
 use crate::common::happenings::acknowledged;
 use watchbell::engine;
 use watchbell::model::{Input, State, Verdict};
@@ -56,6 +55,26 @@ fn a_timer_that_is_cancelled_never_comes() {
     world.wait("1d");
     world.expect_silence();
     assert!(world.held("timer").is_empty(), "{:?}", world.held("timer"));
+}
+
+#[test]
+fn a_timer_that_is_cancelled_at_the_moment_it_is_due_does_not_come() {
+    let mut world = World::new(ESCALATE);
+    world.state(DB, "CRITICAL");
+    world.now += std::time::Duration::from_secs(3600);
+    world.restart();
+    world.state(DB, "OK");
+    world.wait("1h");
+    world.expect_silence();
+    let rules = r#"
+        rule("sets", #{ on: ["StateChange", "Timer"] }, |e| {
+            if e.type == "Timer" { e.cancel("a"); e.cancel("b"); e.notify("ops"); } else { e.after("1m", "a"); e.after("1m", "b"); e.drop("set"); }
+        });
+    "#;
+    let mut world = World::new(rules);
+    world.state(DB, "CRITICAL");
+    world.wait("1h");
+    world.expect(&["ops: Timer db1!postgres CRITICAL"]);
 }
 
 #[test]
@@ -178,7 +197,7 @@ fn a_timer_that_cannot_be_set_is_an_error_of_the_rule() {
 }
 
 #[test]
-fn a_thousand_timers_of_one_moment_all_come() {
+fn thousands_of_timers_of_one_moment_all_come() {
     let mut world = World::new(
         r#"
         rule("sets", #{ on: "StateChange" }, |e| { for n in 0..2500 { e.after("1m", `t${n}`); } e.drop("set"); });
@@ -206,6 +225,101 @@ fn a_timer_leaves_what_is_known_of_its_icinga_and_of_the_problem_alone() {
         Some("not yet"),
         "it is still owed"
     );
+}
+
+// What a rule has belongs to its name.
+
+/// Everything that a rule can have under way. `name` is what it is called, `remark` is an
+/// edit of its action.
+fn busy(name: &str, remark: &str) -> String {
+    format!(
+        r#"
+        rule("{name}", #{{ on: "StateChange", hard: true, is_problem: true }}, |e| {{
+            {remark}
+            e.log(`${{e.count("n", "1h")}} ${{e.seen("s", "1h")}} ${{e.flapping(#{{ window: "1h", changes: 2 }})}}`);
+            if e.get("first") == () {{ e.set("first", "{name}"); }}
+            e.after("10m", "t");
+            e.hold("5m");
+            e.notify("dba");
+        }});
+        rule("rings", #{{ on: "Timer" }}, |e| e.notify("ops", #{{ text: e.timer.rule }}));
+        rule("rest", #{{}}, |e| e.drop("rest"));
+        "#
+    )
+}
+
+const HELD: &str = "dba: StateChange db1!postgres CRITICAL (was: held 5m: does it heal?)";
+
+/// Two problems, the second one held, with a timer under way.
+fn busy_world() -> World {
+    let mut world = World::new(&busy("one", ""));
+    world.state(DB, "CRITICAL");
+    world.state(DB, "OK");
+    world.state(DB, "CRITICAL");
+    assert_eq!(world.log, ["1 false false", "2 true true"]);
+    world.expect_silence();
+    world
+}
+
+#[test]
+fn an_edited_rule_keeps_its_windows_its_timers_and_what_it_holds() {
+    let mut world = busy_world();
+    world.wait("4m");
+    world.engine.set_ruleset(compiled(&busy("one", "let edited = 1;")));
+    world.restart();
+    world.wait("59s");
+    world.expect_silence();
+    world.wait("1s");
+    world.expect(&[HELD]);
+    assert_eq!(world.log.last().map(String::as_str), Some("3 true true"), "it counts on");
+    world.wait("10m");
+    world.expect(&["ops: Timer db1!postgres CRITICAL \"one\""]);
+}
+
+#[test]
+fn a_renamed_rule_starts_afresh() {
+    let mut world = busy_world();
+    world.wait("4m");
+    world.engine.set_ruleset(compiled(&busy("two", "")));
+    world.state(DB, "CRITICAL");
+    assert_eq!(world.log.last().map(String::as_str), Some("1 false false"), "its windows are empty");
+    world.wait("4m59s");
+    world.expect_silence();
+    world.wait("1s");
+    world.expect(&[HELD]);
+    world.wait("1h");
+    world.expect(&["ops: Timer db1!postgres CRITICAL \"one\"", "ops: Timer db1!postgres CRITICAL \"two\""]);
+}
+
+#[test]
+fn a_rule_that_is_taken_back_finds_its_own_again() {
+    let mut world = busy_world();
+    world.engine.set_ruleset(compiled(&busy("two", "")));
+    world.state(DB, "CRITICAL");
+    world.wait("3m");
+    world.engine.set_ruleset(compiled(&busy("one", "")));
+    world.restart();
+    world.state(DB, "CRITICAL");
+    assert_eq!(world.log.last().map(String::as_str), Some("3 true true"), "it counts on");
+    world.wait("1m57s");
+    world.expect_silence();
+    world.wait("1s");
+    world.expect(&[HELD]);
+    world.wait("1h");
+    world.expect(&["ops: Timer db1!postgres CRITICAL \"two\"", "ops: Timer db1!postgres CRITICAL \"one\""]);
+}
+
+#[test]
+fn a_rule_that_was_away_for_a_while_still_has_its_clock() {
+    let mut world = busy_world();
+    world.engine.set_ruleset(compiled(r#"rule("rest", #{}, |e| e.drop("rest"));"#));
+    world.wait("2m");
+    world.restart();
+    world.engine.set_ruleset(compiled(&busy("one", "")));
+    world.wait("2m59s");
+    world.expect_silence();
+    world.wait("1s");
+    world.expect(&[HELD]);
 }
 
 // State of another Watchbell.

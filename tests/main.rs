@@ -22,6 +22,7 @@ mod modules;
 mod outbox;
 mod owed;
 mod reload;
+mod reminding;
 mod replay;
 mod replay_source;
 mod route;

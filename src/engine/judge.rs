@@ -213,6 +213,9 @@ fn note_ledger(
         Detail::AcknowledgementSet(set) if set.hard && set.state.is_problem() => {
             note_problem_told(stage, scene, key, set.state, told);
         }
+        // Whoever hears of a problem by these hears its end; a state that is still owed to
+        // others stays so.
+        Detail::Timer(_) | Detail::Reminder(_) => note_targets(stage, scene, told),
         Detail::DowntimeRemoved(_) => note_subject(stage, scene, told, true),
         Detail::DowntimeAdded(_) | Detail::DowntimeStarted(_) | Detail::DowntimeTriggered(_) => {
             note_subject(stage, scene, told, false);
@@ -245,6 +248,14 @@ fn note_problem_told(stage: &mut Stage, scene: &Scene, key: &ObjectKey, state: S
         status.withheld = None;
     });
     stage.world.set_again(key, None);
+}
+
+fn note_targets(stage: &mut Stage, scene: &Scene, told: &[Notification]) {
+    let open = scene.incident.as_ref().filter(|incident| incident.closed.is_none());
+    let (Some(incident), Some(state)) = (open, scene.status.hard_state) else { return };
+    for notification in told {
+        stage.world.note_told(incident.id, &notification.target, state);
+    }
 }
 
 fn note_state(
@@ -316,6 +327,7 @@ fn summary(scene: &Scene) -> String {
         Detail::Flapping(_) => "ended".to_owned(),
         Detail::AcknowledgementSet(set) => format!("by {}: {}", set.author, first_line(&set.comment)),
         Detail::Notification(notification) => notification.notification_type.clone(),
+        Detail::Reminder(reminder) => format!("number {} of the rule `{}`", reminder.number, reminder.rule),
         Detail::Timer(timer) => format!("{} of the rule `{}`", first_line(&timer.name), timer.rule),
         _ => match (scene.event.comment(), scene.event.downtime()) {
             (Some(comment), _) => format!("by {}: {}", comment.author, first_line(&comment.text)),

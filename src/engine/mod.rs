@@ -31,7 +31,7 @@ pub use ruleset::{RuleFault, RuleFile, RuleTest, Ruleset};
 pub use world::World;
 
 use crate::config::{Config, Person};
-use crate::model::event::{DeliveryFailed, RulesetChanged};
+use crate::model::event::{DeliveryFailed, Reminder, RulesetChanged};
 use crate::model::time::age;
 use crate::model::{Detail, Event, EventType, Input, ObjectKey, StateReport, Timestamp};
 use observe::Observed;
@@ -85,6 +85,9 @@ pub struct Engine {
 
 /// How often what is over is forgotten.
 const TIDY_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// How many timers and reminders come due in one step.
+const DUE_AT_ONCE: usize = 1000;
 
 impl Engine {
     /// An engine with this state and these rules.
@@ -183,7 +186,28 @@ impl Engine {
             let owed = self.all_owed().collect();
             self.take_all(owed, now, &mut outcome);
         }
+        self.take_due(now, &mut outcome);
         outcome
+    }
+
+    /// Takes what rules asked for beforehand: one by one, so that what comes first may take
+    /// the next away, and not all at once: the rest comes with the next tick, which follows
+    /// at once.
+    fn take_due(&mut self, now: Timestamp, outcome: &mut Outcome) {
+        for _ in 0..DUE_AT_ONCE {
+            let Some(event) = self.next_due(now) else { return };
+            self.take_all(VecDeque::from([Next::Event(event)]), now, outcome);
+        }
+    }
+
+    fn next_due(&mut self, now: Timestamp) -> Option<Event> {
+        let Some((object, reminding)) = self.world_mut().take_due_reminder(now) else {
+            return self.world_mut().take_due_timer(now).map(|timer| timer.event(now));
+        };
+        let reachable = reach::is_reachable(self.world(), &object);
+        let reminder = Reminder { number: reminding.number, rule: reminding.rule, reachable };
+        let source = object.source().clone();
+        Some(Event { source, object: Some(object), ..Event::ours(now, Detail::Reminder(reminder)) })
     }
 
     fn take_all(&mut self, mut queue: VecDeque<Next>, now: Timestamp, outcome: &mut Outcome) {
@@ -224,8 +248,6 @@ impl Engine {
             queue.push_back(Next::Event(stage::mute_ending(mute, "", now)));
         }
         queue.extend(self.world_mut().due_again(now).into_iter().map(Next::Owed));
-        let timers = self.world_mut().due_timers(now);
-        queue.extend(timers.into_iter().map(|timer| Next::Event(timer.event(now))));
         if age(self.tidied, now) > TIDY_EVERY {
             self.tidied = now;
             self.world_mut().forget_over(now);

@@ -72,6 +72,11 @@ pub struct World {
     sources: HashMap<Arc<str>, SourceRecord>,
     /// The objects that are judged again, by when.
     again: BTreeSet<(Timestamp, ObjectKey)>,
+    /// The incidents that people are reminded of, by when.
+    reminders: BTreeSet<(Timestamp, IncidentId)>,
+    /// When a check of an object was last asked for, if lately. Not kept: asked once more
+    /// after a restart, it does no harm.
+    checks_asked: HashMap<ObjectKey, Timestamp>,
     /// Timers of rules; change them by [`World::set_timer`].
     timers: Timers,
     changes: HashSet<Entry>,
@@ -115,6 +120,7 @@ impl World {
                 self.again.remove(&(again_at, key.clone()));
             }
             if let Some(incident) = record.incident {
+                self.stop_reminding(incident);
                 self.incidents.remove(&incident);
                 self.change(|| Entry::Incident(incident));
             }
@@ -211,6 +217,7 @@ impl World {
     /// [`World::part_incident`].
     pub fn close_incident(&mut self, key: &ObjectKey, at: Timestamp) {
         if let Some(id) = self.records.get(key).and_then(|record| record.incident) {
+            self.stop_reminding(id);
             self.change_incident(id, |incident| {
                 incident.closed = Some(at);
                 incident.holds.clear();
@@ -336,6 +343,7 @@ impl World {
         for key in kept {
             self.change(|| Entry::Kept(key));
         }
+        self.forget_checks_asked(now);
         let day = std::time::Duration::from_secs(86_400);
         let old: Vec<IncidentId> = self
             .incidents

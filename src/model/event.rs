@@ -2,7 +2,7 @@
 
 mod waits;
 
-pub use waits::Timer;
+pub use waits::{Reminder, Timer};
 
 use super::{EventType, ObjectKey, State, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -72,6 +72,8 @@ pub enum Detail {
     Webhook(Webhook),
     /// See [`EventType::Timer`].
     Timer(Timer),
+    /// See [`EventType::Reminder`].
+    Reminder(Reminder),
 }
 
 impl Event {
@@ -99,6 +101,7 @@ impl Event {
             Detail::RulesetChanged(_) => EventType::RulesetChanged,
             Detail::Webhook(_) => EventType::Webhook,
             Detail::Timer(_) => EventType::Timer,
+            Detail::Reminder(_) => EventType::Reminder,
         }
     }
 

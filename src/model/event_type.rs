@@ -77,6 +77,8 @@ event_types! {
     Webhook ours,
     /// A time that a rule had set has come.
     Timer ours,
+    /// A problem still lasts, and a rule wanted people to be reminded.
+    Reminder ours,
 }
 
 impl EventType {

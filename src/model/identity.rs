@@ -75,6 +75,7 @@ impl Event {
             Detail::Webhook(webhook) => {
                 vec![self.timestamp.to_string(), webhook.name.clone(), webhook.body.to_string()]
             }
+            Detail::Reminder(reminder) => vec![self.timestamp.to_string(), reminder.number.to_string()],
             Detail::Timer(timer) => vec![timer.set_at.to_string(), timer.rule.clone(), timer.name.clone()],
         }
     }

@@ -26,7 +26,7 @@ pub use decision::{About, Decision, Facts, RuleRef, Step, Verdict};
 pub use delivery::{Attempt, AttemptResult, Delivery, DeliveryId, Message};
 pub use event::{Detail, Event, StateReport};
 pub use event_type::EventType;
-pub use incident::{Hold, Incident, IncidentId};
+pub use incident::{Hold, Incident, IncidentId, Reminding};
 pub use input::{Broken, Input, Snapshot, SnapshotObject};
 pub use object::{Object, ObjectKey};
 pub use scene::{Scene, Status};

@@ -75,6 +75,7 @@ fn words(event: &Event) -> Cow<'_, str> {
         Detail::RulesetChanged(changed) => said("refused", &changed.error),
         Detail::Webhook(webhook) => Cow::Owned(format!("{}: {}", webhook.name, webhook.body)),
         Detail::Timer(timer) => said(&timer.rule, &timer.name),
+        Detail::Reminder(reminder) => Cow::Owned(format!("reminder {}", reminder.number)),
     }
 }
 
@@ -124,7 +125,7 @@ pub(super) fn severity(scene: &Scene) -> u8 {
             scene.state().map_or(0, State::severity)
         }
         Detail::Flapping(flapping) if flapping.is_flapping => flapping.state.severity(),
-        Detail::Timer(_) => scene.state().map_or(0, State::severity),
+        Detail::Timer(_) | Detail::Reminder(_) => scene.state().map_or(0, State::severity),
         Detail::DeliveryFailed(_) => State::Critical.severity(),
         Detail::RulesetChanged(changed) if !changed.accepted => State::Warning.severity(),
         _ => 0,

@@ -121,6 +121,7 @@ fn poison_event(detail: &mut Detail, text: &str) {
             webhook.name = text();
             webhook.body = serde_json::json!({ "text": text() });
         }
+        Detail::Reminder(reminder) => reminder.rule = text(),
         Detail::Timer(timer) => {
             timer.name = text();
             timer.rule = text();

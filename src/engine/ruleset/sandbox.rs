@@ -19,7 +19,10 @@ const MAX_MODULES: usize = 100;
 /// Functions of the script language that a rule must not have, and why.
 pub(super) const FORBIDDEN: &[(&str, &str)] = &[
     ("eval", "a rule runs no text as code"),
-    ("sleep", "a rule never waits; drop with #{ again: \"10m\" } judges the state again later"),
+    (
+        "sleep",
+        "a rule never waits; `e.after(\"10m\", NAME)` has it judged later, `e.hold(\"10m\")` tells what lasts",
+    ),
     ("timestamp", "use `e.now`, which also holds in a replay"),
 ];
 

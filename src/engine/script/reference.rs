@@ -120,6 +120,16 @@ pub const EVENT_VERBS: &[ScriptVerb] = &[
         "e.settle(TIME)",
         "goes on only when all in front of the object has been up for TIME, or a check has found the problem since it is back",
     ),
+    verb(
+        "remind",
+        "e.remind(TIME)",
+        "for as long as the problem lasts, a `Reminder` event is judged after TIME, then after twice that, and so on, up to 8h",
+    ),
+    verb(
+        "remind",
+        "e.remind(TIME, #{ factor: N, longest: TIME })",
+        "the same; each interval is N times the one before, and none is longer than `longest`",
+    ),
     verb("muted", "e.muted()", "whether a mute covers the event"),
     verb("muted_by", "e.muted_by()", "who muted it and why; empty if nobody did"),
     verb(

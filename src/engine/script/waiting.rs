@@ -1,18 +1,25 @@
 //! Verbs that wait: what is judged again, or judged at all, at a later time.
 
-use super::{Answer, EventHandle, act, duration, end, error};
+use super::{Answer, EventHandle, act, duration, end, error, no_more, take_duration};
 use crate::engine::reach;
 use crate::engine::stage::{Dropped, Stage};
 use crate::engine::timers::{Pending, TimerKey};
 use crate::model::time::{age, later};
-use crate::model::{Action, ActionKind, Detail, Hold, ObjectKey, Scene, State};
-use rhai::{Dynamic, Engine};
+use crate::model::{Action, ActionKind, Detail, Hold, ObjectKey, Reminding, Scene, State};
+use rhai::{Dynamic, Engine, Map};
 use std::time::Duration;
 
 /// By how much a hold is prolonged while the host of a service may be going down, and
 /// how often at most.
 const PROLONGED_BY: Duration = Duration::from_secs(30);
 const MOST_PROLONGED: u8 = 5;
+
+/// How reminders grow, unless the script says.
+const FACTOR_UNLESS_SAID: f64 = 2.0;
+const LONGEST_UNLESS_SAID: Duration = Duration::from_secs(8 * 3600);
+
+/// How much longer than the one before an interval may be.
+const MOST_FACTOR: f64 = 100.0;
 
 /// Why a state waits that may be from before a host in front of it came back.
 const SETTLING: &str = "what is in front of it is just back";
@@ -35,6 +42,8 @@ pub(super) fn register(engine: &mut Engine) {
         let again = act(e, |stage, scene| Ok(settle(stage, scene, length)))?;
         wait(e, again, SETTLING.to_owned())
     });
+    engine.register_fn("remind", |e: &mut EventHandle, time: &str| remind(e, time, Map::new()));
+    engine.register_fn("remind", remind);
     engine.register_fn("cancel", |e: &mut EventHandle, name: &str| {
         act(e, |stage, scene| {
             let is_there = stage.world.cancel_timer(&timer_key(stage, scene, name));
@@ -75,7 +84,7 @@ fn hold(stage: &mut Stage, scene: &Scene, length: Duration) -> Option<Duration> 
     let hold = match stage.world.incident(incident.id)?.holds.get(&rule) {
         None => {
             if !incident.object.is_host() {
-                stage.run.actions.push(check(incident.object.host_key()));
+                ask_check(stage, incident.object.host_key());
             }
             Hold { until: later(scene.now, length), prolonged: 0 }
         }
@@ -99,7 +108,7 @@ fn settle(stage: &mut Stage, scene: &Scene, length: Duration) -> Option<Duration
         return None;
     }
     if scene.status.withheld.as_deref() != Some(SETTLING) {
-        stage.run.actions.push(check(object.clone()));
+        ask_check(stage, object.clone());
     }
     Some(left.min(LOOK_AGAIN))
 }
@@ -110,16 +119,20 @@ fn may_go_down(scene: &Scene) -> bool {
     scene.service.is_some() && !host.hard && host.state.is_some_and(State::is_problem)
 }
 
-/// Icinga shall check the object now.
-fn check(object: ObjectKey) -> Action {
-    Action {
+/// Has Icinga check the object now.
+fn ask_check(stage: &mut Stage, object: ObjectKey) {
+    if !stage.world.may_ask_check(&object, stage.run.now) {
+        return;
+    }
+    stage.run.did.push(format!("check {object}"));
+    stage.run.actions.push(Action {
         id: 0,
         object,
         author: "watchbell".to_owned(),
         kind: ActionKind::RescheduleCheck,
         reply_to: None,
         asked_by: String::new(),
-    }
+    });
 }
 
 fn after(e: &mut EventHandle, time: &str, name: &str, data: Dynamic) -> Answer<()> {
@@ -133,6 +146,33 @@ fn after(e: &mut EventHandle, time: &str, name: &str, data: Dynamic) -> Answer<(
         stage.run.did.push(format!("after {time}: {name}"));
         Ok(())
     })
+}
+
+fn remind(e: &mut EventHandle, time: &str, mut options: Map) -> Answer<()> {
+    let first = duration(time)?;
+    let longest = take_duration(&mut options, "longest")?.unwrap_or(first.max(LONGEST_UNLESS_SAID));
+    let factor = options.remove("factor").map_or(Some(FACTOR_UNLESS_SAID), number);
+    no_more(&options, "remind", "factor, longest")?;
+    let Some(factor) = factor.filter(|factor| (1.0..=MOST_FACTOR).contains(factor)) else {
+        return Err(error(format!("remind: `factor` takes a number from 1 to {MOST_FACTOR}")));
+    };
+    if longest < first {
+        return Err(error("remind: `longest` is shorter than the first interval".to_owned()));
+    }
+    act(e, |stage, scene| {
+        let Some(incident) = &scene.incident else { return Ok(()) };
+        let rule = stage.rule_name().to_owned();
+        let next = later(scene.now, first);
+        let reminding = Reminding { rule, number: 0, next, interval: first, factor, longest };
+        if stage.world.remind(incident.id, reminding) {
+            stage.run.did.push(format!("remind after {}", time.trim()));
+        }
+        Ok(())
+    })
+}
+
+fn number(value: Dynamic) -> Option<f64> {
+    value.as_float().or_else(|_| value.as_int().map(|whole| whole as f64)).ok()
 }
 
 fn timer_key(stage: &Stage, scene: &Scene, name: &str) -> TimerKey {

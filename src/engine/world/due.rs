@@ -1,4 +1,4 @@
-//! What the world does by the time alone: states that are judged again, timers.
+//! What the world does by the time alone: states that are judged again, timers, reminders.
 //!
 //! Promises: what was due while the program was away is due once, at its next look;
 //! what has come due is taken out, and never comes twice. Never: reads a clock.
@@ -6,10 +6,12 @@
 use super::World;
 use super::durable::Entry;
 use crate::engine::timers::{Pending, TimerKey};
-use crate::model::{ObjectKey, Timestamp};
+use crate::model::time::age;
+use crate::model::{IncidentId, ObjectKey, Reminding, Timestamp};
+use std::time::Duration;
 
-/// How many timers come due in one step.
-const DUE_AT_ONCE: usize = 1000;
+/// How long one check of an object is enough for all who want it checked.
+const ASK_AGAIN: Duration = Duration::from_secs(30);
 
 impl World {
     /// Sets or clears the time at which a withheld state is judged again.
@@ -57,15 +59,11 @@ impl World {
         is_there
     }
 
-    /// Takes out the timers that are due, oldest first, and not too many at once: the
-    /// others are due at the next tick, which follows at once.
-    pub fn due_timers(&mut self, now: Timestamp) -> Vec<Pending> {
-        let timers: Vec<Pending> =
-            std::iter::from_fn(|| self.timers.take_due(now)).take(DUE_AT_ONCE).collect();
-        for timer in &timers {
-            self.change(|| Entry::Timer(timer.key.clone()));
-        }
-        timers
+    /// Takes out a timer that is due, the oldest first.
+    pub fn take_due_timer(&mut self, now: Timestamp) -> Option<Pending> {
+        let timer = self.timers.take_due(now)?;
+        self.change(|| Entry::Timer(timer.key.clone()));
+        Some(timer)
     }
 
     /// Takes away all timers of an object.
@@ -75,10 +73,56 @@ impl World {
         }
     }
 
+    /// Has people reminded of an incident, unless they are already; whether it is new.
+    pub fn remind(&mut self, id: IncidentId, reminding: Reminding) -> bool {
+        if self.incident(id).is_none_or(|incident| incident.closed.is_some() || incident.reminding.is_some())
+        {
+            return false;
+        }
+        self.reminders.insert((reminding.next, id));
+        self.change_incident(id, |incident| incident.reminding = Some(reminding));
+        true
+    }
+
+    /// Nobody is reminded of an incident any more.
+    pub(super) fn stop_reminding(&mut self, id: IncidentId) {
+        let Some(next) = self.incident(id).and_then(|i| i.reminding.as_ref()).map(|r| r.next) else { return };
+        self.reminders.remove(&(next, id));
+        self.change_incident(id, |incident| incident.reminding = None);
+    }
+
+    /// Notes the oldest reminder that is due as given: of what, and how it goes on. Those
+    /// that were missed meanwhile count as one.
+    pub fn take_due_reminder(&mut self, now: Timestamp) -> Option<(ObjectKey, Reminding)> {
+        let (at, id) = self.reminders.first().copied().filter(|(at, _)| *at <= now)?;
+        self.reminders.remove(&(at, id));
+        let incident = self.incidents.get(&id)?;
+        let (object, reminding) = (incident.object.clone(), incident.reminding.as_ref()?.after_one(now));
+        self.reminders.insert((reminding.next, id));
+        self.change_incident(id, |incident| incident.reminding = Some(reminding.clone()));
+        Some((object, reminding))
+    }
+
+    /// Whether a check of an object is to be asked for: not if that was done a moment ago,
+    /// such as for another service of a host.
+    pub fn may_ask_check(&mut self, key: &ObjectKey, now: Timestamp) -> bool {
+        if self.checks_asked.get(key).is_some_and(|asked| age(*asked, now) < ASK_AGAIN) {
+            return false;
+        }
+        self.checks_asked.insert(key.clone(), now);
+        true
+    }
+
+    /// Forgets which checks were asked for long ago.
+    pub(super) fn forget_checks_asked(&mut self, now: Timestamp) {
+        self.checks_asked.retain(|_, asked| age(*asked, now) < ASK_AGAIN);
+    }
+
     /// The next moment something is to happen by itself.
     pub fn next_wake(&self) -> Option<Timestamp> {
         let again = self.again.first().map(|(at, _)| *at);
         let mute = self.mutes.values().map(|mute| mute.mute.until).min();
-        [again, mute, self.timers.next()].into_iter().flatten().min()
+        let reminder = self.reminders.first().map(|(at, _)| *at);
+        [again, mute, self.timers.next(), reminder].into_iter().flatten().min()
     }
 }

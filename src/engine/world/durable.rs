@@ -124,6 +124,8 @@ impl World {
             }
             "incident" => {
                 let incident: Incident = parse(value)?;
+                self.reminders
+                    .extend(incident.reminding.iter().map(|reminding| (reminding.next, incident.id)));
                 self.incidents.insert(incident.id, Arc::new(incident));
             }
             "mute" => {

@@ -14,3 +14,14 @@ pub struct Timer {
     /// When it was set.
     pub set_at: Timestamp,
 }
+
+/// A problem still lasts, and a rule wanted people to be reminded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reminder {
+    /// Which one of this incident, from 1.
+    pub number: u64,
+    /// The name of the rule that wanted it.
+    pub rule: String,
+    /// Whether no host in front of the object is down, as far as is known.
+    pub reachable: bool,
+}

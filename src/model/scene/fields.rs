@@ -50,7 +50,11 @@ pub static FIELDS: &[Field] = fields! {
         None => Value::Missing,
     };
     "since" "since when the hard state has been what it is" |s| Value::time(s.status.since);
-    "reachable" "whether no parent is down" |s| Value::Bool(s.event.report().map_or(s.status.reachable, |report| report.reachable));
+    "reachable" "whether no parent is down" |s| Value::Bool(match &s.event.detail {
+        Detail::CheckResult(report) | Detail::StateChange(report) => report.reachable,
+        Detail::Reminder(reminder) => reminder.reachable,
+        _ => s.status.reachable,
+    });
     "acknowledged" "whether somebody acknowledged the problem" |s| Value::Bool(s.status.acknowledged);
     "in_downtime" "whether a downtime is in effect" |s| Value::Bool(s.status.downtime_depth > 0);
     "downtime_depth" "how many downtimes are in effect" |s| Value::Int(s.status.downtime_depth.into());
@@ -257,6 +261,14 @@ pub static FIELDS: &[Field] = fields! {
     };
     "timer.set_at" "when the timer was set" |s| match &s.event.detail {
         Detail::Timer(timer) => Value::Time(timer.set_at),
+        _ => Value::Missing,
+    };
+    "reminder.number" "which reminder of this incident, from 1" |s| match &s.event.detail {
+        Detail::Reminder(reminder) => Value::Int(reminder.number as i64),
+        _ => Value::Missing,
+    };
+    "reminder.rule" "name of the rule that wanted to remind" |s| match &s.event.detail {
+        Detail::Reminder(reminder) => Value::text(&reminder.rule),
         _ => Value::Missing,
     };
 };

@@ -32,6 +32,7 @@ pub fn all() -> Vec<Sample> {
     all.extend(ours::objects());
     all.extend(ours::ours());
     all.extend(waits::timers());
+    all.extend(waits::reminders());
     all.sort_by_key(|sample| sample.scene.event.event_type());
     all
 }
