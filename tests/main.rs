@@ -10,6 +10,7 @@ mod docs;
 mod email;
 mod end_to_end;
 mod exec;
+mod gather;
 mod house;
 mod icinga;
 mod icinga_faults;

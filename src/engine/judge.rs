@@ -7,7 +7,7 @@
 use super::outcome::{By, Notification, Outcome};
 use super::script::EventHandle;
 use super::stage::{self, Dropped, Stage, Subject, subject};
-use super::{Engine, RuleFault, Ruleset};
+use super::{Engine, RuleFault, Ruleset, gather};
 use crate::model::time::later;
 use crate::model::{
     Decision, Detail, Event, EventType, ObjectKey, Scene, State, Status, Step, Timestamp, Verdict,
@@ -52,6 +52,7 @@ pub(super) fn judge(engine: &mut Engine, event: Event, now: Timestamp, outcome: 
     }
     let verdict = verdict(&notifications, &run.dropped, run.stopped);
     note_ledger(stage, &scene, &notifications, run.dropped, now);
+    let notifications = gather::gather(&mut stage.world, &stage.settings.zone, &run.plans, notifications);
     if worth_keeping(&scene, &verdict, &steps) {
         outcome.decisions.push(decision(&scene, verdict, steps, ruleset.hash()));
     }
@@ -215,7 +216,7 @@ fn note_subject(stage: &mut Stage, scene: &Scene, told: &[Notification], over: b
         return;
     }
     for notification in told {
-        stage.world.note_told_of(&subject, &notification.target);
+        stage.world.note_told_of(&subject, &notification.target, scene.now);
     }
 }
 

@@ -6,7 +6,9 @@
 //! After a crash it is made again from what the store holds.
 
 pub mod answers;
+pub mod bounds;
 mod catch_up;
+pub mod gather;
 mod judge;
 pub mod matcher;
 pub mod mute;
@@ -27,6 +29,7 @@ use crate::config::{Config, Person};
 use crate::model::event::{DeliveryFailed, RulesetChanged};
 use crate::model::time::age;
 use crate::model::{Detail, Event, EventType, Input, ObjectKey, StateReport, Timestamp};
+use bounds::Forgotten;
 use observe::Observed;
 use stage::{Run, Stage};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -64,6 +67,13 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// Whether a target of this name can be told.
+    pub fn has_target(&self, name: &str) -> bool {
+        self.any_target || self.targets.contains(name)
+    }
+}
+
 /// The engine.
 pub struct Engine {
     ruleset: Arc<Ruleset>,
@@ -74,6 +84,8 @@ pub struct Engine {
     /// Events of failing rules told past the others' verdict, by the rule's name: since
     /// when and how many.
     failures: BTreeMap<Arc<str>, (Timestamp, u32)>,
+    /// What of what went for want of room is in the log.
+    logged: Forgotten,
 }
 
 /// How often what is over is forgotten.
@@ -82,12 +94,15 @@ const TIDY_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
 impl Engine {
     /// An engine with this state and these rules.
     pub fn new(world: World, settings: Settings, ruleset: Arc<Ruleset>) -> Engine {
-        let stage = Stage { world, settings: Arc::new(settings), run: Run::default() };
+        let mut stage = Stage { world, settings: Arc::new(settings), run: Run::default() };
+        let settings = stage.settings.clone();
+        stage.world.hasten_gathers(|target| !settings.has_target(target));
         Engine {
             ruleset,
             stage: Some(Box::new(stage)),
             tidied: Timestamp::UNIX_EPOCH,
             failures: BTreeMap::new(),
+            logged: Forgotten::default(),
         }
     }
 
@@ -127,6 +142,8 @@ impl Engine {
         let mut events = Vec::new();
         let mut caught_up = false;
         self.stage().run.now = now;
+        // What was told before this input leaves before what it sets off.
+        self.tell_gathered(now, &mut outcome);
         match input {
             Input::Event(event) => events.push(event),
             Input::Snapshot(snapshot) => {
@@ -149,7 +166,7 @@ impl Engine {
         }
         let mut queue: VecDeque<Next> = events.into_iter().map(Next::Event).collect();
         self.follow_up(&mut queue);
-        self.due(now, &mut queue);
+        self.due(now, &mut queue, &mut outcome);
         self.take_all(queue, now, &mut outcome);
         if caught_up {
             // What hid a problem may have gone without an event, such as a downtime
@@ -193,7 +210,7 @@ impl Engine {
     }
 
     /// What is due by the time alone.
-    fn due(&mut self, now: Timestamp, queue: &mut VecDeque<Next>) {
+    fn due(&mut self, now: Timestamp, queue: &mut VecDeque<Next>, outcome: &mut Outcome) {
         for mute in self.world_mut().due_mutes(now) {
             queue.push_back(Next::Event(stage::mute_ending(mute, "", now)));
         }
@@ -201,6 +218,11 @@ impl Engine {
         if age(self.tidied, now) > TIDY_EVERY {
             self.tidied = now;
             self.world_mut().forget_over(now);
+            let forgotten = self.world().forgotten();
+            if forgotten != self.logged {
+                self.logged = forgotten;
+                outcome.log.extend(forgotten.in_words());
+            }
         }
     }
 

@@ -5,6 +5,7 @@
 //! windows, and nothing else happens until the script has ended.
 
 use super::Settings;
+use super::gather::{self, Plan, Plans};
 use super::mute::Mute;
 use super::outcome::{By, Notification};
 use super::world::World;
@@ -45,6 +46,8 @@ pub struct Run {
     pub follow_ups: Vec<Event>,
     /// When the input is judged.
     pub now: Timestamp,
+    /// What is to be gathered.
+    pub plans: Plans,
 }
 
 /// A rule wants nobody to hear of it.
@@ -95,10 +98,26 @@ impl Stage {
 
     /// Adds a notification, once per target.
     pub fn notify(&mut self, scene: &Arc<Scene>, target: &str, text: Option<String>) -> Result<(), String> {
+        let plan = self.run.plans.from_here.clone();
+        self.tell(scene, target, text, plan)
+    }
+
+    /// Adds a notification, once per target; gathered if there is a plan.
+    pub fn tell(
+        &mut self,
+        scene: &Arc<Scene>,
+        target: &str,
+        text: Option<String>,
+        plan: Option<Arc<Plan>>,
+    ) -> Result<(), String> {
         let target = self.target(target)?;
-        self.run.did.push(format!("notify {target}"));
+        let did = gather::in_words(&self.world, &self.settings.zone, scene, &target, plan.as_ref());
+        self.run.did.push(did);
         if self.run.notifications.iter().any(|notification| notification.target == target) {
             return Ok(());
+        }
+        if let Some(plan) = plan {
+            self.run.plans.of_target.insert(target.clone(), plan);
         }
         let by = self.run.rule.clone().map_or(By::Default, By::Rule);
         self.run.notifications.push(Notification { target, scene: scene.clone(), by, text, note: None });

@@ -32,6 +32,11 @@ impl Window {
         }
     }
 
+    /// The newest of its times.
+    pub(super) fn last(&self) -> Option<Timestamp> {
+        self.times.back().copied()
+    }
+
     fn is_over(&self, now: Timestamp) -> bool {
         self.times.back().is_none_or(|last| age(*last, now) > self.keep)
     }
@@ -44,6 +49,8 @@ pub struct Kept {
     pub value: serde_json::Value,
     /// When it is forgotten.
     pub until: Timestamp,
+    /// The rule that keeps it, by name.
+    pub by: String,
 }
 
 /// All windows and kept values.
@@ -59,6 +66,11 @@ pub struct Windows {
 /// An edited rule keeps its windows; a renamed one starts afresh.
 pub fn key(rule: &str, verb: &str, key: &str) -> String {
     format!("{rule}\u{1f}{verb}\u{1f}{key}")
+}
+
+/// The rule that the window of this name belongs to.
+pub(super) fn rule_of(name: &str) -> &str {
+    name.split('\u{1f}').next().unwrap_or_default()
 }
 
 impl Windows {
@@ -95,6 +107,11 @@ impl Windows {
     /// The kept value, unless its life is over.
     pub fn get(&self, key: &str, now: Timestamp) -> Option<&serde_json::Value> {
         self.kept.get(key).filter(|kept| kept.until > now).map(|kept| &kept.value)
+    }
+
+    /// Forgets one window.
+    pub fn forget(&mut self, key: &str) {
+        self.windows.remove(key);
     }
 
     /// Forgets all that is over; the names of what was forgotten, windows first.
@@ -159,7 +176,7 @@ mod tests {
     fn what_is_over_is_forgotten_by_name() {
         let mut windows = Windows::default();
         windows.count("w", MINUTE, at(0));
-        windows.kept.insert("v".to_owned(), Kept { value: 1.into(), until: at(10) });
+        windows.kept.insert("v".to_owned(), Kept { value: 1.into(), until: at(10), by: "r".to_owned() });
         assert_eq!(windows.get("v", at(9)), Some(&1.into()));
         assert_eq!(windows.get("v", at(10)), None);
         assert_eq!(windows.forget_over(at(61)), (vec!["w".to_owned()], vec!["v".to_owned()]));

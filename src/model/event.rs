@@ -64,6 +64,8 @@ pub enum Detail {
     DeliveryFailed(DeliveryFailed),
     /// See [`EventType::RulesetChanged`].
     RulesetChanged(RulesetChanged),
+    /// See [`EventType::Digest`].
+    Digest(Digest),
 }
 
 impl Event {
@@ -89,6 +91,7 @@ impl Event {
             Detail::MuteEnding(_) => EventType::MuteEnding,
             Detail::DeliveryFailed(_) => EventType::DeliveryFailed,
             Detail::RulesetChanged(_) => EventType::RulesetChanged,
+            Detail::Digest(_) => EventType::Digest,
         }
     }
 
@@ -359,4 +362,33 @@ pub struct RulesetChanged {
     pub rules: usize,
     /// What is wrong with a refused set: file, line, caret. Empty otherwise.
     pub error: String,
+}
+
+/// What was gathered for a target, told as one message. Its `timestamp` is when it was
+/// due, so that telling it again after a crash is the same thing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Digest {
+    /// Under which key it was gathered.
+    pub key: String,
+    /// The rule that gathered it, as `file:line name`.
+    pub rule: String,
+    /// When its first event was gathered.
+    pub since: Timestamp,
+    /// How many objects ended in a problem.
+    pub problems: u64,
+    /// How many objects ended well.
+    pub recoveries: u64,
+    /// The worst state among the problems.
+    pub worst: Option<State>,
+    /// One short text for each of its members, the worst first, then by time.
+    pub lines: Vec<String>,
+    /// How many members there are beyond the lines.
+    pub more: u64,
+}
+
+impl Digest {
+    /// How many members it has: objects, and what is told of them besides their state.
+    pub fn count(&self) -> u64 {
+        self.lines.len() as u64 + self.more
+    }
 }

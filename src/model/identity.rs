@@ -72,6 +72,9 @@ impl Event {
             Detail::RulesetChanged(changed) => {
                 vec![self.timestamp.to_string(), changed.hash.clone(), changed.accepted.to_string()]
             }
+            Detail::Digest(digest) => {
+                vec![self.timestamp.to_string(), digest.key.clone(), digest.since.to_string()]
+            }
         }
     }
 

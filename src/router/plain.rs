@@ -73,6 +73,10 @@ fn words(event: &Event) -> Cow<'_, str> {
             Cow::Owned(format!("{} rules in force", changed.rules))
         }
         Detail::RulesetChanged(changed) => said("refused", &changed.error),
+        Detail::Digest(digest) => {
+            let first = digest.lines.first().map_or("", String::as_str);
+            said(&format!("{}, {} in all", digest.key, digest.count()), first)
+        }
     }
 }
 
@@ -106,6 +110,7 @@ pub(super) fn thread(scene: &Scene) -> String {
         (Detail::MuteEnding(mute), _) => hashed("mute", &[&mute.what]),
         (Detail::DeliveryFailed(failed), _) => hashed("failed", &[&failed.target, &failed.recipient]),
         (Detail::RulesetChanged(_), _) => "ruleset".to_owned(),
+        (Detail::Digest(digest), _) => hashed("digest", &[&digest.key]),
         (_, Some(object)) => hashed("object", &[&event.source, object.name()]),
         (_, None) => hashed("icinga", &[&event.source]),
     }
@@ -123,6 +128,7 @@ pub(super) fn severity(scene: &Scene) -> u8 {
         Detail::Flapping(flapping) if flapping.is_flapping => flapping.state.severity(),
         Detail::DeliveryFailed(_) => State::Critical.severity(),
         Detail::RulesetChanged(changed) if !changed.accepted => State::Warning.severity(),
+        Detail::Digest(digest) => digest.worst.map_or(0, State::severity),
         _ => 0,
     }
 }

@@ -117,5 +117,10 @@ fn poison_event(detail: &mut Detail, text: &str) {
             changed.error = text();
             changed.hash = text();
         }
+        Detail::Digest(digest) => {
+            digest.key = text();
+            digest.rule = text();
+            digest.lines.fill(text());
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::value::json_to_dynamic;
 use super::{Answer, EventHandle, act, duration, error, no_more, take_duration};
+use crate::engine::bounds;
 use crate::engine::stage::Stage;
 use crate::engine::windows::{self, Kept};
 use crate::model::time::later;
@@ -71,8 +72,14 @@ fn keep(e: &mut EventHandle, key: &str, value: Dynamic, life: &str) -> Answer<()
     let life = duration(life)?;
     let value: serde_json::Value = rhai::serde::from_dynamic(&value)
         .map_err(|wrong| error(format!("set: this value cannot be kept: {wrong}")))?;
+    let size = value.to_string().len() + key.len();
+    if size > bounds::VALUE_BYTES {
+        let most = bounds::VALUE_BYTES;
+        return Err(error(format!("set: key and value take {size} bytes, and at most {most} are kept")));
+    }
     act(e, |stage, scene| {
-        stage.world.keep(key, Kept { value, until: later(scene.now, life) });
+        let by = stage.run.rule.as_ref().map_or(String::new(), |rule| rule.name.to_string());
+        stage.world.keep(key, Kept { value, until: later(scene.now, life), by });
         Ok(())
     })
 }

@@ -6,6 +6,7 @@
 
 mod command;
 mod fields;
+mod gathering;
 mod matchers;
 mod memory;
 mod muting;
@@ -37,6 +38,7 @@ pub(super) fn register(engine: &mut Engine) {
     matchers::register(engine);
     fields::register(engine);
     telling::register(engine);
+    gathering::register(engine);
     memory::register(engine);
     muting::register(engine);
     command::register(engine);

@@ -2,7 +2,7 @@
 //! of rules (`docs/rules.md`) is checked against it.
 
 use super::{Field, ObjectField, Scene, Value};
-use crate::model::event::ObjectChange;
+use crate::model::event::{Digest, ObjectChange};
 use crate::model::{Detail, State};
 use std::borrow::Cow;
 
@@ -235,6 +235,14 @@ pub static FIELDS: &[Field] = fields! {
         Detail::RulesetChanged(changed) => Value::text(&changed.error),
         _ => Value::Missing,
     };
+    "digest.key" "what a digest was gathered under" |s| digest(s, |digest| Value::text(&digest.key));
+    "digest.count" "how many objects and other things are in it: its lines, and what is beyond them" |s| digest(s, |digest| Value::Int(digest.count() as i64));
+    "digest.problems" "how many of them ended in a problem" |s| digest(s, |digest| Value::Int(digest.problems as i64));
+    "digest.recoveries" "how many of them ended well" |s| digest(s, |digest| Value::Int(digest.recoveries as i64));
+    "digest.lines" "a short text for each, the worst first, then by time" |s| digest(s, |digest| Value::texts(&digest.lines));
+    "digest.more" "how many there are beyond the lines" |s| digest(s, |digest| Value::Int(digest.more as i64));
+    "digest.since" "when the first of it was gathered" |s| digest(s, |digest| Value::Time(digest.since));
+    "digest.rule" "the rule that gathered it" |s| digest(s, |digest| Value::text(&digest.rule));
 };
 
 fn output(scene: &Scene) -> Value<'_> {
@@ -244,6 +252,13 @@ fn output(scene: &Scene) -> Value<'_> {
             Value::text(&notification.output)
         }
         _ if scene.status.state.is_some() => Value::text(&scene.status.output),
+        _ => Value::Missing,
+    }
+}
+
+fn digest<'a>(scene: &'a Scene, get: impl FnOnce(&'a Digest) -> Value<'a>) -> Value<'a> {
+    match &scene.event.detail {
+        Detail::Digest(digest) => get(digest),
         _ => Value::Missing,
     }
 }

@@ -30,6 +30,7 @@ pub fn all() -> Vec<Sample> {
     all.extend(people::downtimes());
     all.extend(ours::objects());
     all.extend(ours::ours());
+    all.extend(ours::digests());
     all.sort_by_key(|sample| sample.scene.event.event_type());
     all
 }
