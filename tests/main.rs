@@ -1,5 +1,6 @@
 //! All capabilities, one module each.
 
+mod bounds;
 mod catch_up;
 mod check;
 mod commands;
@@ -15,6 +16,7 @@ mod house;
 mod icinga;
 mod icinga_faults;
 mod irc;
+mod ledger;
 mod outbox;
 mod owed;
 mod reload;

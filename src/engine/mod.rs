@@ -197,8 +197,8 @@ impl Engine {
     /// All objects whose state people are still owed, by their names. What was there
     /// at the first look is owed only once that which covers it is gone.
     fn all_owed(&self) -> impl Iterator<Item = Next> {
-        let owed = self.world().records().filter(|(_, record)| {
-            is_owed(record) && record.status.withheld.as_deref() != Some(catch_up::FIRST_LOOK)
+        let owed = self.world().records().filter(|(key, record)| {
+            self.is_owed(key, record) && record.status.withheld.as_deref() != Some(catch_up::FIRST_LOOK)
         });
         let keys: BTreeSet<ObjectKey> = owed.map(|(key, _)| key.clone()).collect();
         keys.into_iter().map(Next::Owed)
@@ -251,7 +251,7 @@ impl Engine {
 
     /// The state change that people are still owed, if any.
     fn owed(&self, key: &ObjectKey, now: Timestamp) -> Option<Event> {
-        let status = &self.world().record(key).filter(|record| is_owed(record))?.status;
+        let status = &self.world().record(key).filter(|record| self.is_owed(key, record))?.status;
         let reason = status.withheld.clone()?;
         let state = status.hard_state?;
         let report = StateReport {
@@ -277,6 +277,14 @@ impl Engine {
             detail: Detail::StateChange(report),
         })
     }
+
+    /// Whether people are owed an object's state: a hard problem that was kept from them,
+    /// or the end of one they heard of. Not while a rule has it wait.
+    fn is_owed(&self, key: &ObjectKey, record: &Record) -> bool {
+        let status = &record.status;
+        let untold = status.hard_state.is_some_and(|state| self.world().is_untold(key, state));
+        record.again_at.is_none() && status.withheld.is_some() && untold
+    }
 }
 
 /// What the engine takes next.
@@ -287,14 +295,6 @@ enum Next {
     /// The state of an object that people were owed when this was queued; whether they
     /// still are is asked when it is taken.
     Owed(ObjectKey),
-}
-
-/// Whether people are owed an object's state: a hard problem that was kept from them,
-/// or the end of one they heard of. Not while a rule has it wait.
-fn is_owed(record: &Record) -> bool {
-    let status = &record.status;
-    let untold = status.hard_state.is_some_and(|state| status.is_untold(state));
-    record.again_at.is_none() && status.withheld.is_some() && untold
 }
 
 /// A delivery that was given up is told elsewhere, but a failed report of a failed

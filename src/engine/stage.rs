@@ -38,6 +38,8 @@ pub struct Run {
     pub muted_by: Option<u64>,
     /// Set by `drop`: no further rule runs.
     pub dropped: Option<Dropped>,
+    /// Whether a target was left out because it has heard the state already.
+    pub heard: bool,
     /// Set by `stop`: no further rule runs.
     pub stopped: bool,
     /// Lines for the log.
@@ -111,6 +113,11 @@ impl Stage {
         plan: Option<Arc<Plan>>,
     ) -> Result<(), String> {
         let target = self.target(target)?;
+        if has_heard(scene, &target) {
+            self.run.heard = true;
+            self.run.did.push(format!("{target} has heard this state"));
+            return Ok(());
+        }
         let did = gather::in_words(&self.world, &self.settings.zone, scene, &target, plan.as_ref());
         self.run.did.push(did);
         if self.run.notifications.iter().any(|notification| notification.target == target) {
@@ -144,7 +151,10 @@ impl Stage {
         match subject(scene) {
             Subject::Incident(id) => {
                 let incident = self.world.incident(id);
-                incident.map(|incident| incident.told.keys().cloned().collect()).unwrap_or_default()
+                let ends = scene.is_recovery();
+                let told = incident.into_iter().flat_map(|incident| &incident.told);
+                let owed = told.filter(|(_, state)| !ends || state.is_problem());
+                owed.map(|(target, _)| target.clone()).collect()
             }
             Subject::Other(subject) => self.world.told_of(&subject).cloned().unwrap_or_default(),
             Subject::None => BTreeSet::new(),
@@ -177,6 +187,13 @@ impl Stage {
         let reason = if mute.reason.is_empty() { String::new() } else { format!(": {}", mute.reason) };
         Some(format!("muted by {}{reason}", mute.owner))
     }
+}
+
+/// Whether a state that is judged again, as it was kept from somebody, is no news to this
+/// target.
+fn has_heard(scene: &Scene, target: &str) -> bool {
+    let told = scene.incident.as_ref().and_then(|incident| incident.told.get(target));
+    scene.event.withheld.is_some() && told.is_some() && told.copied() == scene.state()
 }
 
 /// What an event continues, as far as people may have been told of it.

@@ -236,6 +236,15 @@ impl World {
         self.incidents.get(&self.records.get(key)?.incident?)
     }
 
+    /// Whether people have not heard of this hard state: a problem other than the one
+    /// they were told, or the end of it.
+    pub fn is_untold(&self, key: &ObjectKey, state: State) -> bool {
+        if state.is_problem() {
+            return self.status(key).told != Some(state);
+        }
+        self.incident_of(key).is_some_and(|incident| incident.told.values().any(|told| told.is_problem()))
+    }
+
     /// Opens an incident, or opens again the one whose end nobody was told yet.
     pub fn open_incident(&mut self, key: &ObjectKey, at: Timestamp) {
         if let Some(id) = self.records.get(key).and_then(|record| record.incident) {

@@ -41,8 +41,8 @@ pub static FIELDS: &[Field] = fields! {
     });
     "hard_state" "the last hard state" |s| Value::state(s.status.hard_state);
     "previous" "the state before this check" |s| Value::state(s.event.report().and_then(|report| report.previous).map(|(state, _)| state));
-    "told_state" "the hard state people were last told, while that problem lasts" |s| Value::state(s.status.told);
-    "told" "whether people were already told just this state of this problem" |s| Value::Bool(s.status.told.is_some() && s.status.told == s.state());
+    "told_state" "the hard state that was told last and kept from nobody, while that problem lasts" |s| Value::state(s.status.told);
+    "told" "whether people were already told just this state of this problem; all of them, if it is judged again" |s| Value::Bool(s.is_told());
     "is_problem" "whether the state is neither `OK` nor `UP`" |s| Value::Bool(s.state().is_some_and(State::is_problem));
     "is_recovery" "whether a hard problem ends with this event" |s| Value::Bool(s.is_recovery());
     "attempt" "which check attempt, from 1" |s| match s.event.report() {
