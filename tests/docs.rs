@@ -32,7 +32,7 @@ const PAGES: &[&str] =
 /// The file an example of a page is compiled as.
 const EXAMPLE: &str = "example.rhai";
 /// Behind the example: whatever it leaves undecided is none of its matter.
-const REST: RuleText = ("zz.rhai", "rule(\"the rest\", #{}, |e| e.drop(\"the rest\"));");
+const REST: RuleText = ("zz.rhai", "rule(\"the rest\", #{}, |e| e.stop());");
 type RuleText = (&'static str, &'static str);
 
 fn root() -> &'static Path {

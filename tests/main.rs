@@ -1,5 +1,6 @@
 //! All capabilities, one module each.
 
+mod bounds;
 mod catch_up;
 mod check;
 mod commands;
@@ -10,6 +11,7 @@ mod docs;
 mod email;
 mod end_to_end;
 mod exec;
+mod gather;
 mod holding;
 mod hours;
 mod house;
@@ -18,6 +20,7 @@ mod icinga_faults;
 mod icinga_verbs;
 mod irc;
 mod later;
+mod ledger;
 mod modules;
 mod outbox;
 mod owed;

@@ -357,7 +357,7 @@ fn flapping_is_told_and_then_only_the_final_state() {
         world.expect_silence();
     }
     world.happens(DB, flapping(false, State::Ok));
-    world.expect(&["ops: Flapping db1!postgres OK", "ops: StateChange db1!postgres OK (was: flapping)"]);
+    world.expect(&["ops: Flapping db1!postgres OK"]);
 }
 
 #[test]

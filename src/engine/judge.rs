@@ -7,8 +7,8 @@
 
 use super::outcome::{By, Notification, Outcome};
 use super::script::EventHandle;
-use super::stage::{self, Dropped, Stage, Subject, subject};
-use super::{Engine, RuleFault, Ruleset};
+use super::stage::{self, Dropped, Run, Stage, Subject, subject};
+use super::{Engine, RuleFault, Ruleset, gather};
 use crate::model::time::later;
 use crate::model::{
     Decision, Detail, Event, EventType, Facts, ObjectKey, Scene, State, Status, Step, Timestamp, Verdict,
@@ -35,30 +35,30 @@ pub(super) fn judge(engine: &mut Engine, event: Event, now: Timestamp, outcome: 
     let scene = Arc::new(scene(engine.stage(), event, now));
     let (steps, failure) = run_rules(engine, &ruleset, &scene);
     let stage = engine.stage.as_mut().expect("no script runs now");
-    let run = std::mem::take(&mut stage.run);
+    let mut run = std::mem::take(&mut stage.run);
     stage.run.now = now;
-    stage.run.follow_ups = run.follow_ups;
-    outcome.log.extend(run.log);
-    outcome.actions.extend(run.actions);
-    let mut notifications = run.notifications;
-    let mut dropped = run.dropped;
+    stage.run.follow_ups = std::mem::take(&mut run.follow_ups);
+    outcome.log.append(&mut run.log);
+    outcome.actions.append(&mut run.actions);
+    let mut notifications = std::mem::take(&mut run.notifications);
     fail_open(
         &mut engine.failures,
         &stage.settings.default_target,
         &scene,
         failure,
         &mut notifications,
-        dropped.is_some() || run.stopped,
+        run.dropped.is_some() || run.stopped,
     );
-    if notifications.is_empty() && dropped.is_none() && !run.stopped {
+    if notifications.is_empty() && run.dropped.is_none() && !run.stopped && !run.heard {
         if event_type == EventType::Timer {
-            dropped = Some(Dropped { reason: "no rule said anything of it".to_owned(), again: None });
+            run.dropped = Some(Dropped { reason: "no rule said anything of it".to_owned(), again: None });
         } else {
             notifications.push(to_default(&stage.settings.default_target, &scene, None));
         }
     }
-    let verdict = verdict(&notifications, &dropped, run.stopped);
-    note_ledger(stage, &scene, &notifications, dropped, now);
+    let verdict = verdict(&notifications, &run);
+    note_ledger(stage, &scene, &notifications, &run, now);
+    let notifications = gather::gather(&mut stage.world, &stage.settings.zone, &run.plans, notifications);
     if worth_keeping(&scene, &verdict, &steps) {
         outcome.decisions.push(decision(&scene, verdict, steps, ruleset.hash()));
     }
@@ -174,7 +174,7 @@ fn fail_open(
     }
 }
 
-fn verdict(notifications: &[Notification], dropped: &Option<Dropped>, stopped: bool) -> Verdict {
+fn verdict(notifications: &[Notification], run: &Run) -> Verdict {
     if !notifications.is_empty() {
         let unmatched = notifications.iter().all(|notification| notification.by == By::Default);
         if unmatched {
@@ -182,36 +182,31 @@ fn verdict(notifications: &[Notification], dropped: &Option<Dropped>, stopped: b
         }
         return Verdict::Told(notifications.iter().map(|notification| notification.target.clone()).collect());
     }
-    match dropped {
+    match &run.dropped {
         Some(dropped) => Verdict::Dropped(dropped.reason.clone()),
-        None if stopped => Verdict::Dropped("stopped without a word".to_owned()),
+        None if run.heard => Verdict::Dropped("heard already by whom it is for".to_owned()),
+        None if run.stopped => Verdict::Dropped("stopped without a word".to_owned()),
         None => Verdict::Unmatched,
     }
 }
 
 /// Notes who was told what, and what is owed to people after this event.
-fn note_ledger(
-    stage: &mut Stage,
-    scene: &Scene,
-    told: &[Notification],
-    dropped: Option<Dropped>,
-    now: Timestamp,
-) {
+fn note_ledger(stage: &mut Stage, scene: &Scene, told: &[Notification], run: &Run, now: Timestamp) {
     let Some(key) = &scene.event.object else { return };
     match &scene.event.detail {
         Detail::StateChange(report) if report.hard => {
-            note_state(stage, scene, key, told, dropped, now);
+            note_state(stage, scene, key, told, run, now);
         }
         // What people hear of the end of flapping names the state it has left.
         Detail::Flapping(flapping) => {
             note_subject(stage, scene, told, !flapping.is_flapping);
-            if !flapping.is_flapping && flapping.hard && flapping.state.is_problem() {
-                note_problem_told(stage, scene, key, flapping.state, told);
+            if !flapping.is_flapping && flapping.hard {
+                note_state_told(stage, scene, key, flapping.state, told);
             }
         }
         // So does what they hear of an acknowledgement: they will hear its end.
         Detail::AcknowledgementSet(set) if set.hard && set.state.is_problem() => {
-            note_problem_told(stage, scene, key, set.state, told);
+            note_state_told(stage, scene, key, set.state, told);
         }
         // Whoever hears of a problem by these hears its end; a state that is still owed to
         // others stays so.
@@ -231,18 +226,35 @@ fn note_subject(stage: &mut Stage, scene: &Scene, told: &[Notification], over: b
         return;
     }
     for notification in told {
-        stage.world.note_told_of(&subject, &notification.target);
+        stage.world.note_told_of(&subject, &notification.target, scene.now);
     }
 }
 
-fn note_problem_told(stage: &mut Stage, scene: &Scene, key: &ObjectKey, state: State, told: &[Notification]) {
+/// What is told of an object besides its changes may say its state as well.
+fn note_state_told(stage: &mut Stage, scene: &Scene, key: &ObjectKey, state: State, told: &[Notification]) {
+    note_heard(stage, scene, state, told);
     let Some(incident) = &scene.incident else { return };
-    if told.is_empty() {
+    // Where all of them had heard it, those who are still owed it heard nothing now.
+    if told.iter().all(|notification| incident.told.get(&notification.target) == Some(&state)) {
         return;
     }
+    if state.is_problem() {
+        note_settled(stage, key, state);
+    } else if !stage.world.is_untold(key, state) {
+        stage.world.part_incident(key);
+    }
+}
+
+/// Notes for each target which state of the problem it heard.
+fn note_heard(stage: &mut Stage, scene: &Scene, state: State, told: &[Notification]) {
+    let Some(incident) = &scene.incident else { return };
     for notification in told {
         stage.world.note_told(incident.id, &notification.target, state);
     }
+}
+
+/// Nobody is owed this problem any more.
+fn note_settled(stage: &mut Stage, key: &ObjectKey, state: State) {
     stage.world.change_status(key, |status| {
         status.told = Some(state);
         status.withheld = None;
@@ -263,32 +275,40 @@ fn note_state(
     scene: &Scene,
     key: &ObjectKey,
     told: &[Notification],
-    dropped: Option<Dropped>,
+    run: &Run,
     now: Timestamp,
 ) {
     let Some(state) = scene.state() else { return };
-    if !told.is_empty() {
-        match state.is_problem() {
-            true => note_problem_told(stage, scene, key, state, told),
-            false => {
-                stage.world.set_again(key, None);
-                stage.world.part_incident(key);
-            }
-        }
+    note_heard(stage, scene, state, told);
+    let complete = (!told.is_empty() || run.heard) && !is_owed_to_others(told, run);
+    let untold = !complete && stage.world.is_untold(key, state);
+    if untold {
+        let dropped = run.dropped.as_ref();
+        let (reason, again) =
+            dropped.map_or((String::new(), None), |dropped| (dropped.reason.clone(), dropped.again));
+        stage.world.change_status(key, |status| status.withheld = Some(reason));
+        stage.world.set_again(key, again.map(|after| later(now, after)));
         return;
     }
-    if !stage.world.status(key).is_untold(state) {
-        stage.world.set_again(key, None);
-        if !state.is_problem() && scene.incident.is_some() {
-            stage.world.part_incident(key);
-        } else {
-            stage.world.change_status(key, |status| status.withheld = None);
-        }
-        return;
+    if complete && state.is_problem() && scene.incident.is_some() {
+        return note_settled(stage, key, state);
     }
-    let (reason, again) = dropped.map_or((String::new(), None), |dropped| (dropped.reason, dropped.again));
-    stage.world.change_status(key, |status| status.withheld = Some(reason));
-    stage.world.set_again(key, again.map(|after| later(now, after)));
+    stage.world.set_again(key, None);
+    if !state.is_problem() && scene.incident.is_some() {
+        stage.world.part_incident(key);
+    } else {
+        stage.world.change_status(key, |status| status.withheld = None);
+    }
+}
+
+/// What a rule dropped after another one told somebody is still owed to everybody else. A
+/// rule that tells and drops means nobody else.
+fn is_owed_to_others(told: &[Notification], run: &Run) -> bool {
+    let by_itself = |notification: &Notification| match (&notification.by, &run.rule) {
+        (By::Rule(teller), Some(last)) => teller == last,
+        _ => false,
+    };
+    run.dropped.is_some() && !told.iter().any(by_itself)
 }
 
 /// Whether the audit keeps it: all but what was judged a second time with the same

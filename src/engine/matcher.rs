@@ -75,6 +75,9 @@ pub enum MatcherError {
         /// A type with a similar name.
         suggestion: Option<String>,
     },
+    /// No rule is ever asked about this type.
+    #[error("`{0}` is told, never judged: no rule runs for it; match the events it is made of")]
+    NeverJudged(EventType),
     /// `on` is something else than an event type or a list of them.
     #[error("`on` takes the name of an event type, or a list of names")]
     BadOn,
@@ -163,6 +166,9 @@ fn types(pattern: &Pattern) -> Result<BTreeSet<EventType>, MatcherError> {
                 name: name.clone(),
                 suggestion: nearest(name, EventType::ALL.iter().map(|known| known.name().to_owned())),
             })?;
+            if !event_type.is_judged() {
+                return Err(MatcherError::NeverJudged(event_type));
+            }
             Ok(BTreeSet::from([event_type]))
         }
         Pattern::Any(patterns) => patterns.iter().map(types).try_fold(BTreeSet::new(), |mut all, found| {
@@ -320,6 +326,7 @@ mod tests {
             fault("on", Pattern::Equal("StateChnage".into())),
             "there is no event type `StateChnage`; did you mean `StateChange`?"
         );
+        assert!(fault("on", Pattern::Equal("Digest".into())).starts_with("`Digest` is told, never judged"));
         assert!(fault("output", Pattern::Regex("(".into())).contains("not a regular expression"));
     }
 }

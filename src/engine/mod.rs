@@ -6,8 +6,10 @@
 //! After a crash it is made again from what the store holds.
 
 pub mod answers;
+pub mod bounds;
 pub mod case;
 mod catch_up;
+pub mod gather;
 pub mod holidays;
 mod judge;
 pub mod matcher;
@@ -34,6 +36,7 @@ use crate::config::{Config, Person};
 use crate::model::event::{DeliveryFailed, Reminder, RulesetChanged};
 use crate::model::time::age;
 use crate::model::{Detail, Event, EventType, Input, ObjectKey, StateReport, Timestamp};
+use bounds::Forgotten;
 use observe::Observed;
 use stage::{Run, Stage};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -71,6 +74,13 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// Whether a target of this name can be told.
+    pub fn has_target(&self, name: &str) -> bool {
+        self.any_target || self.targets.contains(name)
+    }
+}
+
 /// The engine.
 pub struct Engine {
     ruleset: Arc<Ruleset>,
@@ -81,6 +91,8 @@ pub struct Engine {
     /// Events of failing rules told past the others' verdict, by the rule's name: since
     /// when and how many.
     failures: BTreeMap<Arc<str>, (Timestamp, u32)>,
+    /// What of what went for want of room is in the log.
+    logged: Forgotten,
 }
 
 /// How often what is over is forgotten.
@@ -93,12 +105,15 @@ impl Engine {
     /// An engine with this state and these rules.
     pub fn new(world: World, settings: impl Into<Arc<Settings>>, ruleset: Arc<Ruleset>) -> Engine {
         let calendars = ruleset.calendars().clone();
-        let stage = Stage { world, settings: settings.into(), calendars, run: Run::default() };
+        let mut stage = Stage { world, settings: settings.into(), calendars, run: Run::default() };
+        let settings = stage.settings.clone();
+        stage.world.hasten_gathers(|target| !settings.has_target(target));
         Engine {
             ruleset,
             stage: Some(Box::new(stage)),
             tidied: Timestamp::UNIX_EPOCH,
             failures: BTreeMap::new(),
+            logged: Forgotten::default(),
         }
     }
 
@@ -156,6 +171,8 @@ impl Engine {
         let mut events = Vec::new();
         let mut caught_up = false;
         self.stage().run.now = now;
+        // What was told before this input leaves before what it sets off.
+        self.tell_gathered(now, &mut outcome);
         match input {
             Input::Event(event) => events.push(event),
             Input::Snapshot(snapshot) => {
@@ -178,7 +195,7 @@ impl Engine {
         }
         let mut queue: VecDeque<Next> = events.into_iter().map(Next::Event).collect();
         self.follow_up(&mut queue);
-        self.due(now, &mut queue);
+        self.due(now, &mut queue, &mut outcome);
         self.take_all(queue, now, &mut outcome);
         if caught_up {
             // What hid a problem may have gone without an event, such as a downtime
@@ -230,8 +247,8 @@ impl Engine {
     /// All objects whose state people are still owed, by their names. What was there
     /// at the first look is owed only once that which covers it is gone.
     fn all_owed(&self) -> impl Iterator<Item = Next> {
-        let owed = self.world().records().filter(|(_, record)| {
-            is_owed(record) && record.status.withheld.as_deref() != Some(catch_up::FIRST_LOOK)
+        let owed = self.world().records().filter(|(key, record)| {
+            self.is_owed(key, record) && record.status.withheld.as_deref() != Some(catch_up::FIRST_LOOK)
         });
         let keys: BTreeSet<ObjectKey> = owed.map(|(key, _)| key.clone()).collect();
         keys.into_iter().map(Next::Owed)
@@ -243,7 +260,7 @@ impl Engine {
     }
 
     /// What is due by the time alone.
-    fn due(&mut self, now: Timestamp, queue: &mut VecDeque<Next>) {
+    fn due(&mut self, now: Timestamp, queue: &mut VecDeque<Next>, outcome: &mut Outcome) {
         for mute in self.world_mut().due_mutes(now) {
             queue.push_back(Next::Event(stage::mute_ending(mute, "", now)));
         }
@@ -251,6 +268,11 @@ impl Engine {
         if age(self.tidied, now) > TIDY_EVERY {
             self.tidied = now;
             self.world_mut().forget_over(now);
+            let forgotten = self.world().forgotten();
+            if forgotten != self.logged {
+                self.logged = forgotten;
+                outcome.log.extend(forgotten.in_words());
+            }
         }
     }
 
@@ -279,7 +301,7 @@ impl Engine {
 
     /// The state change that people are still owed, if any.
     fn owed(&self, key: &ObjectKey, now: Timestamp) -> Option<Event> {
-        let status = &self.world().record(key).filter(|record| is_owed(record))?.status;
+        let status = &self.world().record(key).filter(|record| self.is_owed(key, record))?.status;
         let reason = status.withheld.clone()?;
         let state = status.hard_state?;
         let report = StateReport {
@@ -305,6 +327,14 @@ impl Engine {
             detail: Detail::StateChange(report),
         })
     }
+
+    /// Whether people are owed an object's state: a hard problem that was kept from them,
+    /// or the end of one they heard of. Not while a rule has it wait.
+    fn is_owed(&self, key: &ObjectKey, record: &Record) -> bool {
+        let status = &record.status;
+        let untold = status.hard_state.is_some_and(|state| self.world().is_untold(key, state));
+        record.again_at.is_none() && status.withheld.is_some() && untold
+    }
 }
 
 /// What the engine takes next.
@@ -315,14 +345,6 @@ enum Next {
     /// The state of an object that people were owed when this was queued; whether they
     /// still are is asked when it is taken.
     Owed(ObjectKey),
-}
-
-/// Whether people are owed an object's state: a hard problem that was kept from them,
-/// or the end of one they heard of. Not while a rule has it wait.
-fn is_owed(record: &Record) -> bool {
-    let status = &record.status;
-    let untold = status.hard_state.is_some_and(|state| status.is_untold(state));
-    record.again_at.is_none() && status.withheld.is_some() && untold
 }
 
 /// A delivery that was given up is told elsewhere, but a failed report of a failed

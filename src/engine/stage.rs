@@ -5,6 +5,7 @@
 //! windows, and nothing else happens until the script has ended.
 
 use super::Settings;
+use super::gather::{self, Plan, Plans};
 use super::holidays::Calendar;
 use super::mute::Mute;
 use super::outcome::{By, Notification};
@@ -42,6 +43,8 @@ pub struct Run {
     pub muted_by: Option<u64>,
     /// Set by `drop`: no further rule runs.
     pub dropped: Option<Dropped>,
+    /// Whether a target was left out because it has heard the state already.
+    pub heard: bool,
     /// Set by `stop`: no further rule runs.
     pub stopped: bool,
     /// Lines for the log.
@@ -50,6 +53,8 @@ pub struct Run {
     pub follow_ups: Vec<Event>,
     /// When the input is judged.
     pub now: Timestamp,
+    /// What is to be gathered.
+    pub plans: Plans,
 }
 
 /// A rule wants nobody to hear of it.
@@ -107,10 +112,31 @@ impl Stage {
 
     /// Adds a notification, once per target.
     pub fn notify(&mut self, scene: &Arc<Scene>, target: &str, text: Option<String>) -> Result<(), String> {
+        let plan = self.run.plans.from_here.clone();
+        self.tell(scene, target, text, plan)
+    }
+
+    /// Adds a notification, once per target; gathered if there is a plan.
+    pub fn tell(
+        &mut self,
+        scene: &Arc<Scene>,
+        target: &str,
+        text: Option<String>,
+        plan: Option<Arc<Plan>>,
+    ) -> Result<(), String> {
         let target = self.target(target)?;
-        self.run.did.push(format!("notify {target}"));
+        if has_heard(scene, &target) {
+            self.run.heard = true;
+            self.run.did.push(format!("{target} has heard this state"));
+            return Ok(());
+        }
+        let did = gather::in_words(&self.world, &self.settings.zone, scene, &target, plan.as_ref());
+        self.run.did.push(did);
         if self.run.notifications.iter().any(|notification| notification.target == target) {
             return Ok(());
+        }
+        if let Some(plan) = plan {
+            self.run.plans.of_target.insert(target.clone(), plan);
         }
         let by = self.run.rule.clone().map_or(By::Default, By::Rule);
         self.run.notifications.push(Notification { target, scene: scene.clone(), by, text, note: None });
@@ -137,7 +163,10 @@ impl Stage {
         match subject(scene) {
             Subject::Incident(id) => {
                 let incident = self.world.incident(id);
-                incident.map(|incident| incident.told.keys().cloned().collect()).unwrap_or_default()
+                let ends = scene.is_recovery();
+                let told = incident.into_iter().flat_map(|incident| &incident.told);
+                let owed = told.filter(|(_, state)| !ends || state.is_problem());
+                owed.map(|(target, _)| target.clone()).collect()
             }
             Subject::Other(subject) => self.world.told_of(&subject).cloned().unwrap_or_default(),
             Subject::None => BTreeSet::new(),
@@ -182,6 +211,13 @@ impl Stage {
         self.note(seen);
         Some(words)
     }
+}
+
+/// Whether a state that is judged again, as it was kept from somebody, is no news to this
+/// target.
+fn has_heard(scene: &Scene, target: &str) -> bool {
+    let told = scene.incident.as_ref().and_then(|incident| incident.told.get(target));
+    scene.event.withheld.is_some() && told.is_some() && told.copied() == scene.state()
 }
 
 /// What an event continues, as far as people may have been told of it.

@@ -33,6 +33,11 @@ impl Window {
         }
     }
 
+    /// The newest of its times.
+    pub(super) fn last(&self) -> Option<Timestamp> {
+        self.times.back().copied()
+    }
+
     fn is_over(&self, now: Timestamp) -> bool {
         self.times.back().is_none_or(|last| age(*last, now) > self.keep)
     }
@@ -45,6 +50,8 @@ pub struct Kept {
     pub value: serde_json::Value,
     /// When it is forgotten.
     pub until: Timestamp,
+    /// The rule that keeps it, by name.
+    pub by: String,
 }
 
 /// What a rule saw last under a key, and since when it has been the same. It is kept
@@ -89,6 +96,11 @@ pub fn key(rule: &str, verb: &str, key: &str) -> String {
     format!("{rule}\u{1f}{verb}\u{1f}{key}")
 }
 
+/// The rule that the window of this name belongs to.
+pub(super) fn rule_of(name: &str) -> &str {
+    name.split('\u{1f}').next().unwrap_or_default()
+}
+
 impl Windows {
     /// Whether there was a first time less than `within` ago; if not, this is it.
     pub fn seen(&mut self, key: &str, within: Duration, now: Timestamp) -> bool {
@@ -123,6 +135,11 @@ impl Windows {
     /// The kept value, unless its life is over.
     pub fn get(&self, key: &str, now: Timestamp) -> Option<&serde_json::Value> {
         self.kept.get(key).filter(|kept| kept.until > now).map(|kept| &kept.value)
+    }
+
+    /// Forgets one window.
+    pub fn forget(&mut self, key: &str) {
+        self.windows.remove(key);
     }
 
     /// Forgets all that is over; the names of what was forgotten, windows first.
@@ -198,7 +215,7 @@ mod tests {
     fn what_is_over_is_forgotten_by_name() {
         let mut windows = Windows::default();
         windows.count("w", MINUTE, at(0));
-        windows.kept.insert("v".to_owned(), Kept { value: 1.into(), until: at(10) });
+        windows.kept.insert("v".to_owned(), Kept { value: 1.into(), until: at(10), by: "r".to_owned() });
         assert_eq!(windows.get("v", at(9)), Some(&1.into()));
         assert_eq!(windows.get("v", at(10)), None);
         assert_eq!(windows.forget_over(at(61)), (vec!["w".to_owned()], vec!["v".to_owned()]));

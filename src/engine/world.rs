@@ -7,16 +7,21 @@
 
 mod due;
 mod durable;
+pub mod gathers;
+mod memory;
 
 pub use durable::RestoreError;
 
+use super::bounds::{self, Forgotten};
+use super::matcher::MatcherError;
 use super::mute::{ActiveMute, Mute};
 use super::timers::Timers;
-use super::windows::{Kept, Windows};
+use super::windows::Windows;
 use crate::model::event::{Comment, Downtime};
-use crate::model::time::age;
 use crate::model::{Hold, Incident, IncidentId, Object, ObjectKey, State, Status, Timestamp};
 use durable::Entry;
+use gathers::Gathers;
+use memory::{Told, Uses};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -55,6 +60,17 @@ pub struct SourceRecord {
     pub away: Option<(Timestamp, String)>,
 }
 
+/// Why there is no mute.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum MuteError {
+    /// There are as many as there may be.
+    #[error("there are {} mutes already; take one away first, `mutes` lists them", bounds::MUTES)]
+    TooMany,
+    /// What it is to cover cannot be matched.
+    #[error(transparent)]
+    Matcher(#[from] MatcherError),
+}
+
 /// All state of the engine.
 #[derive(Default)]
 pub struct World {
@@ -64,7 +80,7 @@ pub struct World {
     next_incident: u64,
     mutes: BTreeMap<u64, ActiveMute>,
     next_mute: u64,
-    told: HashMap<String, BTreeSet<String>>,
+    told: HashMap<String, Told>,
     /// Windows and kept values; change them by [`World::windows`].
     windows: Windows,
     downtimes: HashMap<String, (ObjectKey, Downtime)>,
@@ -79,6 +95,10 @@ pub struct World {
     checks_asked: HashMap<ObjectKey, Timestamp>,
     /// Timers of rules; change them by [`World::set_timer`].
     timers: Timers,
+    gathers: Gathers,
+    uses: Uses,
+    /// What went for want of room.
+    pub(super) forgotten: Forgotten,
     changes: HashSet<Entry>,
     /// How many entries of each kind could not be read.
     unread: BTreeMap<String, usize>,
@@ -198,6 +218,15 @@ impl World {
         self.incidents.get(&self.records.get(key)?.incident?)
     }
 
+    /// Whether people have not heard of this hard state: a problem other than the one
+    /// they were told, or the end of it.
+    pub fn is_untold(&self, key: &ObjectKey, state: State) -> bool {
+        if state.is_problem() {
+            return self.status(key).told != Some(state);
+        }
+        self.incident_of(key).is_some_and(|incident| incident.told.values().any(|told| told.is_problem()))
+    }
+
     /// Opens an incident, or opens again the one whose end nobody was told yet.
     pub fn open_incident(&mut self, key: &ObjectKey, at: Timestamp) {
         if let Some(id) = self.records.get(key).and_then(|record| record.incident) {
@@ -255,26 +284,6 @@ impl World {
         }
     }
 
-    // Who was told of things that are no incident: a downtime, flapping.
-
-    /// The targets told of a subject; in order of their names.
-    pub fn told_of(&self, subject: &str) -> Option<&BTreeSet<String>> {
-        self.told.get(subject)
-    }
-
-    /// Notes that a target was told of a subject.
-    pub fn note_told_of(&mut self, subject: &str, target: &str) {
-        self.told.entry(subject.to_owned()).or_default().insert(target.to_owned());
-        self.change(|| Entry::Told(subject.to_owned()));
-    }
-
-    /// Forgets who was told of a subject: it is over.
-    pub fn forget_told_of(&mut self, subject: &str) {
-        if self.told.remove(subject).is_some() {
-            self.change(|| Entry::Told(subject.to_owned()));
-        }
-    }
-
     // Mutes.
 
     /// All mutes, by number.
@@ -283,7 +292,11 @@ impl World {
     }
 
     /// Adds a mute under the next number.
-    pub fn add_mute(&mut self, mut mute: Mute) -> Result<u64, super::matcher::MatcherError> {
+    pub fn add_mute(&mut self, mut mute: Mute) -> Result<u64, MuteError> {
+        if self.mutes.len() >= bounds::MUTES {
+            self.forgotten.mutes += 1;
+            return Err(MuteError::TooMany);
+        }
         mute.id = self.next_mute;
         let id = mute.id;
         self.mutes.insert(id, ActiveMute::new(mute)?);
@@ -313,51 +326,6 @@ impl World {
         let over: Vec<u64> =
             self.mutes.values().filter(|mute| mute.mute.until <= now).map(|mute| mute.mute.id).collect();
         over.into_iter().filter_map(|id| self.remove_mute(id)).collect()
-    }
-
-    // Windows and kept values.
-
-    /// The windows, to change the one with this name.
-    pub fn window(&mut self, key: &str) -> &mut Windows {
-        self.change(|| Entry::Window(key.to_owned()));
-        &mut self.windows
-    }
-
-    /// A value a rule keeps.
-    pub fn kept(&self, key: &str, now: Timestamp) -> Option<&serde_json::Value> {
-        self.windows.get(key, now)
-    }
-
-    /// Keeps a value.
-    pub fn keep(&mut self, key: &str, kept: Kept) {
-        self.windows.kept.insert(key.to_owned(), kept);
-        self.change(|| Entry::Kept(key.to_owned()));
-    }
-
-    /// Forgets windows, values and long ended incidents that are over.
-    pub fn forget_over(&mut self, now: Timestamp) {
-        let (windows, kept) = self.windows.forget_over(now);
-        for key in windows {
-            self.change(|| Entry::Window(key));
-        }
-        for key in kept {
-            self.change(|| Entry::Kept(key));
-        }
-        self.forget_checks_asked(now);
-        let day = std::time::Duration::from_secs(86_400);
-        let old: Vec<IncidentId> = self
-            .incidents
-            .values()
-            .filter(|incident| incident.closed.is_some_and(|closed| age(closed, now) > day))
-            .filter(|incident| {
-                self.records.get(&incident.object).is_none_or(|r| r.incident != Some(incident.id))
-            })
-            .map(|incident| incident.id)
-            .collect();
-        for id in old {
-            self.incidents.remove(&id);
-            self.change(|| Entry::Incident(id));
-        }
     }
 
     // Downtimes and comments, for the comparison after a gap.

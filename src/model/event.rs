@@ -74,6 +74,8 @@ pub enum Detail {
     Timer(Timer),
     /// See [`EventType::Reminder`].
     Reminder(Reminder),
+    /// See [`EventType::Digest`].
+    Digest(Digest),
 }
 
 impl Event {
@@ -102,6 +104,7 @@ impl Event {
             Detail::Webhook(_) => EventType::Webhook,
             Detail::Timer(_) => EventType::Timer,
             Detail::Reminder(_) => EventType::Reminder,
+            Detail::Digest(_) => EventType::Digest,
         }
     }
 
@@ -382,4 +385,33 @@ pub struct Webhook {
     pub name: String,
     /// What they sent: any JSON, of at most 64 KiB.
     pub body: serde_json::Value,
+}
+
+/// What was gathered for a target, told as one message. Its `timestamp` is when it was
+/// due, so that telling it again after a crash is the same thing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Digest {
+    /// Under which key it was gathered.
+    pub key: String,
+    /// The rule that gathered it, as `file:line name`.
+    pub rule: String,
+    /// When its first event was gathered.
+    pub since: Timestamp,
+    /// How many objects ended in a problem.
+    pub problems: u64,
+    /// How many objects ended well.
+    pub recoveries: u64,
+    /// The worst state among the problems.
+    pub worst: Option<State>,
+    /// One short text for each of its members, the worst first, then by time.
+    pub lines: Vec<String>,
+    /// How many members there are beyond the lines.
+    pub more: u64,
+}
+
+impl Digest {
+    /// How many members it has: objects, and what is told of them besides their state.
+    pub fn count(&self) -> u64 {
+        self.lines.len() as u64 + self.more
+    }
 }

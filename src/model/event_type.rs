@@ -79,9 +79,16 @@ event_types! {
     Timer ours,
     /// A problem still lasts, and a rule wanted people to be reminded.
     Reminder ours,
+    /// What was gathered for a target is told as one message.
+    Digest ours,
 }
 
 impl EventType {
+    /// Whether rules judge it. A digest is told only: what is in it was judged before.
+    pub fn is_judged(self) -> bool {
+        self != EventType::Digest
+    }
+
     /// Finds the type with this name.
     pub fn from_name(name: &str) -> Option<EventType> {
         EventType::ALL.iter().copied().find(|event_type| event_type.name() == name)

@@ -77,6 +77,9 @@ impl Event {
             }
             Detail::Reminder(reminder) => vec![self.timestamp.to_string(), reminder.number.to_string()],
             Detail::Timer(timer) => vec![timer.set_at.to_string(), timer.rule.clone(), timer.name.clone()],
+            Detail::Digest(digest) => {
+                vec![self.timestamp.to_string(), digest.key.clone(), digest.since.to_string()]
+            }
         }
     }
 

@@ -56,16 +56,8 @@ pub struct Status {
     pub flapping: bool,
     /// Why a hard problem was kept from people, while it was; such as `in downtime`.
     pub withheld: Option<String>,
-    /// The hard state people were last told; `None` if nothing is owed.
+    /// The hard state that was told last and kept from nobody; `None` if there is none.
     pub told: Option<State>,
-}
-
-impl Status {
-    /// Whether people have not heard of this hard state: a problem other than the one
-    /// they were told, or the end of it.
-    pub fn is_untold(&self, state: State) -> bool {
-        if state.is_problem() { self.told != Some(state) } else { self.told.is_some() }
-    }
 }
 
 impl Default for Status {
@@ -159,6 +151,17 @@ impl Scene {
     pub fn is_recovery(&self) -> bool {
         matches!(&self.event.detail, Detail::StateChange(report) if !report.state.is_problem())
             && self.incident.as_ref().is_some_and(|incident| incident.closed.is_some())
+    }
+
+    /// Whether somebody was told just this state of this problem. Of what is judged again,
+    /// because it was kept from somebody: whether all were.
+    pub fn is_told(&self) -> bool {
+        let Some(state) = self.state() else { return false };
+        let heard = self.incident.iter().flat_map(|incident| incident.told.values());
+        self.status.told == Some(state)
+            || (self.event.withheld.is_none()
+                && state.is_problem()
+                && heard.into_iter().any(|told| *told == state))
     }
 
     /// The state the event reports, or else the last one known.

@@ -76,6 +76,10 @@ fn words(event: &Event) -> Cow<'_, str> {
         Detail::Webhook(webhook) => Cow::Owned(format!("{}: {}", webhook.name, webhook.body)),
         Detail::Timer(timer) => said(&timer.rule, &timer.name),
         Detail::Reminder(reminder) => Cow::Owned(format!("reminder {}", reminder.number)),
+        Detail::Digest(digest) => {
+            let first = digest.lines.first().map_or("", String::as_str);
+            said(&format!("{}, {} in all", digest.key, digest.count()), first)
+        }
     }
 }
 
@@ -110,6 +114,7 @@ pub(super) fn thread(scene: &Scene) -> String {
         (Detail::DeliveryFailed(failed), _) => hashed("failed", &[&failed.target, &failed.recipient]),
         (Detail::RulesetChanged(_), _) => "ruleset".to_owned(),
         (Detail::Webhook(webhook), _) => hashed("webhook", &[&webhook.name]),
+        (Detail::Digest(digest), _) => hashed("digest", &[&digest.key]),
         (_, Some(object)) => hashed("object", &[&event.source, object.name()]),
         (_, None) => hashed("icinga", &[&event.source]),
     }
@@ -128,6 +133,7 @@ pub(super) fn severity(scene: &Scene) -> u8 {
         Detail::Timer(_) | Detail::Reminder(_) => scene.state().map_or(0, State::severity),
         Detail::DeliveryFailed(_) => State::Critical.severity(),
         Detail::RulesetChanged(changed) if !changed.accepted => State::Warning.severity(),
+        Detail::Digest(digest) => digest.worst.map_or(0, State::severity),
         _ => 0,
     }
 }

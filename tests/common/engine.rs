@@ -258,10 +258,17 @@ impl World {
 
     /// The program ends and starts again with what the store holds.
     pub(crate) fn restart(&mut self) {
+        self.restart_with(|_| {});
+    }
+
+    /// The same, with another configuration.
+    pub(crate) fn restart_with(&mut self, change: impl FnOnce(&mut Settings)) {
+        let mut settings = settings();
+        change(&mut settings);
         let entries =
             self.kept.iter().map(|((kind, key), value)| (kind.clone(), key.clone(), value.clone())).collect();
         let restored = engine::World::restore(entries).expect("what was written can be read");
-        self.engine = Engine::new(restored, settings(), self.engine.ruleset().clone());
+        self.engine = Engine::new(restored, settings, self.engine.ruleset().clone());
     }
 
     /// The store holds this entry, whoever wrote it.
@@ -322,6 +329,12 @@ fn in_words(notification: &Notification) -> String {
     }
     if scene.event.missed {
         words.push_str(" (missed)");
+    }
+    if let Detail::Digest(digest) = &scene.event.detail {
+        words.push_str(&format!(" {}: {}", digest.key, digest.lines.join("; ")));
+        if digest.more > 0 {
+            words.push_str(&format!("; and {} more", digest.more));
+        }
     }
     if let Some(text) = &notification.text {
         words.push_str(&format!(" \"{text}\""));

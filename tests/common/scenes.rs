@@ -127,5 +127,10 @@ fn poison_event(detail: &mut Detail, text: &str) {
             timer.rule = text();
             timer.data = serde_json::json!({ "part": text() });
         }
+        Detail::Digest(digest) => {
+            digest.key = text();
+            digest.rule = text();
+            digest.lines.fill(text());
+        }
     }
 }

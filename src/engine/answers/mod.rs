@@ -93,7 +93,7 @@ fn respond(
         Request::Service(object) => shown(Kind::Service, &object),
         Request::Problems(part) => show::problems(world, part.as_deref(), now),
         Request::Mutes => show::mutes(stage, now),
-        Request::Rules => show::rules(&ruleset),
+        Request::Rules => show::rules(&ruleset, world),
         Request::Why(_) | Request::WhyNot { .. } => match question(stage, &ruleset, &request, now) {
             // The answer comes when the audit was read.
             Ok(question) => {

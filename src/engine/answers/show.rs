@@ -188,9 +188,10 @@ pub(super) fn status(world: &World, now: Timestamp) -> String {
     }
     let [ok, up, warning, unknown, critical, down] = counts;
     let away = away(world, now);
+    let forgotten = world.forgotten().in_words().map_or(String::new(), |words| format!("\n{words}"));
     format!(
         "{away}hosts: {up} up, {down} down\nservices: {ok} ok, {warning} warning, {critical} critical, {unknown} unknown\n\
-         {unhandled} not handled, {unreachable} unreachable, {pending} not checked yet"
+         {unhandled} not handled, {unreachable} unreachable, {pending} not checked yet{forgotten}"
     )
 }
 
@@ -219,11 +220,19 @@ pub(super) fn mutes(stage: &Stage, now: Timestamp) -> String {
     std::iter::once(head).chain(capped(lines, "mutes")).collect::<Vec<_>>().join("\n")
 }
 
-/// `rules`: the rules in force, by file.
-pub(super) fn rules(ruleset: &Ruleset) -> String {
+/// `rules`: the rules in force, by file, and what they remember.
+pub(super) fn rules(ruleset: &Ruleset, world: &World) -> String {
     let mut lines = vec![format!("ruleset {}: {} rules", ruleset.hash(), ruleset.rules().len())];
     for rule in ruleset.rules() {
         lines.push(format!("  {}", rule.at));
+    }
+    let (windows, values) = world.remembered();
+    let messages = world.gathers_waiting();
+    if windows + values + messages > 0 {
+        let messages = counted(messages as u64, "message");
+        let windows = counted(windows as u64, "window");
+        let values = counted(values as u64, "value");
+        lines.push(format!("they remember {windows} and {values}, and gather {messages}"));
     }
     lines.join("\n")
 }

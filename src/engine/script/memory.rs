@@ -2,6 +2,7 @@
 
 use super::value::json_to_dynamic;
 use super::{Answer, EventHandle, act, duration, error, no_more, take_duration};
+use crate::engine::bounds;
 use crate::engine::stage::Stage;
 use crate::engine::windows::{self, Kept, Sighting};
 use crate::model::time::{later, short_length};
@@ -128,7 +129,8 @@ fn look(e: &EventHandle, verb: &str, key: &str, value: &Dynamic) -> Answer<(Dura
         let is_new = same.is_none();
         let sighting = same.unwrap_or(seen);
         let value = serde_json::to_value(&sighting).expect("plain data with text keys is always JSON");
-        stage.world.keep(&key, Kept { value, until: later(scene.now, SIGHTING_LIFE) });
+        let by = stage.rule_name().to_owned();
+        stage.world.keep(&key, Kept { value, until: later(scene.now, SIGHTING_LIFE), by });
         Ok((sighting.lasts(scene.now), is_new))
     })
 }
@@ -141,9 +143,15 @@ fn as_json(verb: &str, value: &Dynamic) -> Answer<serde_json::Value> {
 fn keep(e: &mut EventHandle, key: &str, value: Dynamic, life: &str) -> Answer<()> {
     let life = duration(life)?;
     let value = as_json("set", &value)?;
+    let size = value.to_string().len() + key.len();
+    if size > bounds::VALUE_BYTES {
+        let most = bounds::VALUE_BYTES;
+        return Err(error(format!("set: key and value take {size} bytes, and at most {most} are kept")));
+    }
     act(e, |stage, scene| {
         stage.note(format!("set {}: {}", brief(key), in_words(&value)));
-        stage.world.keep(key, Kept { value, until: later(scene.now, life) });
+        let by = stage.rule_name().to_owned();
+        stage.world.keep(key, Kept { value, until: later(scene.now, life), by });
         Ok(())
     })
 }

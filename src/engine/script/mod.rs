@@ -6,6 +6,7 @@
 
 mod command;
 mod fields;
+mod gathering;
 mod hours;
 mod icinga;
 mod knowing;
@@ -44,6 +45,7 @@ pub(super) fn register(engine: &mut Engine) {
     matchers::register(engine);
     fields::register(engine);
     telling::register(engine);
+    gathering::register(engine);
     memory::register(engine);
     muting::register(engine);
     hours::register(engine);

@@ -130,6 +130,21 @@ pub const EVENT_VERBS: &[ScriptVerb] = &[
         "e.remind(TIME, #{ factor: N, longest: TIME })",
         "the same; each interval is N times the one before, and none is longer than `longest`",
     ),
+    verb(
+        "group",
+        "e.group(KEY, #{ wait: TIME, every: TIME })",
+        "what this event tells from here on is gathered under the key, for each target: told after `wait` as one message, then at most once each `every`; 30s and 5m where left out",
+    ),
+    verb(
+        "digest",
+        "e.digest(TARGET, AT)",
+        "tells the target at the next AT, in one message with all that waits for then; AT is `08:00`, `Mon-Fri 08:00 Europe/Berlin`, or `1h` after the first",
+    ),
+    verb(
+        "digest",
+        "e.digest(TARGET, AT, #{ key: KEY })",
+        "the same, under a key; each key is a message of its own",
+    ),
     verb("muted", "e.muted()", "whether a mute covers the event"),
     verb("muted_by", "e.muted_by()", "who muted it and why; empty if nobody did"),
     verb(

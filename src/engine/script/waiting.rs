@@ -71,10 +71,11 @@ fn wait(e: &mut EventHandle, again: Option<Duration>, reason: String) -> Answer<
 /// not even by a rule before. What somebody was told is not owed any more, and would
 /// never be judged again.
 fn may_wait(stage: &Stage, scene: &Scene) -> bool {
-    matches!(&scene.event.detail, Detail::StateChange(report) if report.hard
-        && report.state.is_problem()
-        && scene.status.is_untold(report.state)
-        && stage.run.notifications.is_empty())
+    let (Some(object), Detail::StateChange(report)) = (&scene.event.object, &scene.event.detail) else {
+        return false;
+    };
+    let is_owed = report.hard && report.state.is_problem() && stage.world.is_untold(object, report.state);
+    is_owed && stage.run.notifications.is_empty() && !stage.run.heard
 }
 
 /// How long to hold the event back yet.

@@ -123,6 +123,6 @@ impl World {
         let again = self.again.first().map(|(at, _)| *at);
         let mute = self.mutes.values().map(|mute| mute.mute.until).min();
         let reminder = self.reminders.first().map(|(at, _)| *at);
-        [again, mute, self.timers.next(), reminder].into_iter().flatten().min()
+        [again, mute, self.timers.next(), reminder, self.gathers.next_due()].into_iter().flatten().min()
     }
 }

@@ -21,6 +21,8 @@ pub(super) enum Entry {
     Incident(IncidentId),
     Mute(u64),
     Told(String),
+    Gather(String),
+    Member(String, u64),
     Window(String),
     Kept(String),
     Timer(TimerKey),
@@ -60,6 +62,14 @@ impl World {
                 let value = json(self.told.get(&subject));
                 ("told", subject, value)
             }
+            Entry::Gather(name) => {
+                let value = json(self.gathers.head(&name));
+                ("gather", name, value)
+            }
+            Entry::Member(name, number) => {
+                let value = json(self.gathers.member(&name, number));
+                ("member", format!("{name}\u{1f}{number}"), value)
+            }
             Entry::Window(key) => {
                 let value = json(self.windows.windows.get(&key));
                 ("window", key, value)
@@ -92,13 +102,17 @@ impl World {
     /// would forget who was told of what.
     pub fn restore(entries: Vec<(String, String, String)>) -> Result<World, RestoreError> {
         let mut world = World::new(true);
-        for (kind, key, value) in entries {
+        // Members need their gather.
+        let (members, others): (Vec<_>, Vec<_>) =
+            entries.into_iter().partition(|(kind, _, _)| kind == "member");
+        for (kind, key, value) in others.into_iter().chain(members) {
             match world.restore_entry(&kind, &key, &value) {
                 Ok(()) => {}
                 Err(reason) if is_needed(&kind, &key) => return Err(RestoreError { kind, key, reason }),
                 Err(_) => *world.unread.entry(kind).or_default() += 1,
             }
         }
+        world.note_restored_uses();
         Ok(world)
     }
 
@@ -134,6 +148,12 @@ impl World {
             }
             "told" => {
                 self.told.insert(key.to_owned(), parse(value)?);
+            }
+            "gather" => self.gathers.put_head(key, parse(value)?),
+            "member" => {
+                let (name, number) = key.rsplit_once('\u{1f}').ok_or("its key names no gather")?;
+                let number = number.parse().map_err(|_| "its key has no number")?;
+                self.gathers.put(name, number, parse(value)?);
             }
             "window" => {
                 self.windows.windows.insert(key.to_owned(), parse::<Window>(value)?);

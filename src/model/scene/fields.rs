@@ -2,7 +2,7 @@
 //! of rules (`docs/rules.md`) is checked against it.
 
 use super::{Field, ObjectField, Scene, Value};
-use crate::model::event::ObjectChange;
+use crate::model::event::{Digest, ObjectChange};
 use crate::model::{Detail, State};
 use std::borrow::Cow;
 
@@ -41,8 +41,8 @@ pub static FIELDS: &[Field] = fields! {
     });
     "hard_state" "the last hard state" |s| Value::state(s.status.hard_state);
     "previous" "the state before this check" |s| Value::state(s.event.report().and_then(|report| report.previous).map(|(state, _)| state));
-    "told_state" "the hard state people were last told, while that problem lasts" |s| Value::state(s.status.told);
-    "told" "whether people were already told just this state of this problem" |s| Value::Bool(s.status.told.is_some() && s.status.told == s.state());
+    "told_state" "the hard state that was told last and kept from nobody, while that problem lasts" |s| Value::state(s.status.told);
+    "told" "whether people were already told just this state of this problem; all of them, if it is judged again" |s| Value::Bool(s.is_told());
     "is_problem" "whether the state is neither `OK` nor `UP`" |s| Value::Bool(s.state().is_some_and(State::is_problem));
     "is_recovery" "whether a hard problem ends with this event" |s| Value::Bool(s.is_recovery());
     "attempt" "which check attempt, from 1" |s| match s.event.report() {
@@ -271,6 +271,14 @@ pub static FIELDS: &[Field] = fields! {
         Detail::Reminder(reminder) => Value::text(&reminder.rule),
         _ => Value::Missing,
     };
+    "digest.key" "what a digest was gathered under" |s| digest(s, |digest| Value::text(&digest.key));
+    "digest.count" "how many objects and other things are in it: its lines, and what is beyond them" |s| digest(s, |digest| Value::Int(digest.count() as i64));
+    "digest.problems" "how many of them ended in a problem" |s| digest(s, |digest| Value::Int(digest.problems as i64));
+    "digest.recoveries" "how many of them ended well" |s| digest(s, |digest| Value::Int(digest.recoveries as i64));
+    "digest.lines" "a short text for each, the worst first, then by time" |s| digest(s, |digest| Value::texts(&digest.lines));
+    "digest.more" "how many there are beyond the lines" |s| digest(s, |digest| Value::Int(digest.more as i64));
+    "digest.since" "when the first of it was gathered" |s| digest(s, |digest| Value::Time(digest.since));
+    "digest.rule" "the rule that gathered it" |s| digest(s, |digest| Value::text(&digest.rule));
 };
 
 fn output(scene: &Scene) -> Value<'_> {
@@ -280,6 +288,13 @@ fn output(scene: &Scene) -> Value<'_> {
             Value::text(&notification.output)
         }
         _ if scene.status.state.is_some() => Value::text(&scene.status.output),
+        _ => Value::Missing,
+    }
+}
+
+fn digest<'a>(scene: &'a Scene, get: impl FnOnce(&'a Digest) -> Value<'a>) -> Value<'a> {
+    match &scene.event.detail {
+        Detail::Digest(digest) => get(digest),
         _ => Value::Missing,
     }
 }

@@ -2,8 +2,8 @@
 
 use super::Sample;
 use super::stage::{at, our_scene, sample};
-use crate::model::Detail;
-use crate::model::event::{DeliveryFailed, Gap, MuteEnding, ObjectChange, RulesetChanged, Webhook};
+use crate::model::event::{DeliveryFailed, Digest, Gap, MuteEnding, ObjectChange, RulesetChanged, Webhook};
+use crate::model::{Detail, State};
 
 pub(super) fn objects() -> Vec<Sample> {
     let change = |object_type: &str, object_name: &str| ObjectChange {
@@ -77,5 +77,31 @@ pub(super) fn ours() -> Vec<Sample> {
         sample("new rules are refused", our_scene("watchbell", Detail::RulesetChanged(refused))),
         sample("a webhook with a text", our_scene("watchbell", Detail::Webhook(webhook))),
         sample("a webhook without one", our_scene("watchbell", Detail::Webhook(bare))),
+    ]
+}
+
+pub(super) fn digests() -> Vec<Sample> {
+    let line = |number: u32| format!("san{number}!disk CRITICAL: CRITICAL - latency {number}00 ms");
+    let storm = Digest {
+        key: "san".to_owned(),
+        rule: "45-storage.rhai:3 storage is one thing".to_owned(),
+        since: at(-30),
+        problems: 31,
+        recoveries: 2,
+        worst: Some(State::Critical),
+        lines: (1..=5).map(line).collect(),
+        more: 29,
+    };
+    let healed = Digest {
+        problems: 0,
+        recoveries: 1,
+        worst: None,
+        lines: vec!["san1!disk OK again (was CRITICAL)".to_owned()],
+        more: 0,
+        ..storm.clone()
+    };
+    vec![
+        sample("what was gathered is told", our_scene("watchbell", Detail::Digest(storm))),
+        sample("a digest of one", our_scene("watchbell", Detail::Digest(healed))),
     ]
 }
