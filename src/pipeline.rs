@@ -168,6 +168,7 @@ pub struct Wires {
 
 /// Runs the engine until there are no more inputs. Blocks: give it a thread.
 pub fn run(mut pipeline: Pipeline, mut wires: Wires) -> Result<(), WriterGone> {
+    let keeps_journal = pipeline.config.journal.is_some();
     while let Some(first) = wires.inputs.blocking_recv() {
         let mut batch = Batch::default();
         let mut next = Some(first);
@@ -176,7 +177,11 @@ pub fn run(mut pipeline: Pipeline, mut wires: Wires) -> Result<(), WriterGone> {
             while let Ok(set) = wires.sets.try_recv() {
                 pipeline.set_rules(set);
             }
-            let finished = pipeline.take(input, Timestamp::now());
+            let now = Timestamp::now();
+            if keeps_journal && !matches!(input, Input::Tick) {
+                batch.journal.push((now, input.clone()));
+            }
+            let finished = pipeline.take(input, now);
             batch.deliveries.extend(finished.deliveries);
             batch.actions.extend(finished.actions);
             batch.decisions.extend(finished.decisions);
