@@ -52,8 +52,13 @@ impl Pipeline {
     /// A pipeline for a replay: no state before, and every target that a rule names
     /// exists, on the console.
     pub fn for_replay(config: Config, set: Set) -> Pipeline {
+        Pipeline::for_replay_from(World::new(false), config, set)
+    }
+
+    /// The same with this state before.
+    pub fn for_replay_from(world: World, config: Config, set: Set) -> Pipeline {
         let settings = Settings { any_target: true, ..Settings::of(&config) };
-        let engine = Engine::new(World::new(false), settings, set.rules.clone());
+        let engine = Engine::new(world, settings, set.rules.clone());
         Pipeline { engine, config, set, any_target: true, replies: 0 }
     }
 

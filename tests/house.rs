@@ -30,6 +30,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("load", &["config", "diagnostic", "assets", "engine", "router"]),
     ("outbox", &["model", "config", "backoff", "store", "sink", "source"]),
     ("pipeline", &["model", "config", "engine", "router", "store", "load"]),
+    ("diff", &["model", "config", "engine", "store", "load"]),
     ("reload", &["model", "config", "diagnostic", "engine", "load"]),
     ("inquiry", &["engine", "reload"]),
     // Builds them all.

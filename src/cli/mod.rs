@@ -1,20 +1,23 @@
 //! The command line: verbs, their options, and what they print.
 //!
 //! Owns: exit codes. 0: all is well; 1: something is wrong, and it was said;
-//! 2: the command line itself was wrong.
+//! 2: the command line itself was wrong. `diff` has its own.
 
 mod check;
 mod demo;
+mod diff;
 mod print;
 mod replay;
 mod run;
 mod why;
 
 use crate::config::{self, Config};
+use crate::model::time::parse_duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use print::{err, styled_errors};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Watchbell routes what Icinga 2 reports to the people who should hear of it, by
 /// rules that you edit while it runs.
@@ -39,8 +42,12 @@ enum Verb {
     /// is wrong.
     Check,
     /// Play a recorded event stream through the rules and show what would be told.
-    /// Needs no network and no database.
+    /// Needs no network, and no database but for --journal.
     Replay(ReplayArguments),
+    /// Compare other rules with those in force on what came in: what would be told more,
+    /// less, elsewhere or at another time. Exit 0: no difference, 1: a difference, 2:
+    /// trouble.
+    Diff(DiffArguments),
     /// Say what was decided about a host or service, and why.
     Why {
         /// Icinga's full name: HOST or HOST!SERVICE.
@@ -59,7 +66,14 @@ enum Verb {
 struct ReplayArguments {
     /// A recording: lines of Icinga's /v1/events, plain or gzipped; - for standard
     /// input.
-    file: PathBuf,
+    #[arg(required_unless_present = "journal", conflicts_with = "since")]
+    file: Option<PathBuf>,
+    /// Play what this Watchbell took in itself instead, from its database.
+    #[arg(long, conflicts_with_all = ["file", "objects"])]
+    journal: bool,
+    /// How far back to begin with --journal; what was before is played silently.
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = parse_duration)]
+    since: Duration,
     /// The rules to play it through [default: those of --config, or the shipped ones].
     #[arg(long, value_name = "DIR")]
     rules: Option<PathBuf>,
@@ -75,6 +89,29 @@ struct ReplayArguments {
     /// Lines to read, or one JSON object for each delivery.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+}
+
+/// What `diff` takes.
+#[derive(Debug, Args)]
+struct DiffArguments {
+    /// The rules that may take the place of those in force.
+    #[arg(long, value_name = "DIR")]
+    rules: PathBuf,
+    /// Templates that go with them; only checked, texts are not compared [default: those
+    /// in force].
+    #[arg(long, value_name = "DIR")]
+    templates: Option<PathBuf>,
+    /// How far back to compare; what was before is played silently.
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = parse_duration)]
+    since: Duration,
+    /// A recording to compare on instead of the journal: lines of Icinga's /v1/events,
+    /// plain or gzipped; - for standard input.
+    #[arg(conflicts_with = "since")]
+    file: Option<PathBuf>,
+    /// Answers of Icinga's /v1/objects/hosts and /services, for vars and groups; with a
+    /// recording.
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "file")]
+    objects: Vec<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -97,6 +134,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Verb::Run => run::run(&named(config)),
         Verb::Check => check::check(&named(config)),
         Verb::Replay(options) => replay::replay(config, options),
+        Verb::Diff(options) => Ok(diff::diff(config, options)),
         Verb::Why { object, limit } => why::why(&named(config), object, *limit),
         Verb::Demo => demo::demo(),
     };

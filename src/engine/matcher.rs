@@ -95,12 +95,14 @@ pub fn nearest(name: &str, candidates: impl Iterator<Item = String>) -> Option<S
 }
 
 /// A compiled set of conditions; all must hold.
+#[derive(Clone)]
 pub struct Matcher {
     /// The types named by `on`; `None` means all.
     types: Option<BTreeSet<EventType>>,
     conditions: Vec<(Path, Test)>,
 }
 
+#[derive(Clone)]
 enum Test {
     Bool(bool),
     Number(f64),
