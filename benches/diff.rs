@@ -23,7 +23,7 @@ const EVENTS: usize = 1_000_000;
 const ROUND: Duration = Duration::from_secs(3600);
 
 const CANDIDATE: &str =
-    r#"rule("nothing critical", #{ on: "StateChange", state: "CRITICAL" }, |e| e.drop("a candidate drops it"));"#;
+    r#"rule("no hosts", #{ on: "StateChange", state: "DOWN" }, |e| e.drop("a candidate drops it"));"#;
 
 fn later(mut event: Event, by: Duration) -> Event {
     event.timestamp += by;
@@ -64,7 +64,7 @@ fn main() {
     let begin = Instant::now();
     let report = trial.run(&World::new(false), inputs, || false).expect("threads can be started");
     let comparing = begin.elapsed().as_secs_f64();
-    assert!(report.inputs == EVENTS as u64 && !report.is_same());
+    assert_eq!(report.inputs, EVENTS as u64);
     writeln!(
         std::io::stdout(),
         "{read} events read in {reading:.2} s, {} compared in {comparing:.2} s: {:.1} times as long\n{}",

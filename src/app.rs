@@ -158,7 +158,8 @@ pub async fn run(
         stop: upstream.clone(),
     };
     tasks.spawn(until(upstream.clone(), reloader.run()));
-    tasks.spawn(until(upstream.clone(), Inquiry { asks, reloads }.run()));
+    let inquiry = Inquiry { asks, reloads, config: config.clone(), inputs: inputs.clone() };
+    tasks.spawn(until(upstream.clone(), inquiry.run()));
     tasks.spawn(until(upstream.clone(), pipeline::tick(wanted_wake, inputs.clone())));
     tasks.spawn(until(upstream.clone(), hand_on(heard, inputs.clone())));
     tasks.spawn(until(upstream.clone(), tidy(store.clone(), limits)));

@@ -4,8 +4,14 @@
 //! Owns: who answers what. Promises: questions are answered in the order they came,
 //! and never keep the engine waiting. Never: asks Icinga, changes state.
 
+mod comparison;
+
+use crate::config::Config;
 use crate::engine::{Ask, Question};
+use crate::model::Input;
 use crate::reload;
+use comparison::Comparison;
+use std::sync::Arc;
 use tokio::sync::mpsc;
 
 /// Answers what people ask.
@@ -14,11 +20,16 @@ pub struct Inquiry {
     pub asks: mpsc::Receiver<Ask>,
     /// Who reads rules and templates again.
     pub reloads: mpsc::Sender<reload::Request>,
+    /// The configuration, for the folders and the store.
+    pub config: Arc<Config>,
+    /// Where answers go.
+    pub inputs: mpsc::Sender<Input>,
 }
 
 impl Inquiry {
     /// Answers until nobody asks any more.
     pub async fn run(mut self) {
+        let mut comparison = Comparison::new(self.config, self.inputs);
         while let Some(ask) = self.asks.recv().await {
             match ask.question {
                 Question::Reload => {
@@ -26,6 +37,7 @@ impl Inquiry {
                         return;
                     }
                 }
+                Question::Diff { length } => comparison.start(length, ask.reply).await,
             }
         }
     }

@@ -32,7 +32,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("pipeline", &["model", "config", "engine", "router", "store", "load"]),
     ("diff", &["model", "config", "engine", "store", "load"]),
     ("reload", &["model", "config", "diagnostic", "engine", "load"]),
-    ("inquiry", &["engine", "reload"]),
+    ("inquiry", &["model", "config", "diagnostic", "engine", "load", "reload", "diff"]),
     // Builds them all.
     (
         "app",

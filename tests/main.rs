@@ -6,6 +6,7 @@ mod commands;
 mod common;
 mod config;
 mod decode;
+mod diff;
 mod docs;
 mod email;
 mod end_to_end;

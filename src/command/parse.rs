@@ -3,7 +3,7 @@
 use super::verbs;
 use super::when;
 use crate::model::Timestamp;
-use crate::model::time::later;
+use crate::model::time::{later, parse_duration};
 use jiff::tz::TimeZone;
 
 /// What somebody asks for. Objects are still as written.
@@ -62,6 +62,8 @@ pub enum Request {
     Unmute(String),
     /// `reload`.
     Reload,
+    /// `diff`: how far back.
+    Diff(std::time::Duration),
     /// A command that is none of ours: perhaps one of a rule file.
     Other {
         /// The first word.
@@ -73,6 +75,9 @@ pub enum Request {
 
 /// How long a mute lasts unless it is said.
 const MUTE_UNLESS_SAID: std::time::Duration = std::time::Duration::from_secs(3600);
+
+/// How far back rules are compared unless it is said.
+const COMPARED_UNLESS_SAID: std::time::Duration = std::time::Duration::from_secs(86_400);
 
 /// Reads a line without the prefix. `Err` holds what to answer.
 ///
@@ -106,6 +111,7 @@ pub fn parse(line: &str, now: Timestamp, zone: &TimeZone) -> Result<Request, Str
         "mute" => mute(&object()?, &rest[1..], now, zone),
         "unmute" => Ok(Request::Unmute(object()?)),
         "reload" => Ok(Request::Reload),
+        "diff" => diff(rest.first().copied()),
         _ => Ok(Request::Other { name, arguments: rest.iter().map(|word| (*word).to_owned()).collect() }),
     }
 }
@@ -144,6 +150,11 @@ fn mute(what: &str, words: &[&str], now: Timestamp, zone: &TimeZone) -> Result<R
     Ok(Request::Mute { what: what.to_owned(), until, reason: words[used..].join(" ") })
 }
 
+fn diff(length: Option<&str>) -> Result<Request, String> {
+    let length = length.map_or(Ok(COMPARED_UNLESS_SAID), parse_duration);
+    length.map(Request::Diff).map_err(|error| format!("{error}. {}", usage("diff")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,6 +181,8 @@ mod tests {
             ("help ack", Request::Help(Some("ack".to_owned()))),
             ("service db1 postgres", Request::Service("db1!postgres".to_owned())),
             ("problems", Request::Problems(None)),
+            ("diff", Request::Diff(std::time::Duration::from_secs(86_400))),
+            ("diff 2h", Request::Diff(std::time::Duration::from_secs(7200))),
             ("problems db", Request::Problems(Some("db".to_owned()))),
             ("ack #1 looking into it", ack("looking into it", None, false)),
             ("ack #1 for 2h looking", ack("looking", Some(in_seconds(7200)), false)),
@@ -212,6 +225,7 @@ mod tests {
             ("comment db1", "write: comment OBJECT TEXT"),
             ("host", "write: host HOST"),
             ("unmute", "write: unmute"),
+            ("diff soon", "write: diff [24h]"),
         ] {
             let answer = read(line).expect_err(line);
             assert!(answer.contains(words), "{line}: {answer}");

@@ -43,6 +43,7 @@ pub const VERBS: &[VerbHelp] = &[
     ),
     changes("unmute", "M3|OBJECT", "hear of it again"),
     changes("reload", "", "read rules and templates again now"),
+    changes("diff", "[24h]", "what the candidate rules would have told otherwise in this time"),
 ];
 
 /// Finds a command by its name.

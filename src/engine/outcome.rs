@@ -67,4 +67,9 @@ pub struct Ask {
 pub enum Question {
     /// To read rules and templates again. What comes of it is told as `RulesetChanged`.
     Reload,
+    /// To compare the candidate rules with those in force on what came in.
+    Diff {
+        /// How far back.
+        length: std::time::Duration,
+    },
 }
