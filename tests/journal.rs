@@ -306,7 +306,7 @@ fn what_is_too_much_goes_oldest_first_and_the_newest_copy_stays() {
     assert_eq!((all(&place).0.len(), rows(&place)), (0, 0));
     let room = ten_days(JournalLimits { size: 5000, ..LIMITS });
     let left = all(&room).0;
-    assert!(left.len() < 100 && left.len() >= 10 && left.len() % 10 == 0, "{}", left.len());
+    assert!(left.len() < 100 && left.len() >= 10 && left.len().is_multiple_of(10), "{}", left.len());
     assert_eq!(left.last(), Some(&said(9 * DAY + 10)));
 }
 
