@@ -9,7 +9,7 @@
 //! ```
 
 use crate::config::Config;
-use crate::inquiry::{Audit, Inquiry};
+use crate::inquiry::Inquiry;
 use crate::load::Set;
 use crate::model::event::RulesetChanged;
 use crate::model::{Input, Timestamp, Utterance};
@@ -21,7 +21,7 @@ use crate::source::Source;
 use crate::source::icinga::{IcingaClient, IcingaSource};
 use crate::source::webhook::WebhookSource;
 use crate::store::writer::{StoreWriter, WriterHandle};
-use crate::store::{Batch, Store};
+use crate::store::{Batch, JournalLimits, Store};
 use crate::{diagnostic, engine::World};
 use anyhow::Context;
 use std::collections::{BTreeMap, BTreeSet};
@@ -96,6 +96,8 @@ pub async fn run(
     let config = Arc::new(config);
     let (set, news) = first_set(&config)?;
     let world = restore(&store).await?;
+    let limits = config.journal.map(|kept| JournalLimits { keep: kept.keep, size: kept.size });
+    begin_journal(&store, limits).await?;
     let (inputs, engine_inputs) = mpsc::channel(INPUTS);
     let (utterances, heard) = mpsc::channel(UTTERANCES);
     let (types, wanted_types) = watch::channel(set.rules.types());
@@ -160,12 +162,12 @@ pub async fn run(
         stop: upstream.clone(),
     };
     tasks.spawn(until(upstream.clone(), reloader.run()));
-    let audit = Audit { store: store.clone(), zone: config.zone.clone(), prefix: config.prefix.clone() };
-    let inquiry = Inquiry { asks, reloads, audit, inputs: inputs.clone() };
+    let inquiry =
+        Inquiry { asks, reloads, store: store.clone(), config: config.clone(), inputs: inputs.clone() };
     tasks.spawn(until(upstream.clone(), inquiry.run()));
     tasks.spawn(until(upstream.clone(), pipeline::tick(wanted_wake, inputs.clone())));
     tasks.spawn(until(upstream.clone(), hand_on(heard, inputs.clone())));
-    tasks.spawn(until(upstream.clone(), tidy(store.clone())));
+    tasks.spawn(until(upstream.clone(), tidy(store.clone(), limits)));
 
     let sources = TaskTracker::new();
     if let Some(incoming) = &config.incoming {
@@ -313,16 +315,29 @@ async fn hand_on(mut heard: mpsc::Receiver<Utterance>, inputs: mpsc::Sender<Inpu
 }
 
 /// Forgets what is older than it need be kept.
-async fn tidy(store: Arc<dyn Store>) {
+async fn tidy(store: Arc<dyn Store>, limits: Option<JournalLimits>) {
     loop {
         let kept = store.clone();
-        let forgotten =
-            tokio::task::spawn_blocking(move || kept.forget_before(Timestamp::now() - KEEP)).await;
-        if let Ok(Err(error)) = forgotten {
+        let tidied = tokio::task::spawn_blocking(move || {
+            let now = Timestamp::now();
+            kept.forget_before(now - KEEP)?;
+            limits.map_or(Ok(()), |limits| kept.tidy_journal(limits, now))
+        });
+        if let Ok(Err(error)) = tidied.await {
             tracing::warn!(%error, "cannot forget what is old");
         }
         tokio::time::sleep(TIDY_EVERY).await;
     }
+}
+
+/// What is kept from now on begins with the state as it is now.
+async fn begin_journal(store: &Arc<dyn Store>, limits: Option<JournalLimits>) -> anyhow::Result<()> {
+    let store = store.clone();
+    let begun = tokio::task::spawn_blocking(move || store.begin_journal(limits, Timestamp::now())).await?;
+    if let Err(error) = begun {
+        tracing::warn!(%error, "what comes in may be of no use to `diff` and `replay --journal`");
+    }
+    Ok(())
 }
 
 async fn stop_writer(writer: Option<StoreWriter>, patience: Duration) -> anyhow::Result<()> {

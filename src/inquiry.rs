@@ -4,12 +4,15 @@
 //! Owns: who answers what. Promises: questions are answered in the order they came,
 //! and never keep the engine waiting. Never: asks Icinga, changes state.
 
+mod comparison;
+
+use crate::config::Config;
 use crate::engine::{Ask, Question};
 use crate::explain;
-use crate::model::{Input, Reply};
+use crate::model::{About, Input, Reply};
 use crate::reload;
 use crate::store::{Store, StoreError};
-use jiff::tz::TimeZone;
+use comparison::Comparison;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -22,29 +25,25 @@ pub struct Inquiry {
     pub asks: mpsc::Receiver<Ask>,
     /// Who reads rules and templates again.
     pub reloads: mpsc::Sender<reload::Request>,
-    /// Where the audit is.
-    pub audit: Audit,
+    /// Where the audit is kept.
+    pub store: Arc<dyn Store>,
+    /// The configuration.
+    pub config: Arc<Config>,
     /// Where answers go.
     pub inputs: mpsc::Sender<Input>,
-}
-
-/// The audit, and how people read and write.
-#[derive(Clone)]
-pub struct Audit {
-    /// Where it is kept.
-    pub store: Arc<dyn Store>,
-    /// The zone times are shown in.
-    pub zone: TimeZone,
-    /// What marks a command in a channel.
-    pub prefix: String,
 }
 
 impl Inquiry {
     /// Answers until nobody asks any more.
     pub async fn run(mut self) {
+        let mut comparison = Comparison::new(self.config.clone(), self.inputs.clone());
         while let Some(ask) = self.asks.recv().await {
             let goes_on = match ask.question {
                 Question::Reload { force } => self.reloads.send(reload::Request { force }).await.is_ok(),
+                Question::Diff { length } => {
+                    comparison.start(length, ask.reply).await;
+                    true
+                }
                 question => self.answer(question, ask.reply).await,
             };
             if !goes_on {
@@ -55,8 +54,9 @@ impl Inquiry {
 
     /// Answers from the audit. Whether somebody is there to hear it.
     async fn answer(&self, question: Question, reply: Reply) -> bool {
-        let audit = self.audit.clone();
-        let answered = tokio::task::spawn_blocking(move || audit.answer(&question)).await;
+        let (store, config) = (self.store.clone(), self.config.clone());
+        let answered =
+            tokio::task::spawn_blocking(move || from_audit(store.as_ref(), &config, &question)).await;
         let text = match answered {
             Ok(Ok(text)) => text,
             Ok(Err(error)) => format!("the audit cannot be read: {error}"),
@@ -68,20 +68,18 @@ impl Inquiry {
     }
 }
 
-impl Audit {
-    /// The answer to a question, in a few lines.
-    fn answer(&self, question: &Question) -> Result<String, StoreError> {
-        match question {
-            Question::Reload { .. } => Ok(String::new()),
-            Question::Why(about) => {
-                let past = self.store.past(about, LOOK_BACK)?;
-                Ok(explain::brief_story(about, &past, &self.zone, &self.prefix))
-            }
-            Question::WhyNot(case) => {
-                let about = crate::model::About::Object(case.object.name().to_owned());
-                let past = self.store.past(&about, explain::LOOK_BACK)?;
-                Ok(explain::brief_absence(case, &past, &self.zone))
-            }
+/// The answer of the audit, in a few lines.
+fn from_audit(store: &dyn Store, config: &Config, question: &Question) -> Result<String, StoreError> {
+    match question {
+        Question::Reload { .. } | Question::Diff { .. } => Ok(String::new()),
+        Question::Why(about) => {
+            let past = store.past(about, LOOK_BACK)?;
+            Ok(explain::brief_story(about, &past, &config.zone, &config.prefix))
+        }
+        Question::WhyNot(case) => {
+            let about = About::Object(case.object.name().to_owned());
+            let past = store.past(&about, explain::LOOK_BACK)?;
+            Ok(explain::brief_absence(case, &past, &config.zone))
         }
     }
 }

@@ -67,15 +67,20 @@ impl Pipeline {
     /// A pipeline for a replay: no state before, and every target that a rule names
     /// exists, on the console.
     pub fn for_replay(config: impl Into<Arc<Config>>, set: Set) -> Pipeline {
-        let config = config.into();
-        let settings = Arc::new(Settings { any_target: true, ..Settings::of(&config) });
-        Pipeline::for_trial(config, settings, set)
+        Pipeline::for_replay_from(World::new(false), config, set)
     }
 
-    /// A pipeline for the test of a rule: no state before, and nothing is kept.
-    pub fn for_trial(config: Arc<Config>, settings: Arc<Settings>, set: Set) -> Pipeline {
+    /// The same with this state before.
+    pub fn for_replay_from(world: World, config: impl Into<Arc<Config>>, set: Set) -> Pipeline {
+        let config = config.into();
+        let settings = Arc::new(Settings { any_target: true, ..Settings::of(&config) });
+        Pipeline::for_trial(world, config, settings, set)
+    }
+
+    /// A pipeline for the test of a rule: nothing is kept.
+    pub fn for_trial(world: World, config: Arc<Config>, settings: Arc<Settings>, set: Set) -> Pipeline {
         let any_target = settings.any_target;
-        let engine = Engine::new(World::new(false), settings, set.rules.clone());
+        let engine = Engine::new(world, settings, set.rules.clone());
         Pipeline { engine, config, set, any_target, replies: 0 }
     }
 
@@ -203,6 +208,7 @@ pub struct Wires {
 
 /// Runs the engine until there are no more inputs. Blocks: give it a thread.
 pub fn run(mut pipeline: Pipeline, mut wires: Wires) -> Result<(), WriterGone> {
+    let keeps_journal = pipeline.config.journal.is_some();
     while let Some(first) = wires.inputs.blocking_recv() {
         let mut batch = Batch::default();
         let mut next = Some(first);
@@ -211,7 +217,11 @@ pub fn run(mut pipeline: Pipeline, mut wires: Wires) -> Result<(), WriterGone> {
             while let Ok(set) = wires.sets.try_recv() {
                 pipeline.set_rules(set);
             }
-            let finished = pipeline.take(input, Timestamp::now());
+            let now = Timestamp::now();
+            if keeps_journal && !matches!(input, Input::Tick) {
+                batch.journal.push((now, input.clone()));
+            }
+            let finished = pipeline.take(input, now);
             finished.write_log();
             batch.deliveries.extend(finished.deliveries);
             batch.actions.extend(finished.actions);

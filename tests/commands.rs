@@ -361,6 +361,16 @@ fn reading_the_rules_again_is_asked_for_with_the_place_to_answer() {
 }
 
 #[test]
+fn a_comparison_is_asked_for_by_operators_only() {
+    let mut world = site();
+    assert!(world.say("bob", "!diff 2h").contains("operator"));
+    assert!(world.asks.is_empty());
+    assert!(world.say("alice", "!diff 2h").contains("the answer follows"));
+    let length = std::time::Duration::from_secs(7200);
+    assert_eq!(world.asks[0].question, Question::Diff { length });
+}
+
+#[test]
 fn what_was_said_and_answered_is_kept_for_the_audit() {
     let mut world = site();
     world.decisions.clear();

@@ -31,9 +31,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("outbox", &["model", "config", "backoff", "store", "sink", "source"]),
     ("pipeline", &["model", "config", "engine", "router", "store", "load"]),
     ("trial", &["model", "config", "diagnostic", "engine", "load", "pipeline", "source"]),
+    ("diff", &["model", "config", "engine", "store", "load"]),
     ("reload", &["model", "config", "diagnostic", "engine", "load", "trial"]),
     ("explain", &["model", "engine", "store"]),
-    ("inquiry", &["model", "engine", "explain", "reload", "store"]),
+    ("inquiry", &["model", "config", "diagnostic", "engine", "explain", "load", "reload", "diff", "store"]),
     // Builds them all.
     (
         "app",

@@ -2,10 +2,11 @@
 
 use crate::common::engine::World;
 use crate::common::site::Site;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use watchbell::engine::Question;
-use watchbell::inquiry::{Audit, Inquiry};
+use watchbell::inquiry::Inquiry;
 use watchbell::model::{About, AttemptResult, Input, State};
 
 /// What is answered to a line in the channel.
@@ -14,8 +15,8 @@ async fn answer(site: &mut Site, line: &str) -> String {
     let (ask, asks) = mpsc::channel(1);
     let (reloads, _requests) = mpsc::channel(1);
     let (inputs, mut answers) = mpsc::channel(1);
-    let audit = Audit { store: site.store.clone(), zone: site.config.zone.clone(), prefix: "!".to_owned() };
-    let inquiry = tokio::spawn(Inquiry { asks, reloads, audit, inputs }.run());
+    let (store, config) = (site.store.clone(), Arc::new(site.config.clone()));
+    let inquiry = tokio::spawn(Inquiry { asks, reloads, store, config, inputs }.run());
     ask.send(site.asks.pop().expect("it is a question")).await.expect("somebody answers");
     let input = tokio::time::timeout(Duration::from_secs(30), answers.recv()).await.expect("in time");
     drop(ask);

@@ -2,9 +2,11 @@
 //!
 //! Owns: exit codes. 0: all is well; 1: something is wrong, and it was said;
 //! 2: the command line itself was wrong; 3: `route` found that nobody would be told.
+//! `diff` has its own.
 
 mod check;
 mod demo;
+mod diff;
 mod print;
 mod replay;
 mod route;
@@ -54,8 +56,12 @@ enum Verb {
     /// Exit 1 if one fails.
     Test(TestArguments),
     /// Play a recorded event stream through the rules and show what would be told.
-    /// Needs no network and no database.
+    /// Needs no network, and no database but for --journal.
     Replay(ReplayArguments),
+    /// Compare other rules with those in force on what came in: what would be told more,
+    /// less, elsewhere or at another time. Exit 0: no difference, 1: a difference, 2:
+    /// trouble.
+    Diff(DiffArguments),
     /// Say what came, what was decided by which rule, and who was told, newest first.
     Why {
         /// A host or HOST!SERVICE, or a part of the name that only one has; an incident,
@@ -103,7 +109,14 @@ struct TestArguments {
 struct ReplayArguments {
     /// A recording: lines of Icinga's /v1/events, plain or gzipped; - for standard
     /// input.
-    file: PathBuf,
+    #[arg(required_unless_present = "journal", conflicts_with = "since")]
+    file: Option<PathBuf>,
+    /// Play what this Watchbell took in itself instead, from its database.
+    #[arg(long, conflicts_with_all = ["file", "objects"])]
+    journal: bool,
+    /// How far back to begin with --journal; what was before is played silently.
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = parse_duration)]
+    since: Duration,
     /// The rules to play it through [default: those of --config, or the shipped ones].
     #[arg(long, value_name = "DIR")]
     rules: Option<PathBuf>,
@@ -148,6 +161,29 @@ struct RouteArguments {
     lasting: Duration,
 }
 
+/// What `diff` takes.
+#[derive(Debug, Args)]
+struct DiffArguments {
+    /// The rules that may take the place of those in force.
+    #[arg(long, value_name = "DIR")]
+    rules: PathBuf,
+    /// Templates that go with them; only checked, texts are not compared [default: those
+    /// in force].
+    #[arg(long, value_name = "DIR")]
+    templates: Option<PathBuf>,
+    /// How far back to compare; what was before is played silently.
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = parse_duration)]
+    since: Duration,
+    /// A recording to compare on instead of the journal: lines of Icinga's /v1/events,
+    /// plain or gzipped; - for standard input.
+    #[arg(conflicts_with = "since")]
+    file: Option<PathBuf>,
+    /// Answers of Icinga's /v1/objects/hosts and /services, for vars and groups; with a
+    /// recording.
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "file")]
+    objects: Vec<PathBuf>,
+}
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Pace {
     Max,
@@ -172,6 +208,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Verb::Why { what, limit } => why::why(&named(config), what, *limit),
         Verb::WhyNot { object, target } => why::why_not(&named(config), object, target),
         Verb::Route(options) => route::route(config, options),
+        Verb::Diff(options) => Ok(diff::diff(config, options)),
         Verb::Demo => demo::demo(),
     };
     match result {

@@ -1,14 +1,16 @@
-//! `watchbell replay`: a recording through the rules, without network or database.
+//! `watchbell replay`: a recording or the journal through the rules, without network.
 
 use super::print::{err, out, styled_errors};
-use super::{Format, Pace, ReplayArguments};
+use super::{Format, ReplayArguments};
 use crate::config::{self, Config};
 use crate::diagnostic;
+use crate::diff::journal;
 use crate::load::Set;
+use crate::model::words::counted;
 use crate::model::{Delivery, Input, Timestamp, Verdict};
 use crate::pipeline::{Finished, Pipeline};
 use crate::sink::console;
-use crate::source::replay::{Replay, Speed, read_objects};
+use crate::source::replay::{Pace, Replay, Speed, read_objects};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
@@ -32,42 +34,114 @@ pub(super) fn replay(config: Option<&Path>, options: &ReplayArguments) -> anyhow
             return Ok(ExitCode::FAILURE);
         }
     };
-    let source: Arc<str> = config.icinga.first().map_or(SOURCE, |icinga| icinga.name.as_str()).into();
-    let mut pipeline = Pipeline::for_replay(config, set);
     let mut tally = Tally::new(options.format);
+    match &options.file {
+        Some(file) => play_recording(config, set, file, options, &mut tally)?,
+        None => play_journal(config, set, options, &mut tally)?,
+    }
+    tally.summary();
+    Ok(ExitCode::SUCCESS)
+}
+
+fn play_recording(
+    config: Config,
+    set: Set,
+    file: &Path,
+    options: &ReplayArguments,
+    tally: &mut Tally,
+) -> anyhow::Result<()> {
+    let source: Arc<str> = source_name(&config).into();
+    let mut pipeline = Pipeline::for_replay(config, set);
     for path in &options.objects {
         let objects = read_objects(path, &source)?;
         pipeline.take(Input::Objects(objects), Timestamp::UNIX_EPOCH);
     }
-    let speed = match options.speed {
-        Pace::Max => Speed::Max,
-        Pace::Real => Speed::Real,
-    };
-    let replay = Replay::new(&options.file, &source, speed);
+    let replay = Replay::new(file, &source, speed(options));
     let mut pace = replay.pace();
     for event in replay.events()? {
         match event {
             Ok(event) => {
                 let now = event.timestamp;
-                if let Some(due) = pace.due(now) {
-                    std::thread::sleep(due.into_std().saturating_duration_since(Instant::now()));
-                }
-                while let Some(wake) = pipeline.engine().next_wake().filter(|wake| *wake < now) {
-                    let finished = pipeline.take(Input::Tick, wake);
-                    tally.add(finished, &pipeline);
-                }
+                wait(&mut pace, now);
+                take(&mut pipeline, Input::Event(event), now, |_, finished, pipeline| {
+                    tally.add(finished, pipeline);
+                });
                 tally.events += 1;
-                let finished = pipeline.take(Input::Event(event), now);
-                tally.add(finished, &pipeline);
             }
             Err(bad) => {
                 tally.bad_lines += 1;
-                err(&format!("{}:{}: skipped: {}", options.file.display(), bad.line, bad.reason));
+                err(&format!("{}:{}: skipped: {}", file.display(), bad.line, bad.reason));
             }
         }
     }
-    tally.summary();
-    Ok(ExitCode::SUCCESS)
+    Ok(())
+}
+
+/// What came in before `--since` is played silently.
+fn play_journal(
+    config: Config,
+    set: Set,
+    options: &ReplayArguments,
+    tally: &mut Tally,
+) -> anyhow::Result<()> {
+    let since = Timestamp::now() - options.since;
+    let (world, mut journal) = journal::open(&config, since)?;
+    let mut pipeline = Pipeline::for_replay_from(world, config, set);
+    let mut pace = Pace::new(speed(options));
+    for input in journal.inputs.by_ref() {
+        let (now, input) = input?;
+        if now >= since {
+            wait(&mut pace, now);
+            tally.events += u64::from(matches!(input, Input::Event(_)));
+        }
+        take(&mut pipeline, input, now, |at, finished, pipeline| {
+            if at >= since {
+                tally.add(finished, pipeline);
+            }
+        });
+    }
+    say_unread(journal.inputs.unread());
+    Ok(())
+}
+
+/// Takes an input in, after all that is due before.
+fn take(
+    pipeline: &mut Pipeline,
+    input: Input,
+    now: Timestamp,
+    mut heard: impl FnMut(Timestamp, Finished, &Pipeline),
+) {
+    while let Some(wake) = pipeline.engine().next_wake().filter(|wake| *wake < now) {
+        let finished = pipeline.take(Input::Tick, wake);
+        heard(wake, finished, pipeline);
+    }
+    let finished = pipeline.take(input, now);
+    heard(now, finished, pipeline);
+}
+
+fn speed(options: &ReplayArguments) -> Speed {
+    match options.speed {
+        super::Pace::Max => Speed::Max,
+        super::Pace::Real => Speed::Real,
+    }
+}
+
+fn wait(pace: &mut Pace, moment: Timestamp) {
+    if let Some(due) = pace.due(moment) {
+        std::thread::sleep(due.into_std().saturating_duration_since(Instant::now()));
+    }
+}
+
+/// The name of the Icinga that a recording stands for.
+pub(super) fn source_name(config: &Config) -> &str {
+    config.icinga.first().map_or(SOURCE, |icinga| &icinga.name)
+}
+
+/// Says how many inputs of a journal were left out.
+pub(super) fn say_unread(unread: u64) {
+    if unread > 0 {
+        err(&format!("{} of the journal left out: a newer Watchbell wrote them", counted(unread, "input")));
+    }
 }
 
 /// The configuration named, or the built-in one; rules and templates of the command
@@ -75,6 +149,7 @@ pub(super) fn replay(config: Option<&Path>, options: &ReplayArguments) -> anyhow
 fn configuration(path: Option<&Path>, options: &ReplayArguments) -> Result<Config, ExitCode> {
     let mut config = match path {
         Some(path) => super::load(path)?,
+        None if options.journal => super::load(&super::named(None))?,
         None => config::builtin("".into(), "".into()),
     };
     if let Some(rules) = &options.rules {

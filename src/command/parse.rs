@@ -3,7 +3,7 @@
 use super::verbs;
 use super::when;
 use crate::model::Timestamp;
-use crate::model::time::later;
+use crate::model::time::{later, parse_duration};
 use jiff::tz::TimeZone;
 
 /// What somebody asks for. Objects are still as written.
@@ -74,6 +74,8 @@ pub enum Request {
         /// Whether a set is taken whose own tests fail.
         force: bool,
     },
+    /// `diff`: how far back.
+    Diff(std::time::Duration),
     /// A command that is none of ours: perhaps one of a rule file.
     Other {
         /// The first word.
@@ -85,6 +87,9 @@ pub enum Request {
 
 /// How long a mute lasts unless it is said.
 const MUTE_UNLESS_SAID: std::time::Duration = std::time::Duration::from_secs(3600);
+
+/// How far back rules are compared unless it is said.
+const COMPARED_UNLESS_SAID: std::time::Duration = std::time::Duration::from_secs(86_400);
 
 /// Reads a line without the prefix. `Err` holds what to answer.
 ///
@@ -123,6 +128,7 @@ pub fn parse(line: &str, now: Timestamp, zone: &TimeZone) -> Result<Request, Str
         "reload" if rest.is_empty() => Ok(Request::Reload { force: false }),
         "reload" if rest == ["force"] => Ok(Request::Reload { force: true }),
         "reload" => Err(usage("reload")),
+        "diff" => diff(rest.first().copied()),
         _ => Ok(Request::Other { name, arguments: rest.iter().map(|word| (*word).to_owned()).collect() }),
     }
 }
@@ -161,6 +167,11 @@ fn mute(what: &str, words: &[&str], now: Timestamp, zone: &TimeZone) -> Result<R
     Ok(Request::Mute { what: what.to_owned(), until, reason: words[used..].join(" ") })
 }
 
+fn diff(length: Option<&str>) -> Result<Request, String> {
+    let length = length.map_or(Ok(COMPARED_UNLESS_SAID), parse_duration);
+    length.map(Request::Diff).map_err(|error| format!("{error}. {}", usage("diff")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -189,6 +200,8 @@ mod tests {
             ("problems", Request::Problems(None)),
             ("reload", Request::Reload { force: false }),
             ("reload force", Request::Reload { force: true }),
+            ("diff", Request::Diff(std::time::Duration::from_secs(86_400))),
+            ("diff 2h", Request::Diff(std::time::Duration::from_secs(7200))),
             ("problems db", Request::Problems(Some("db".to_owned()))),
             ("ack #1 looking into it", ack("looking into it", None, false)),
             ("ack #1 for 2h looking", ack("looking", Some(in_seconds(7200)), false)),
@@ -234,6 +247,7 @@ mod tests {
             ("reload forse", "write: reload [force]"),
             ("why", "write: why OBJECT|#N|D12"),
             ("why-not db1", "write: why-not OBJECT TARGET"),
+            ("diff soon", "write: diff [24h]"),
         ] {
             let answer = read(line).expect_err(line);
             assert!(answer.contains(words), "{line}: {answer}");

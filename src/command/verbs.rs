@@ -45,6 +45,7 @@ pub const VERBS: &[VerbHelp] = &[
     ),
     changes("unmute", "M3|OBJECT", "hear of it again"),
     changes("reload", "[force]", "read rules and templates again now; by force, even if their tests fail"),
+    changes("diff", "[24h]", "what the candidate rules would have told otherwise in this time"),
 ];
 
 /// Finds a command by its name.

@@ -80,8 +80,13 @@ pub(super) const ROOT: Table = Table {
             r#""templates""#,
             "The folder of templates; one that stands there is used instead of the shipped one of the same name.",
         ),
+        optional(
+            "candidate_rules",
+            r#""rules.candidate""#,
+            "The folder of rules that `!diff` compares with those in force; where left out, the name of the rules folder with `.candidate` behind it.",
+        ),
     ],
-    tables: &["store", "icinga", "listen", "webhook", "sink", "target", "defaults", "person"],
+    tables: &["store", "journal", "icinga", "listen", "webhook", "sink", "target", "defaults", "person"],
 };
 
 /// `[store]`.
@@ -89,6 +94,20 @@ pub(super) const STORE: Table = table(
     "[store]",
     "Where Watchbell keeps what it knows and what it still has to say.",
     &[default("path", r#""watchbell.db""#, "The database file; its folder must exist.")],
+);
+
+/// `[journal]`.
+pub(super) const JOURNAL: Table = table(
+    "[journal]",
+    "What came in is kept for a time, beside the store, so that other rules can be tried on it: `watchbell diff`, `!diff` and `watchbell replay --journal`.",
+    &[
+        default("keep", r#""7d""#, "How far back it goes; `\"0s\"` keeps none."),
+        default(
+            "size",
+            r#""1 GiB""#,
+            "How large it may become on the disk; then it goes back less far. `KiB`, `MiB` or `GiB`.",
+        ),
+    ],
 );
 
 /// `[[icinga]]`.
@@ -321,8 +340,8 @@ pub(super) const ROLES: &[&str] = &["operator", "admin"];
 
 /// All tables, in the order of the reference.
 pub(super) const TABLES: &[Table] = &[
-    ROOT, STORE, ICINGA, LISTEN, INCOMING, CONSOLE, IRC, EMAIL, WEBHOOK, HEADER, EXEC, TARGET, DEFAULTS,
-    PERSON,
+    ROOT, STORE, JOURNAL, ICINGA, LISTEN, INCOMING, CONSOLE, IRC, EMAIL, WEBHOOK, HEADER, EXEC, TARGET,
+    DEFAULTS, PERSON,
 ];
 
 /// Writes the reference of all keys, in Markdown: `docs/configuration.md`.

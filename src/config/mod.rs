@@ -53,6 +53,15 @@ pub struct Folders {
     pub templates: Option<PathBuf>,
 }
 
+/// `[journal]`: how much is kept of what came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JournalSettings {
+    /// `keep`: how far back it goes; 7 days.
+    pub keep: Duration,
+    /// `size`: how large it may become, in bytes; 1 GiB.
+    pub size: u64,
+}
+
 /// The configuration of `watchbell replay` and `watchbell demo` without a file:
 /// everything is told on the console, nothing is kept.
 pub fn builtin(rules: PathBuf, templates: PathBuf) -> Config {
@@ -63,9 +72,11 @@ pub fn builtin(rules: PathBuf, templates: PathBuf) -> Config {
     let target = Target { name: console.clone(), sink: console.clone(), to: vec![String::new()] };
     Config {
         path: None,
+        candidate_rules: beside(&rules),
         rules,
         templates,
         store: PathBuf::from(":memory:"),
+        journal: None,
         icinga: Vec::new(),
         incoming: None,
         sinks: BTreeMap::from([(console.clone(), sink)]),
@@ -77,6 +88,13 @@ pub fn builtin(rules: PathBuf, templates: PathBuf) -> Config {
     }
 }
 
+/// Where the candidates of a rules folder are looked for: beside it.
+fn beside(rules: &Path) -> PathBuf {
+    let mut name = rules.file_name().unwrap_or_default().to_owned();
+    name.push(".candidate");
+    rules.with_file_name(name)
+}
+
 /// Everything `watchbell.toml` says, checked and complete.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -86,8 +104,12 @@ pub struct Config {
     pub rules: PathBuf,
     /// `templates`: the folder of templates.
     pub templates: PathBuf,
+    /// `candidate_rules`: the folder of rules to compare with; need not exist.
+    pub candidate_rules: PathBuf,
     /// `[store] path`: the database file.
     pub store: PathBuf,
+    /// `[journal]`; `None` where none is kept.
+    pub journal: Option<JournalSettings>,
     /// `[[icinga]]`, in the order of the file; at least one to `run`.
     pub icinga: Vec<IcingaSettings>,
     /// `[listen]` and `[webhook.<name>]`; `None` where nobody may send one.

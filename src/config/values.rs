@@ -57,6 +57,21 @@ pub(super) fn parse_server(text: &str, default_port: u16) -> Result<Server, Stri
     Ok(Server { host, port })
 }
 
+/// Reads `1 GiB`, `500MiB`: at least 1 MiB, at most 1024 GiB.
+fn parse_size(text: &str) -> Option<u64> {
+    const MIB: u64 = 1 << 20;
+    let digits = text.trim_start().chars().take_while(char::is_ascii_digit).count();
+    let (number, unit) = text.trim_start().split_at(digits);
+    let unit: u64 = match unit.trim() {
+        "KiB" => 1 << 10,
+        "MiB" => MIB,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    let bytes = number.parse::<u64>().ok()?.checked_mul(unit)?;
+    (MIB..=MIB << 20).contains(&bytes).then_some(bytes)
+}
+
 /// Why a text is no URL, in words that make sense to who wrote it.
 pub(super) fn no_url(cause: url::ParseError) -> String {
     match cause {
@@ -99,6 +114,25 @@ impl Section<'_> {
             );
         };
         crate::model::time::parse_duration(&written.value).map_err(fault).ok()
+    }
+
+    /// A length of time; inside, `None` for `0s`.
+    pub(super) fn duration_or_none(&self, key: &str) -> Option<Option<Duration>> {
+        match self.text(key)?.value.trim() {
+            "0" | "0s" => Some(None),
+            _ => self.duration(key).map(Some),
+        }
+    }
+
+    /// A number of bytes, as `500 MiB`.
+    pub(super) fn size(&self, key: &str) -> Option<u64> {
+        let written = self.text(key)?;
+        let size = parse_size(&written.value);
+        if size.is_none() {
+            let help = "write a number and its unit, such as \"500 MiB\" or \"1 GiB\"; at least 1 MiB";
+            self.reader.fault(&written.spot, "is no size", help);
+        }
+        size
     }
 
     /// A path, which starts at the folder of the configuration.
@@ -224,6 +258,17 @@ mod tests {
             ("[2001:db8::1]:65535", "2001:db8::1", 65535),
         ] {
             assert_eq!(parse_server(text, 6697), Ok(Server { host: host.to_owned(), port }), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_read_with_their_unit() {
+        for (text, bytes) in [("1 GiB", 1 << 30), ("500MiB", 500 << 20), (" 2048 KiB ", 2 << 20)] {
+            assert_eq!(parse_size(text), Some(bytes), "{text}");
+        }
+        for text in ["", "1", "GiB", "1 GB", "-1 GiB", "1.5 GiB", "1 KiB", "0 GiB", "99999999999999 GiB", "ä"]
+        {
+            assert_eq!(parse_size(text), None, "{text}");
         }
     }
 

@@ -59,7 +59,7 @@ impl Forgotten {
 }
 
 /// In which order keys were used, by owner.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Recency {
     /// For each owner its keys, the one unused longest first.
     owners: HashMap<String, BTreeMap<u64, Arc<str>>>,

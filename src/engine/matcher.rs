@@ -102,6 +102,7 @@ pub fn nearest(name: &str, candidates: impl Iterator<Item = String>) -> Option<S
 }
 
 /// A compiled set of conditions; all must hold.
+#[derive(Clone)]
 pub struct Matcher {
     /// The types named by `on`; `None` means all.
     types: Option<BTreeSet<EventType>>,
@@ -110,6 +111,7 @@ pub struct Matcher {
     written: BTreeMap<String, Pattern>,
 }
 
+#[derive(Clone)]
 enum Test {
     Bool(bool),
     Number(f64),

@@ -38,6 +38,7 @@ impl Mute {
 }
 
 /// A mute that can be asked.
+#[derive(Clone)]
 pub struct ActiveMute {
     /// As kept.
     pub mute: Mute,

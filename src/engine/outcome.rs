@@ -76,4 +76,9 @@ pub enum Question {
     Why(About),
     /// Why a target did not hear of an object.
     WhyNot(Box<Case>),
+    /// To compare the candidate rules with those in force on what came in.
+    Diff {
+        /// How far back.
+        length: std::time::Duration,
+    },
 }

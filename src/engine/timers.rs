@@ -67,7 +67,7 @@ impl Pending {
 }
 
 /// All timers.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Timers {
     pending: BTreeMap<TimerKey, Pending>,
     due: BTreeSet<(Timestamp, TimerKey)>,

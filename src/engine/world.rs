@@ -72,7 +72,7 @@ pub enum MuteError {
 }
 
 /// All state of the engine.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct World {
     objects: HashMap<ObjectKey, Arc<Object>>,
     records: HashMap<ObjectKey, Record>,
@@ -110,6 +110,12 @@ impl World {
     /// An empty world. `durable`: whether its changes will be asked for.
     pub fn new(durable: bool) -> World {
         World { durable, next_incident: 1, next_mute: 1, ..World::default() }
+    }
+
+    /// A copy to try things on: its changes are not kept. Objects and states are shared
+    /// until they change.
+    pub fn for_trial(&self) -> World {
+        World { changes: HashSet::new(), durable: false, ..self.clone() }
     }
 
     fn change(&mut self, entry: impl FnOnce() -> Entry) {

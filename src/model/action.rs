@@ -92,7 +92,7 @@ impl ActionKind {
 }
 
 /// How an action went.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ActionResult {
     /// What was asked.
     pub action: Action,

@@ -1,9 +1,10 @@
 //! What people say to Watchbell.
 
 use super::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// One line somebody wrote where Watchbell listens.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Utterance {
     /// The sink it was heard by.
     pub sink: String,
@@ -20,7 +21,7 @@ pub struct Utterance {
 }
 
 /// Who speaks, as far as the network vouches for it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Speaker {
     /// The name shown; proves nothing.
     pub nick: String,
@@ -32,7 +33,7 @@ pub struct Speaker {
 }
 
 /// An answer to a command.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply {
     /// The sink the command came by.
     pub sink: String,

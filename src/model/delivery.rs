@@ -62,7 +62,7 @@ pub struct Message {
 }
 
 /// One try to send a delivery, and how it ended.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Attempt {
     /// What was to be sent.
     pub delivery: Delivery,
@@ -73,7 +73,7 @@ pub struct Attempt {
 }
 
 /// How one try ended.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum AttemptResult {
     /// The sink accepted it; its receipt, such as an SMTP reply.
     Sent(String),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// One thing that happened, in Icinga or in Watchbell itself.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// The Icinga it came from, as the configuration calls it; `watchbell` for ours.
     pub source: Arc<str>,
@@ -28,7 +28,7 @@ pub struct Event {
 }
 
 /// What an event says besides where and when.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Detail {
     /// See [`EventType::CheckResult`].
     CheckResult(StateReport),
@@ -149,7 +149,7 @@ impl Event {
 }
 
 /// What a check found: the fields of `CheckResult` and `StateChange`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StateReport {
     /// The state now.
     pub state: State,
@@ -180,7 +180,7 @@ pub struct StateReport {
 }
 
 /// A notification that Icinga sent itself.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct IcingaNotification {
     /// `notification_type`, in upper case: `PROBLEM`, `RECOVERY`, `CUSTOM`, ...
     pub notification_type: String,
@@ -199,7 +199,7 @@ pub struct IcingaNotification {
 }
 
 /// Icinga's own flap detection changed its mind.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Flapping {
     /// `is_flapping`.
     pub is_flapping: bool,
@@ -216,7 +216,7 @@ pub struct Flapping {
 }
 
 /// A problem was acknowledged.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Acknowledgement {
     /// `author`; may be empty after a gap, when the comment is gone.
     pub author: String,
@@ -237,7 +237,7 @@ pub struct Acknowledgement {
 }
 
 /// An acknowledgement is gone.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AcknowledgementEnd {
     /// `state` at that moment: the new one, when a state change ended it.
     pub state: State,
@@ -305,7 +305,7 @@ impl Downtime {
 }
 
 /// A configuration object was created, modified or deleted at run time.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ObjectChange {
     /// `object_type`: `Host`, `Service`, `Comment`, `Downtime`, ...
     pub object_type: String,
@@ -314,7 +314,7 @@ pub struct ObjectChange {
 }
 
 /// The stream of an Icinga was away.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Gap {
     /// Where what we know ends; `None` at the very first look.
     pub since: Option<Timestamp>,
@@ -331,7 +331,7 @@ pub struct Gap {
 }
 
 /// A mute came to its end.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MuteEnding {
     /// What was muted, as its owner wrote it.
     pub what: String,
@@ -348,7 +348,7 @@ pub struct MuteEnding {
 }
 
 /// A delivery was given up.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeliveryFailed {
     /// The target it was for.
     pub target: String,
@@ -365,7 +365,7 @@ pub struct DeliveryFailed {
 }
 
 /// The rules and templates changed, or a change was refused.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RulesetChanged {
     /// Whether the new set is in force.
     pub accepted: bool,
@@ -379,7 +379,7 @@ pub struct RulesetChanged {
 }
 
 /// Somebody sent JSON to Watchbell.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Webhook {
     /// Who, as the configuration calls them.
     pub name: String,
@@ -389,7 +389,7 @@ pub struct Webhook {
 
 /// What was gathered for a target, told as one message. Its `timestamp` is when it was
 /// due, so that telling it again after a crash is the same thing.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Digest {
     /// Under which key it was gathered.
     pub key: String,

@@ -2,10 +2,12 @@
 
 use super::event::{Comment, Downtime, RulesetChanged};
 use super::{ActionResult, Attempt, Event, Object, ObjectKey, Reply, State, Timestamp, Utterance};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// Everything that can move the engine.
-#[derive(Debug, Clone)]
+/// Everything that can move the engine. As JSON it is what the journal keeps: a change
+/// here must still read what was written before.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Input {
     /// Something happened.
     Event(Event),
@@ -37,7 +39,7 @@ pub enum Input {
 }
 
 /// All hosts and services of one Icinga, as read at one moment.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// Which Icinga.
     pub source: Arc<str>,
@@ -54,7 +56,7 @@ pub struct Snapshot {
 }
 
 /// How a stream ended.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Broken {
     /// Why, in words.
     pub reason: String,
@@ -63,7 +65,7 @@ pub struct Broken {
 }
 
 /// One host or service with its state, as `/v1/objects` gives it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SnapshotObject {
     /// Its configuration.
     pub object: Arc<Object>,

@@ -87,18 +87,11 @@ mod tests {
             (name.to_owned(), Target { name: name.to_owned(), sink: "screen".to_owned(), to })
         };
         Config {
-            path: None,
-            rules: PathBuf::new(),
-            templates: PathBuf::new(),
-            store: PathBuf::new(),
-            icinga: Vec::new(),
-            incoming: None,
             sinks: BTreeMap::from([("screen".to_owned(), sink)]),
             targets: BTreeMap::from([target("ops", &["#ops", "#noc"]), target("dba", &["#dba"])]),
             default_target: "ops".to_owned(),
             zone: jiff::tz::TimeZone::UTC,
-            prefix: "!".to_owned(),
-            persons: BTreeMap::new(),
+            ..crate::config::builtin(PathBuf::new(), PathBuf::new())
         }
     }
 

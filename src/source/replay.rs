@@ -87,7 +87,7 @@ impl Replay {
 
     /// When to take which event at this replay's speed; begins with the first.
     pub fn pace(&self) -> Pace {
-        Pace { speed: self.speed, first: None }
+        Pace::new(self.speed)
     }
 
     /// Opens the recording and reads it on this thread, at full speed.
@@ -231,6 +231,11 @@ pub struct Pace {
 }
 
 impl Pace {
+    /// A pace that begins with the first moment it is asked about.
+    pub fn new(speed: Speed) -> Pace {
+        Pace { speed, first: None }
+    }
+
     /// When this moment of the recording has come; `None` at full speed.
     pub fn due(&mut self, moment: Timestamp) -> Option<Instant> {
         if self.speed == Speed::Max {

@@ -11,7 +11,8 @@ pub mod writer;
 
 pub use crate::model::StateWrite;
 
-use crate::model::{About, Action, ActionResult, Attempt, Decision, Delivery, Timestamp};
+use crate::model::{About, Action, ActionResult, Attempt, Decision, Delivery, Input, Timestamp};
+use std::time::Duration;
 
 /// What is kept together.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +29,20 @@ pub struct Batch {
     pub attempts: Vec<Attempt>,
     /// Actions that are done, with how they went.
     pub action_results: Vec<ActionResult>,
+    /// The inputs all this came of, each with when it was taken in, in order.
+    pub journal: Vec<(Timestamp, Input)>,
+}
+
+/// One entry of engine state: kind, key, value.
+pub type Entry = (String, String, String);
+
+/// How much of the journal is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JournalLimits {
+    /// How far back it goes.
+    pub keep: Duration,
+    /// How large it may become, in bytes on the disk; then it goes back less far.
+    pub size: u64,
 }
 
 /// A delivery of the past, with what became of it.
@@ -58,7 +73,7 @@ pub trait Store: Send + Sync {
     fn commit(&self, batch: &Batch) -> Result<(), StoreError>;
 
     /// All engine state: kind, key, value.
-    fn load_state(&self) -> Result<Vec<(String, String, String)>, StoreError>;
+    fn load_state(&self) -> Result<Vec<Entry>, StoreError>;
 
     /// Pending deliveries of a sink that may be tried now: the first of each
     /// lane, oldest first, at most `limit`, and none of the lanes in `busy`.
@@ -88,6 +103,19 @@ pub trait Store: Send + Sync {
 
     /// Forgets decisions, and deliveries that are sent or dead, from before a moment.
     fn forget_before(&self, moment: Timestamp) -> Result<(), StoreError>;
+
+    /// Makes the journal ready for a run, before its first batch: it begins with a copy
+    /// of the state. `None` forgets all of it, since a journal with a hole would tell
+    /// lies. A store may keep no journal.
+    fn begin_journal(&self, _limits: Option<JournalLimits>, _now: Timestamp) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Puts the journal in order: copies the state into it when that is due, packs it
+    /// better, forgets what is too old or too much.
+    fn tidy_journal(&self, _limits: JournalLimits, _now: Timestamp) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// Why the store failed.

@@ -232,8 +232,14 @@ impl Failing {
 }
 
 fn row_count(batch: &Batch) -> usize {
-    let Batch { state, deliveries, actions, decisions, attempts, action_results } = batch;
-    state.len() + deliveries.len() + actions.len() + decisions.len() + attempts.len() + action_results.len()
+    let Batch { state, deliveries, actions, decisions, attempts, action_results, journal } = batch;
+    state.len()
+        + deliveries.len()
+        + actions.len()
+        + decisions.len()
+        + attempts.len()
+        + action_results.len()
+        + journal.len()
 }
 
 fn append(batch: &mut Batch, next: Batch) {
@@ -243,4 +249,5 @@ fn append(batch: &mut Batch, next: Batch) {
     batch.decisions.extend(next.decisions);
     batch.attempts.extend(next.attempts);
     batch.action_results.extend(next.action_results);
+    batch.journal.extend(next.journal);
 }

@@ -3,7 +3,7 @@
 
 use crate::config::Config;
 use crate::engine::trial::{Road, Taken};
-use crate::engine::{Engine, Settings};
+use crate::engine::{Engine, Settings, World};
 use crate::load::Set;
 use crate::model::{Delivery, Event, Input, Timestamp};
 use crate::pipeline::{Pipeline, REPLY};
@@ -28,7 +28,7 @@ impl Joined {
         source: &Arc<str>,
     ) -> Joined {
         Joined {
-            pipeline: Pipeline::for_trial(config.clone(), settings.clone(), set.clone()),
+            pipeline: Pipeline::for_trial(World::new(false), config.clone(), settings.clone(), set.clone()),
             source: source.clone(),
             begun: Instant::now(),
         }

@@ -11,10 +11,10 @@ mod sinks;
 mod targets;
 mod webhook;
 
-use super::keys::{self, DEFAULTS, PERSON, ROLES, STORE};
+use super::keys::{self, DEFAULTS, JOURNAL, PERSON, ROLES, STORE};
 use super::raw::{Section, suggestion};
 use super::reader::Written;
-use super::{Config, Folders, Person, SinkKind};
+use super::{Config, Folders, JournalSettings, Person, SinkKind};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -26,6 +26,8 @@ pub(super) fn folders(root: &Section<'_>) -> Folders {
 /// Checks the rest of the document. `None` only where faults were noted.
 pub(super) fn config(root: &Section<'_>, path: &Path, folders: Folders) -> Option<Config> {
     let store = root.section("store", &STORE).and_then(|section| store(&section));
+    let journal = root.section("journal", &JOURNAL).and_then(|section| journal(&section));
+    let candidate_rules = root.path_to("candidate_rules").map(|written| written.value);
     let icinga = icinga::icingas(root);
     let incoming = incoming::incoming(root);
     let (mut sinks, kinds) = sinks::sinks(root);
@@ -38,11 +40,14 @@ pub(super) fn config(root: &Section<'_>, path: &Path, folders: Folders) -> Optio
             console.zone = zone.clone();
         }
     }
+    let rules = folders.rules?;
     Some(Config {
         path: Some(path.to_owned()),
-        rules: folders.rules?,
+        candidate_rules: candidate_rules.unwrap_or_else(|| super::beside(&rules)),
+        rules,
         templates: folders.templates?,
         store: store?,
+        journal: journal?,
         icinga,
         incoming,
         sinks,
@@ -74,6 +79,13 @@ fn store(section: &Section<'_>) -> Option<PathBuf> {
         section.reader.fault(&spot, "names a folder", "name a file in it, such as `watchbell.db`");
     }
     Some(path)
+}
+
+/// How much of the journal is kept; inside, `None` where it is off.
+fn journal(section: &Section<'_>) -> Option<Option<JournalSettings>> {
+    let keep = section.duration_or_none("keep");
+    let size = section.size("size");
+    Some(keep?.zip(Some(size?)).map(|(keep, size)| JournalSettings { keep, size }))
 }
 
 fn defaults(

@@ -187,6 +187,10 @@ fn change(
             outcome.asks.push(Ask { question: Question::Reload { force }, reply: reply(utterance, "") });
             Ok("reading rules and templates again".to_owned())
         }
+        Request::Diff(length) => {
+            outcome.asks.push(Ask { question: Question::Diff { length }, reply: reply(utterance, "") });
+            Ok("comparing the candidate rules with those in force; the answer follows".to_owned())
+        }
         _ => Err("this command changes nothing".to_owned()),
     }
 }

@@ -58,7 +58,7 @@ pub struct Due {
 }
 
 /// All gathers.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Gathers {
     held: HashMap<String, Held>,
     /// Where the state of an object waits for a target: the gather's name and the
@@ -68,6 +68,7 @@ pub(super) struct Gathers {
     members: usize,
 }
 
+#[derive(Clone)]
 struct Held {
     head: Gather,
     members: BTreeMap<u64, Member>,

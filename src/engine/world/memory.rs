@@ -21,6 +21,7 @@ pub(super) struct Told {
 }
 
 /// Which windows and values were used when.
+#[derive(Clone)]
 pub(super) struct Uses {
     windows: Recency,
     values: Recency,

@@ -1,9 +1,10 @@
 //! Events that a rule asked for beforehand: a time that it set has come.
 
 use crate::model::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// A timer of a rule is due.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Timer {
     /// What the rule called it.
     pub name: String,
@@ -16,7 +17,7 @@ pub struct Timer {
 }
 
 /// A problem still lasts, and a rule wanted people to be reminded.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reminder {
     /// Which one of this incident, from 1.
     pub number: u64,

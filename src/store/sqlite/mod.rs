@@ -8,27 +8,31 @@
 //! After a crash the next open finds the last commit that had returned, whole,
 //! and perhaps the one under way, also whole.
 
+mod journal;
 mod open;
 mod past;
 mod read;
 mod reader;
 mod write;
 
+pub use journal::read::{Journal, JournalInputs};
 pub use reader::SqliteReader;
 
-use super::{Batch, Past, PastDelivery, Store, StoreError};
+use super::{Batch, Entry, JournalLimits, Past, PastDelivery, Store, StoreError};
 use crate::model::{About, Action, Decision, Delivery, Timestamp};
 use rusqlite::Connection;
 use std::fs::File;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Durable state in one SQLite file: one connection that writes, one that reads.
+/// Durable state in one SQLite file: one connection that writes, one that reads, and
+/// one that reads the state and the journal to tidy it, which may take long.
 #[derive(Debug)]
 pub struct SqliteStore {
     // Dropped in this order: the writer goes after the reader, so that it is the
     // last to close and folds the WAL into the file; the lock goes at the very end.
     reader: Option<Mutex<Connection>>,
+    tidier: Option<Mutex<Connection>>,
     writer: Mutex<Connection>,
     _lock: Option<File>,
 }
@@ -43,14 +47,19 @@ impl SqliteStore {
     pub fn open(path: &Path) -> Result<SqliteStore, StoreError> {
         let lock = open::lock(path)?;
         let writer = open::writer(path)?;
-        let reader = open::reader(path)?;
-        Ok(SqliteStore { reader: Some(Mutex::new(reader)), writer: Mutex::new(writer), _lock: Some(lock) })
+        let reader = || Ok(Some(Mutex::new(open::reader(path)?)));
+        Ok(SqliteStore {
+            reader: reader()?,
+            tidier: reader()?,
+            writer: Mutex::new(writer),
+            _lock: Some(lock),
+        })
     }
 
     /// A database that ends with this value, for replay and tests.
     pub fn open_in_memory() -> Result<SqliteStore, StoreError> {
         let writer = open::in_memory()?;
-        Ok(SqliteStore { reader: None, writer: Mutex::new(writer), _lock: None })
+        Ok(SqliteStore { reader: None, tidier: None, writer: Mutex::new(writer), _lock: None })
     }
 
     fn writer(&self) -> MutexGuard<'_, Connection> {
@@ -72,7 +81,7 @@ impl Store for SqliteStore {
         write::batch(&mut self.writer(), batch)
     }
 
-    fn load_state(&self) -> Result<Vec<(String, String, String)>, StoreError> {
+    fn load_state(&self) -> Result<Vec<Entry>, StoreError> {
         read::state(&self.reader())
     }
 
@@ -108,6 +117,22 @@ impl Store for SqliteStore {
 
     fn forget_before(&self, moment: Timestamp) -> Result<(), StoreError> {
         write::forget_before(|| self.writer(), moment)
+    }
+
+    fn begin_journal(&self, limits: Option<JournalLimits>, now: Timestamp) -> Result<(), StoreError> {
+        match (limits, &self.tidier) {
+            (Some(limits), Some(tidier)) => {
+                journal::tidy::begin(&mut locked(tidier), || self.writer(), limits, now)
+            }
+            (None, _) => journal::tidy::forget_all(|| self.writer()),
+            // In memory nobody reads it later.
+            (Some(_), None) => Ok(()),
+        }
+    }
+
+    fn tidy_journal(&self, limits: JournalLimits, now: Timestamp) -> Result<(), StoreError> {
+        let Some(tidier) = &self.tidier else { return Ok(()) };
+        journal::tidy::tidy(&mut locked(tidier), || self.writer(), limits, now)
     }
 }
 

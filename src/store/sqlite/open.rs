@@ -11,8 +11,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Every step of the schema, oldest first; `PRAGMA user_version` counts those done.
-const MIGRATIONS: &[&str] =
-    &[include_str!("../migrations/001_first.sql"), include_str!("../migrations/002_facts.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/001_first.sql"),
+    include_str!("../migrations/002_facts.sql"),
+    include_str!("../migrations/003_journal.sql"),
+];
 
 /// More than the statements there are, so that each is parsed once.
 const CACHED_STATEMENTS: usize = 64;

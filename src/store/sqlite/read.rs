@@ -2,7 +2,7 @@
 
 use super::while_doing;
 use crate::model::{Action, Delivery, Timestamp};
-use crate::store::StoreError;
+use crate::store::{Entry, StoreError};
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
@@ -20,7 +20,7 @@ const DUE: &str = "
     ORDER BY id LIMIT ?3";
 
 /// All engine state.
-pub(super) fn state(connection: &Connection) -> Result<Vec<(String, String, String)>, StoreError> {
+pub(super) fn state(connection: &Connection) -> Result<Vec<Entry>, StoreError> {
     let sql = "SELECT kind, key, value FROM state";
     rows(connection, "read the state", sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
 }

@@ -1,12 +1,12 @@
 //! Reading a database that another Watchbell may be writing.
 
-use super::{locked, open, past, read};
+use super::{Journal, journal, locked, open, past, read};
 use crate::model::{About, Timestamp};
 use crate::store::{Past, StoreError};
 use rusqlite::Connection;
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 /// A database that is only read: what `why` looks into while `run` goes on.
 #[derive(Debug)]
@@ -43,5 +43,13 @@ impl SqliteReader {
     /// All engine state: kind, key, value.
     pub fn load_state(&self) -> Result<Vec<(String, String, String)>, StoreError> {
         read::state(&locked(&self.connection))
+    }
+
+    /// What was known at `since` or some time before, and all that came in after that;
+    /// where the journal does not go back so far, from its beginning. `None` if there is
+    /// no journal. All of it is read as it is now.
+    pub fn journal(self, since: Timestamp) -> Result<Option<Journal>, StoreError> {
+        let connection = self.connection.into_inner().unwrap_or_else(PoisonError::into_inner);
+        journal::read::open(connection, since)
     }
 }

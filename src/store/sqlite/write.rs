@@ -3,7 +3,7 @@
 //! Promises: a batch is one transaction; forgetting is many small ones, so that
 //! no commit waits long for it.
 
-use super::while_doing;
+use super::{journal, while_doing};
 use crate::model::{Action, ActionResult, Attempt, AttemptResult, Decision, Delivery, Timestamp};
 use crate::store::{Batch, StateWrite, StoreError};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
@@ -28,6 +28,7 @@ pub(super) fn batch(connection: &mut Connection, batch: &Batch) -> Result<(), St
     each(&transaction, &batch.decisions, decision)?;
     each(&transaction, &batch.attempts, attempt)?;
     each(&transaction, &batch.action_results, action_result)?;
+    journal::keep(&transaction, &batch.journal)?;
     transaction.commit().map_err(while_doing("commit"))
 }
 
