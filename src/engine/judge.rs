@@ -27,7 +27,7 @@ pub(super) fn judge(engine: &mut Engine, event: Event, now: Timestamp, outcome: 
     let ruleset = engine.ruleset.clone();
     let event_type = event.event_type();
     // What Watchbell says of itself is heard even where no rule asks for it.
-    if event_type.is_icinga() && ruleset.rules_for(event_type).next().is_none() {
+    if event_type.is_icinga() && !ruleset.takes(event_type) {
         after_unjudged(engine, &event);
         return;
     }
@@ -97,7 +97,9 @@ fn scene(stage: &Stage, event: Event, now: Timestamp) -> Scene {
 fn run_rules(engine: &mut Engine, ruleset: &Ruleset, scene: &Arc<Scene>) -> (Vec<Step>, Option<Failure>) {
     let mut steps = Vec::new();
     let mut failure = None;
-    for rule in ruleset.rules_for(scene.event.event_type()).filter(|rule| rule.matcher.holds(scene)) {
+    let candidates = ruleset.candidates(scene);
+    let rules = candidates.iter().map(|number| &ruleset.rules()[*number]);
+    for rule in rules.filter(|rule| rule.matcher.holds(scene)) {
         engine.stage().run.rule = Some(rule.at.clone());
         let handle = EventHandle { scene: scene.clone() };
         let result = engine.on_stage(|| ruleset.run(rule, handle));

@@ -101,7 +101,8 @@ pub struct Matcher {
     conditions: Vec<(Path, Test)>,
 }
 
-enum Test {
+/// One compiled pattern.
+pub(super) enum Test {
     Bool(bool),
     Number(f64),
     Text(String),
@@ -142,6 +143,11 @@ impl Matcher {
     /// Whether it can hold for this type at all.
     pub fn takes(&self, event_type: EventType) -> bool {
         self.types.as_ref().is_none_or(|types| types.contains(&event_type))
+    }
+
+    /// The fields and what each must be, for the index of a ruleset.
+    pub(super) fn conditions(&self) -> &[(Path, Test)] {
+        &self.conditions
     }
 
     /// Whether all conditions hold. The type is the caller's matter.

@@ -5,15 +5,19 @@
 //! changes once it is made. Never: reads a file, keeps state.
 
 mod calls;
+mod index;
+mod parts;
 mod sandbox;
 
 use super::matcher::{Matcher, nearest};
 use super::script::{CommandHandle, EventHandle, conditions};
 use crate::command::permit;
-use crate::model::{EventType, RuleRef};
+use crate::model::{EventType, RuleRef, Scene};
+use index::Index;
 use rhai::{AST, Dynamic, Engine, EvalAltResult, FnPtr, Map, NativeCallContext, Position};
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// One rule file as read.
@@ -76,7 +80,7 @@ struct Script {
 pub struct Ruleset {
     engine: Engine,
     rules: Vec<Rule>,
-    by_type: BTreeMap<EventType, Vec<usize>>,
+    by_type: BTreeMap<EventType, Index>,
     commands: BTreeMap<String, CustomCommand>,
     hash: String,
 }
@@ -96,12 +100,7 @@ impl Ruleset {
             return Err(collected.faults);
         }
         let rules = collected.rules;
-        let mut by_type: BTreeMap<EventType, Vec<usize>> = BTreeMap::new();
-        for (index, rule) in rules.iter().enumerate() {
-            for event_type in EventType::ALL.iter().filter(|event_type| rule.matcher.takes(**event_type)) {
-                by_type.entry(*event_type).or_default().push(index);
-            }
-        }
+        let by_type = by_type(&rules);
         Ok(Ruleset { engine, rules, by_type, commands: collected.commands, hash: hash(files) })
     }
 
@@ -130,9 +129,16 @@ impl Ruleset {
         self.by_type.keys().copied().collect()
     }
 
-    /// The rules that ask for a type, in order; empty if none does.
-    pub fn rules_for(&self, event_type: EventType) -> impl Iterator<Item = &Rule> {
-        self.by_type.get(&event_type).into_iter().flatten().map(|index| &self.rules[*index])
+    /// Whether some rule asks for this type.
+    pub fn takes(&self, event_type: EventType) -> bool {
+        self.by_type.contains_key(&event_type)
+    }
+
+    /// The rules that an event may be about, in order: all whose matcher holds, and
+    /// perhaps others. They are numbers for [`Ruleset::rules`].
+    pub fn candidates(&self, scene: &Scene) -> Cow<'_, [usize]> {
+        let index = self.by_type.get(&scene.event.event_type());
+        index.map_or(Cow::Borrowed(&[]), |index| index.candidates(scene))
     }
 
     /// Runs a rule's action.
@@ -199,6 +205,15 @@ fn runtime_fault(at: &RuleRef, mut error: EvalAltResult) -> RuleFault {
     RuleFault { file: at.file.to_string(), line, column: position.position().unwrap_or(1), message, help }
 }
 
+fn by_type(rules: &[Rule]) -> BTreeMap<EventType, Index> {
+    let of_type = |event_type: EventType| {
+        let asking = rules.iter().enumerate().filter(|(_, rule)| rule.matcher.takes(event_type));
+        let asking: Vec<_> = asking.map(|(number, rule)| (number, &rule.matcher)).collect();
+        (!asking.is_empty()).then(|| (event_type, Index::new(asking.into_iter())))
+    };
+    EventType::ALL.iter().filter_map(|event_type| of_type(*event_type)).collect()
+}
+
 fn hash(files: &[RuleFile]) -> String {
     let mut digest = Sha256::new();
     for file in files {
@@ -216,6 +231,8 @@ struct Collector {
     file: Arc<str>,
     ast: Arc<AST>,
     rules: Vec<Rule>,
+    /// Where the rule of each name stands among the rules.
+    names: HashMap<Arc<str>, usize>,
     commands: BTreeMap<String, CustomCommand>,
     faults: Vec<RuleFault>,
 }
@@ -236,7 +253,7 @@ impl Collector {
     }
 
     fn rule(&mut self, position: Position, name: &str, matcher: Map, function: FnPtr) {
-        if let Some(other) = self.rules.iter().find(|rule| &*rule.at.name == name) {
+        if let Some(other) = self.names.get(name).map(|place| &self.rules[*place]) {
             let message = format!("the rule `{name}` stands already in {}:{}", other.at.file, other.at.line);
             self.fault(
                 position,
@@ -251,6 +268,7 @@ impl Collector {
             Ok(matcher) => {
                 let at = self.at(position, name);
                 let action = Script { function, ast: self.ast.clone() };
+                self.names.insert(at.name.clone(), self.rules.len());
                 self.rules.push(Rule { at, matcher, action });
             }
             Err(message) => self.fault(position, format!("rule `{name}`: {message}"), ""),
