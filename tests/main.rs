@@ -14,6 +14,7 @@ mod house;
 mod icinga;
 mod icinga_faults;
 mod irc;
+mod limits;
 mod outbox;
 mod owed;
 mod reload;

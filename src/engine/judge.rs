@@ -98,15 +98,19 @@ fn run_rules(engine: &mut Engine, ruleset: &Ruleset, scene: &Arc<Scene>) -> (Vec
     let mut steps = Vec::new();
     let mut failure = None;
     let candidates = ruleset.candidates(scene);
-    let rules = candidates.iter().map(|number| &ruleset.rules()[*number]);
-    for rule in rules.filter(|rule| rule.matcher.holds(scene)) {
+    let rules = candidates.iter().map(|number| (*number, &ruleset.rules()[*number]));
+    for (number, rule) in rules.filter(|(_, rule)| rule.matcher.holds(scene)) {
         engine.stage().run.rule = Some(rule.at.clone());
         let handle = EventHandle { scene: scene.clone() };
-        let result = engine.on_stage(|| ruleset.run(rule, handle));
+        let (result, took) = engine.on_stage(|| ruleset.run(rule, handle));
+        engine.costs.note(number, took);
         let run = &mut engine.stage().run;
         let mut did = std::mem::take(&mut run.did);
         if let Err(fault) = result {
             did.push(format!("error: {fault}"));
+            // A rule that fails silences nothing, not even by what it did before.
+            run.dropped = None;
+            run.stopped = false;
             failure.get_or_insert(Failure { rule: rule.at.name.clone(), fault });
         }
         steps.push(Step { rule: rule.at.clone(), did });

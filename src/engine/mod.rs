@@ -7,6 +7,7 @@
 
 pub mod answers;
 mod catch_up;
+pub mod costs;
 mod judge;
 pub mod matcher;
 pub mod mute;
@@ -20,13 +21,14 @@ pub mod windows;
 pub mod world;
 
 pub use outcome::{Ask, Notification, Outcome, Question};
-pub use ruleset::{RuleFault, RuleFile, Ruleset};
+pub use ruleset::{RuleFault, RuleFile, Ruleset, SCRIPT_STACK};
 pub use world::World;
 
 use crate::config::{Config, Person};
 use crate::model::event::{DeliveryFailed, RulesetChanged};
 use crate::model::time::age;
 use crate::model::{Detail, Event, EventType, Input, ObjectKey, StateReport, Timestamp};
+use costs::Costs;
 use observe::Observed;
 use stage::{Run, Stage};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -74,6 +76,7 @@ pub struct Engine {
     /// Events of failing rules told past the others' verdict, by the rule's name: since
     /// when and how many.
     failures: BTreeMap<Arc<str>, (Timestamp, u32)>,
+    costs: Costs,
 }
 
 /// How often what is over is forgotten.
@@ -84,6 +87,7 @@ impl Engine {
     pub fn new(world: World, settings: Settings, ruleset: Arc<Ruleset>) -> Engine {
         let stage = Stage { world, settings: Arc::new(settings), run: Run::default() };
         Engine {
+            costs: Costs::new(ruleset.rules().len()),
             ruleset,
             stage: Some(Box::new(stage)),
             tidied: Timestamp::UNIX_EPOCH,
@@ -98,8 +102,14 @@ impl Engine {
 
     /// Puts other rules in force, whole, between two inputs. All state stays.
     pub fn set_ruleset(&mut self, ruleset: Arc<Ruleset>) {
+        self.costs = Costs::new(ruleset.rules().len());
         self.ruleset = ruleset;
         self.failures.clear();
+    }
+
+    /// What the rules in force have cost so far.
+    pub fn costs(&self) -> &Costs {
+        &self.costs
     }
 
     /// All state.

@@ -4,7 +4,9 @@
 //! made at all, and all faults of all files are found at once; a set never
 //! changes once it is made. Never: reads a file, keeps state.
 
+mod bounded;
 mod calls;
+mod deadline;
 mod index;
 mod parts;
 mod sandbox;
@@ -19,6 +21,11 @@ use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// The stack that scripts need, in bytes: what a script has nested within its limits is
+/// walked and dropped by calls inside calls.
+pub const SCRIPT_STACK: usize = 16 << 20;
 
 /// One rule file as read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,9 +148,10 @@ impl Ruleset {
         index.map_or(Cow::Borrowed(&[]), |index| index.candidates(scene))
     }
 
-    /// Runs a rule's action.
-    pub fn run(&self, rule: &Rule, event: EventHandle) -> Result<(), RuleFault> {
-        self.call(&rule.at, &rule.action, (event,)).map(|_| ())
+    /// Runs a rule's action; also says how long that took.
+    pub fn run(&self, rule: &Rule, event: EventHandle) -> (Result<(), RuleFault>, Duration) {
+        let (done, took) = self.call(&rule.at, &rule.action, (event,));
+        (done.map(|_| ()), took)
     }
 
     /// Runs a command's action; the answer is its value if that is a text.
@@ -152,8 +160,8 @@ impl Ruleset {
         command: &CustomCommand,
         handle: CommandHandle,
     ) -> Result<Option<String>, RuleFault> {
-        let value = self.call(&command.at, &command.action, (handle,))?;
-        Ok(value.into_string().ok())
+        let (done, _) = self.call(&command.at, &command.action, (handle,));
+        Ok(done?.into_string().ok())
     }
 
     fn call(
@@ -161,12 +169,12 @@ impl Ruleset {
         at: &RuleRef,
         script: &Script,
         arguments: impl rhai::FuncArgs,
-    ) -> Result<Dynamic, RuleFault> {
+    ) -> (Result<Dynamic, RuleFault>, Duration) {
         // A panic inside a verb is our bug; it must cost this one call only.
-        let called = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            script.function.call::<Dynamic>(&self.engine, &script.ast, arguments)
-        }));
-        match called {
+        let call = || script.function.call::<Dynamic>(&self.engine, &script.ast, arguments);
+        let guarded = || std::panic::catch_unwind(std::panic::AssertUnwindSafe(call));
+        let (called, took) = deadline::within(deadline::OF_A_CALL, guarded);
+        let result = match called {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(runtime_fault(at, *error)),
             Err(_) => Err(RuleFault {
@@ -176,8 +184,13 @@ impl Ruleset {
                 message: "the rule made Watchbell panic".to_owned(),
                 help: "this is a bug in Watchbell; please report it".to_owned(),
             }),
-        }
+        };
+        (result, took)
     }
+}
+
+fn took_longer(time: Duration) -> String {
+    format!("took longer than {} ms", time.as_millis())
 }
 
 fn runtime_fault(at: &RuleRef, mut error: EvalAltResult) -> RuleFault {
@@ -195,10 +208,14 @@ fn runtime_fault(at: &RuleRef, mut error: EvalAltResult) -> RuleFault {
         EvalAltResult::ErrorTooManyOperations(_) => {
             format!("a rule may take {} steps; look for a loop without an end", sandbox::MAX_OPERATIONS)
         }
+        EvalAltResult::ErrorTerminated(..) => {
+            "look for a loop without an end, or much work on long texts".to_owned()
+        }
         _ => String::new(),
     };
     let message = match error {
         EvalAltResult::ErrorRuntime(value, _) => value.to_string(),
+        EvalAltResult::ErrorTerminated(..) => took_longer(deadline::OF_A_CALL),
         other => other.to_string(),
     };
     let line = position.line().unwrap_or(at.line);
@@ -345,12 +362,14 @@ fn load_file(engine: &Engine, file: &RuleFile, verbs: &BTreeSet<String>, collect
     lock().ast = ast.clone();
     // A file with unknown calls runs all the same: its matchers may have faults, too.
     // What then fails is likely to follow from the calls.
-    if let Err(mut error) = engine.eval_ast::<Dynamic>(&ast)
+    let (done, _) = deadline::within(deadline::OF_A_FILE, || engine.eval_ast::<Dynamic>(&ast));
+    if let Err(mut error) = done
         && sound
     {
         let position = error.take_position();
         let message = match *error {
             EvalAltResult::ErrorRuntime(value, _) => value.to_string(),
+            EvalAltResult::ErrorTerminated(..) => took_longer(deadline::OF_A_FILE),
             EvalAltResult::ErrorFunctionNotFound(signature, _) => {
                 format!("no such call: {signature}; write rule(name, #{{...}}, |e| ...)")
             }

@@ -87,7 +87,7 @@ fn respond(
         Request::Service(object) => shown(Kind::Service, &object),
         Request::Problems(part) => show::problems(world, part.as_deref(), now),
         Request::Mutes => show::mutes(stage, now),
-        Request::Rules => show::rules(&ruleset),
+        Request::Rules => show::rules(&ruleset, &engine.costs),
         Request::Other { name, arguments } => return other(engine, &name, arguments, caller, utterance, now),
         changing => match caller.needs(permit::OPERATOR) {
             Err(refusal) => refusal,
