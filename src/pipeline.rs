@@ -6,15 +6,19 @@
 //! Never: decides, and waits for nothing but the store's queue.
 //! After a crash, inputs that were not durable are a gap, which catching up heals.
 
+mod overload;
+
 use crate::config::{Config, ConsoleSettings, SinkKind, SinkSettings, Target};
-use crate::engine::{Ask, Engine, Notification, Outcome, Settings, World};
+use crate::engine::{Ask, Engine, Notification, Outcome, Ruleset, SCRIPT_STACK, Settings, World};
 use crate::load::Set;
 use crate::model::identity::digest;
 use crate::model::{Action, Decision, Delivery, Input, Message, Reply, StateWrite, Timestamp};
 use crate::router;
 use crate::store::Batch;
 use crate::store::writer::{WriterGone, WriterHandle};
+use overload::{Blame, Overload};
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::sync::{mpsc, watch};
 
 /// How many inputs are judged before their batch is handed to the store.
@@ -209,6 +213,7 @@ pub struct Wires {
 /// Runs the engine until there are no more inputs. Blocks: give it a thread.
 pub fn run(mut pipeline: Pipeline, mut wires: Wires) -> Result<(), WriterGone> {
     let keeps_journal = pipeline.config.journal.is_some();
+    let mut overload = Overload::new(Instant::now());
     while let Some(first) = wires.inputs.blocking_recv() {
         let mut batch = Batch::default();
         let mut next = Some(first);
@@ -216,12 +221,15 @@ pub fn run(mut pipeline: Pipeline, mut wires: Wires) -> Result<(), WriterGone> {
         while let Some(input) = next {
             while let Ok(set) = wires.sets.try_recv() {
                 pipeline.set_rules(set);
+                overload = Overload::new(Instant::now());
             }
             let now = Timestamp::now();
             if keeps_journal && !matches!(input, Input::Tick) {
                 batch.journal.push((now, input.clone()));
             }
+            let began = Instant::now();
             let finished = pipeline.take(input, now);
+            overload.judged(began.elapsed());
             finished.write_log();
             batch.deliveries.extend(finished.deliveries);
             batch.actions.extend(finished.actions);
@@ -237,6 +245,9 @@ pub fn run(mut pipeline: Pipeline, mut wires: Wires) -> Result<(), WriterGone> {
             taken += 1;
             next = if taken < BATCH { wires.inputs.try_recv().ok() } else { None };
         }
+        if let Some(blame) = overload.look(Instant::now(), pipeline.engine.costs()) {
+            warn_of_slow_rule(pipeline.engine.ruleset(), &blame);
+        }
         batch.state = pipeline.take_writes();
         // The receipt is not waited for: while this batch is made durable, the next
         // one is judged. Whoever sends or asks is woken by the store's writer.
@@ -244,6 +255,17 @@ pub fn run(mut pipeline: Pipeline, mut wires: Wires) -> Result<(), WriterGone> {
         wires.wake.send_replace(pipeline.engine.next_wake());
     }
     Ok(())
+}
+
+fn warn_of_slow_rule(ruleset: &Ruleset, blame: &Blame) {
+    let Blame { rule, judging, share, mean } = blame;
+    tracing::warn!(
+        "judging took {:.0}% of the time, the rule {} alone {:.0}%: {:.1} ms a call; events wait behind it",
+        judging * 100.0,
+        ruleset.rules()[*rule].at,
+        share * 100.0,
+        mean.as_secs_f64() * 1000.0
+    );
 }
 
 /// Sends a tick whenever the engine's time has come, until nobody listens.
@@ -277,7 +299,6 @@ pub fn spawn(
 ) -> std::io::Result<std::thread::JoinHandle<Result<(), WriterGone>>> {
     std::thread::Builder::new()
         .name("engine".to_owned())
-        // Deep scripts recurse on the native stack.
-        .stack_size(16 << 20)
+        .stack_size(SCRIPT_STACK)
         .spawn(move || run(pipeline, wires))
 }

@@ -59,6 +59,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 /// Rooms that do no I/O and read no clock: the same input must give the same answer in a replay.
 const PURE_ROOMS: &[&str] = &["model", "command", "engine", "explain"];
 
+/// The one clock inside a pure room: it stops a script that holds up all events, and a script
+/// that keeps within its time cannot tell that it is there.
+const STOPS_SCRIPTS: (&str, &str) = ("src/engine/ruleset/deadline.rs", "::now()");
+
 /// What a pure room does not mention.
 const IMPURE: &[&str] = &[
     "tokio",
@@ -262,7 +266,8 @@ fn no_two_files_import_each_other() {
 fn pure_rooms_do_no_io_and_read_no_clock() {
     let mut faults = Vec::new();
     for file in source().into_iter().filter(|file| file.module.first().is_some_and(|room| is_pure(room))) {
-        for word in IMPURE.iter().filter(|word| file.code.contains(**word)) {
+        let allowed = |word: &str| (shown(&file.path).as_str(), word) == STOPS_SCRIPTS;
+        for word in IMPURE.iter().filter(|word| file.code.contains(**word) && !allowed(word)) {
             faults.push(format!(
                 "{}: mentions `{word}`. Take the time or the data as an argument; I/O belongs into source, sink, \
                  store or app",

@@ -23,6 +23,7 @@ mod irc;
 mod journal;
 mod later;
 mod ledger;
+mod limits;
 mod modules;
 mod outbox;
 mod owed;

@@ -560,10 +560,8 @@ fn an_event_whose_rule_fails_is_told_with_the_error_and_the_other_rules_still_ru
         ("loop {}", "look for a loop without an end"),
         ("let f = |f| f.call(f); f.call(f)", "Stack overflow"),
         (r#"let s = "x"; loop { s += s; }"#, "too large"),
-        ("let a = []; loop { a.push(1); }", "too large"),
         ("let a = []; a.pad(1_000_000, 0)", "too large"),
         ("let a = [1]; loop { a += a; }", "too large"),
-        ("let m = #{}; let i = 0; loop { m[`${i}`] = i; i += 1; }", "Too many operations"),
         (r#"e.notify("nobody")"#, "there is no target `nobody`; watchbell.toml has: default, dba, ops"),
         (r#"e.notify("dba", #{ txt: "x" })"#, "notify knows no option `txt`; it knows: text"),
         ("e.notify(1)", "Function not found: notify (Event, i64)"),
@@ -662,7 +660,7 @@ fn a_huge_output_is_cut_for_a_script_and_whole_for_a_matcher() {
         r#"rule("huge", #{ output: re("needle$") }, |e| e.log(`${e.output.len()} ${e.output == e["output"]}`));"#,
     );
     world.reported(DB, "CRITICAL", |report| report.output = format!("{}needle", "ä".repeat(2_000_000)));
-    assert_eq!(world.log, ["65536 true"]);
+    assert_eq!(world.log, ["32768 true"]);
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn play(folder: &Path) -> anyhow::Result<ExitCode> {
     introduce(&config.rules);
     let store = Arc::new(SqliteStore::open(&folder.join("watchbell.db"))?);
     let recording = Recording::open(folder)?;
-    let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
+    let runtime = super::run::runtime()?;
     runtime.block_on(async {
         let stop = CancellationToken::new();
         super::run::stop_on_signals(stop.clone())?;

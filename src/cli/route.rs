@@ -52,7 +52,7 @@ pub(super) fn route(path: Option<&Path>, options: &RouteArguments) -> anyhow::Re
     refuse_the_past(&world, &key, at, &config)?;
     let objects = with_vars(&world, &key, &options.vars)?;
     let event = event(&world, &key, state, options, at);
-    let asked_for = set.rules.rules_for(EventType::StateChange).next().is_some();
+    let asked_for = set.rules.takes(EventType::StateChange);
     let pipeline = match config.path {
         Some(_) => Pipeline::new(config, set, world),
         None => Pipeline::for_replay(config, set),

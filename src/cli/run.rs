@@ -1,6 +1,7 @@
 //! `watchbell run`.
 
 use crate::app;
+use crate::engine::SCRIPT_STACK;
 use crate::store::sqlite::SqliteStore;
 use anyhow::Context;
 use std::path::Path;
@@ -21,7 +22,7 @@ pub(super) fn run(path: &Path, force: bool) -> anyhow::Result<ExitCode> {
         path.display()
     );
     let store = Arc::new(SqliteStore::open(&config.store)?);
-    let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
+    let runtime = runtime()?;
     runtime.block_on(async {
         let stop = CancellationToken::new();
         stop_on_signals(stop.clone())?;
@@ -29,6 +30,12 @@ pub(super) fn run(path: &Path, force: bool) -> anyhow::Result<ExitCode> {
         app::run(config, store, app::icingas, force, stop).await
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The runtime of the whole program. Its threads also read rule files, when they change.
+pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.enable_all().thread_stack_size(SCRIPT_STACK).build().context("cannot start the runtime")
 }
 
 /// SIGTERM and SIGINT end the program in order; a second one ends it at once.

@@ -28,7 +28,7 @@ pub(super) fn judge(engine: &mut Engine, event: Event, now: Timestamp, outcome: 
     let ruleset = engine.ruleset.clone();
     let event_type = event.event_type();
     // What Watchbell says of itself is heard even where no rule asks for it.
-    if !is_news(event_type) && ruleset.rules_for(event_type).next().is_none() {
+    if !is_news(event_type) && !ruleset.takes(event_type) {
         after_unjudged(engine, &event);
         return;
     }
@@ -110,14 +110,20 @@ fn scene(stage: &Stage, event: Event, now: Timestamp) -> Scene {
 fn run_rules(engine: &mut Engine, ruleset: &Ruleset, scene: &Arc<Scene>) -> (Vec<Step>, Option<Failure>) {
     let mut steps = Vec::new();
     let mut failure = None;
-    for rule in ruleset.rules_for(scene.event.event_type()).filter(|rule| rule.matcher.holds(scene)) {
+    let candidates = ruleset.candidates(scene);
+    let rules = candidates.iter().map(|number| (*number, &ruleset.rules()[*number]));
+    for (number, rule) in rules.filter(|(_, rule)| rule.matcher.holds(scene)) {
         engine.stage().run.rule = Some(rule.at.clone());
         let handle = EventHandle { scene: scene.clone() };
-        let result = engine.on_stage(|| ruleset.run(rule, handle));
+        let (result, took) = engine.on_stage(|| ruleset.run(rule, handle));
+        engine.costs.note(number, took);
         let run = &mut engine.stage().run;
         let mut did = std::mem::take(&mut run.did);
         if let Err(fault) = result {
             did.push(format!("error: {fault}"));
+            // A rule that fails silences nothing, not even by what it did before.
+            run.dropped = None;
+            run.stopped = false;
             failure.get_or_insert(Failure { rule: rule.at.name.clone(), fault });
         }
         steps.push(Step { rule: rule.at.clone(), did });

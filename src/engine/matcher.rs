@@ -111,8 +111,9 @@ pub struct Matcher {
     written: BTreeMap<String, Pattern>,
 }
 
+/// One compiled pattern.
 #[derive(Clone)]
-enum Test {
+pub(super) enum Test {
     Bool(bool),
     Number(f64),
     Text(String),
@@ -153,6 +154,11 @@ impl Matcher {
     /// Whether it can hold for this type at all.
     pub fn takes(&self, event_type: EventType) -> bool {
         self.types.as_ref().is_none_or(|types| types.contains(&event_type))
+    }
+
+    /// The fields and what each must be, for the index of a ruleset.
+    pub(super) fn conditions(&self) -> &[(Path, Test)] {
+        &self.conditions
     }
 
     /// Whether all conditions hold. The type is the caller's matter.

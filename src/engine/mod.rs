@@ -9,6 +9,7 @@ pub mod answers;
 pub mod bounds;
 pub mod case;
 mod catch_up;
+pub mod costs;
 pub mod gather;
 pub mod holidays;
 mod judge;
@@ -29,7 +30,7 @@ pub mod world;
 pub use case::Case;
 pub use outcome::{Ask, Notification, Outcome, Question};
 pub use reach::is_reachable;
-pub use ruleset::{RuleFault, RuleFile, RuleTest, Ruleset};
+pub use ruleset::{RuleFault, RuleFile, RuleTest, Ruleset, SCRIPT_STACK};
 pub use world::World;
 
 use crate::config::{Config, Person};
@@ -37,6 +38,7 @@ use crate::model::event::{DeliveryFailed, Reminder, RulesetChanged};
 use crate::model::time::age;
 use crate::model::{Detail, Event, EventType, Input, ObjectKey, StateReport, Timestamp};
 use bounds::Forgotten;
+use costs::Costs;
 use observe::Observed;
 use stage::{Run, Stage};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -93,6 +95,7 @@ pub struct Engine {
     failures: BTreeMap<Arc<str>, (Timestamp, u32)>,
     /// What of what went for want of room is in the log.
     logged: Forgotten,
+    costs: Costs,
 }
 
 /// How often what is over is forgotten.
@@ -109,6 +112,7 @@ impl Engine {
         let settings = stage.settings.clone();
         stage.world.hasten_gathers(|target| !settings.has_target(target));
         Engine {
+            costs: Costs::new(ruleset.rules().len()),
             ruleset,
             stage: Some(Box::new(stage)),
             tidied: Timestamp::UNIX_EPOCH,
@@ -125,6 +129,7 @@ impl Engine {
     /// Puts other rules in force, whole, between two inputs. All state stays.
     pub fn set_ruleset(&mut self, ruleset: Arc<Ruleset>) {
         self.stage().calendars = ruleset.calendars().clone();
+        self.costs = Costs::new(ruleset.rules().len());
         self.ruleset = ruleset;
         self.failures.clear();
     }
@@ -144,6 +149,11 @@ impl Engine {
         let settings = Arc::make_mut(&mut self.stage().settings);
         settings.persons.retain(|_, other| other.irc.is_none() || other.irc != person.irc);
         settings.persons.insert(person.name.clone(), person);
+    }
+
+    /// What the rules in force have cost so far.
+    pub fn costs(&self) -> &Costs {
+        &self.costs
     }
 
     /// All state.

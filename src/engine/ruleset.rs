@@ -4,11 +4,15 @@
 //! made at all, and all faults of all files are found at once; a set never
 //! changes once it is made. Never: reads a file, keeps state.
 
+mod bounded;
 mod calendars;
 mod calls;
+mod deadline;
+mod index;
 mod literals;
 mod mentions;
 mod modules;
+mod parts;
 mod rule_tests;
 mod sandbox;
 
@@ -19,15 +23,22 @@ use super::holidays::Calendar;
 use super::matcher::{Matcher, nearest};
 use super::script::{CommandHandle, EventHandle, conditions, is_end};
 use crate::command::permit;
-use crate::model::{EventType, RuleRef};
+use crate::model::{EventType, RuleRef, Scene};
+use index::Index;
 use modules::{Imports, Loader, Modules};
 use rhai::{
     AST, Array, Dynamic, Engine, EvalAltResult, FnPtr, FuncArgs, Map, NativeCallContext, Position,
     ScriptFnMetadata,
 };
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+/// The stack that scripts need, in bytes: what a script has nested within its limits is
+/// walked and dropped by calls inside calls.
+pub const SCRIPT_STACK: usize = 16 << 20;
 
 /// One rule file as read, or a module: a file whose name holds a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,7 +106,7 @@ struct Script {
 pub struct Ruleset {
     engine: Engine,
     rules: Vec<Rule>,
-    by_type: BTreeMap<EventType, Vec<usize>>,
+    by_type: BTreeMap<EventType, Index>,
     commands: BTreeMap<String, CustomCommand>,
     calendars: Arc<BTreeMap<String, Calendar>>,
     tests: Vec<RuleTest>,
@@ -131,12 +142,7 @@ impl Ruleset {
             return Err(collected.faults);
         }
         let rules = collected.rules;
-        let mut by_type: BTreeMap<EventType, Vec<usize>> = BTreeMap::new();
-        for (index, rule) in rules.iter().enumerate() {
-            for event_type in EventType::ALL.iter().filter(|event_type| rule.matcher.takes(**event_type)) {
-                by_type.entry(*event_type).or_default().push(index);
-            }
-        }
+        let by_type = by_type(&rules);
         Ok(Ruleset {
             engine,
             rules,
@@ -179,14 +185,27 @@ impl Ruleset {
         self.by_type.keys().copied().collect()
     }
 
-    /// The rules that ask for a type, in order; empty if none does.
-    pub fn rules_for(&self, event_type: EventType) -> impl Iterator<Item = &Rule> {
-        self.by_type.get(&event_type).into_iter().flatten().map(|index| &self.rules[*index])
+    /// Whether some rule asks for this type.
+    pub fn takes(&self, event_type: EventType) -> bool {
+        self.by_type.contains_key(&event_type)
     }
 
-    /// Runs a rule's action.
-    pub fn run(&self, rule: &Rule, event: EventHandle) -> Result<(), RuleFault> {
-        self.call(&self.engine, &rule.at, &rule.action, (event,)).map(|_| ())
+    /// The rules that ask for a type, in order; empty if none does.
+    pub fn rules_for(&self, event_type: EventType) -> impl Iterator<Item = &Rule> {
+        self.rules.iter().filter(move |rule| rule.matcher.takes(event_type))
+    }
+
+    /// The rules that an event may be about, in order: all whose matcher holds, and
+    /// perhaps others. They are numbers for [`Ruleset::rules`].
+    pub fn candidates(&self, scene: &Scene) -> Cow<'_, [usize]> {
+        let index = self.by_type.get(&scene.event.event_type());
+        index.map_or(Cow::Borrowed(&[]), |index| index.candidates(scene))
+    }
+
+    /// Runs a rule's action; also says how long that took.
+    pub fn run(&self, rule: &Rule, event: EventHandle) -> (Result<(), RuleFault>, Duration) {
+        let (done, took) = self.call(Limits::of_a_call(&self.engine), &rule.at, &rule.action, (event,));
+        (done.map(|_| ()), took)
     }
 
     /// Runs a command's action; the answer is its value if that is a text.
@@ -195,24 +214,25 @@ impl Ruleset {
         command: &CustomCommand,
         handle: CommandHandle,
     ) -> Result<Option<String>, RuleFault> {
-        let value = self.call(&self.engine, &command.at, &command.action, (handle,))?;
-        Ok(value.into_string().ok())
+        let (done, _) = self.call(Limits::of_a_call(&self.engine), &command.at, &command.action, (handle,));
+        Ok(done?.into_string().ok())
     }
 
     fn call(
         &self,
-        engine: &Engine,
+        limits: Limits<'_>,
         at: &RuleRef,
         script: &Script,
         arguments: impl FuncArgs,
-    ) -> Result<Dynamic, RuleFault> {
+    ) -> (Result<Dynamic, RuleFault>, Duration) {
         // A panic inside a verb is our bug; it must cost this one call only.
-        let called =
-            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| script.call(engine, arguments)));
-        match called {
+        let call = || script.call(limits.engine, arguments);
+        let guarded = || std::panic::catch_unwind(std::panic::AssertUnwindSafe(call));
+        let (called, took) = deadline::within(limits.time, guarded);
+        let result = match called {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) if is_end(&error) => Ok(Dynamic::UNIT),
-            Ok(Err(error)) => Err(runtime_fault(at, &script.ast, *error, engine.max_operations())),
+            Ok(Err(error)) => Err(runtime_fault(at, &script.ast, *error, limits)),
             Err(_) => Err(RuleFault {
                 file: at.file.to_string(),
                 line: at.line,
@@ -220,7 +240,21 @@ impl Ruleset {
                 message: "the rule made Watchbell panic".to_owned(),
                 help: "this is a bug in Watchbell; please report it".to_owned(),
             }),
-        }
+        };
+        (result, took)
+    }
+}
+
+/// What runs a script, and for how long at most.
+#[derive(Clone, Copy)]
+struct Limits<'a> {
+    engine: &'a Engine,
+    time: Duration,
+}
+
+impl<'a> Limits<'a> {
+    fn of_a_call(engine: &'a Engine) -> Limits<'a> {
+        Limits { engine, time: deadline::OF_A_CALL }
     }
 }
 
@@ -236,8 +270,12 @@ impl Script {
     }
 }
 
+fn took_longer(time: Duration) -> String {
+    format!("took longer than {} ms", time.as_millis())
+}
+
 /// What went wrong in a rule of this script, and where: in its file or in a module.
-fn runtime_fault(at: &RuleRef, ast: &AST, mut error: EvalAltResult, most_steps: u64) -> RuleFault {
+fn runtime_fault(at: &RuleRef, ast: &AST, mut error: EvalAltResult, limits: Limits<'_>) -> RuleFault {
     let mut position = error.take_position();
     let mut file = at.file.to_string();
     let mut came_back = false;
@@ -259,20 +297,33 @@ fn runtime_fault(at: &RuleRef, ast: &AST, mut error: EvalAltResult, most_steps: 
     }
     let help = match &error {
         EvalAltResult::ErrorTooManyOperations(_) => {
-            format!("it may take {most_steps} steps; look for a loop without an end")
+            format!("it may take {} steps; look for a loop without an end", limits.engine.max_operations())
         }
         EvalAltResult::ErrorDataRace(..) => {
             "a closure uses what stands before the dot of its own line; keep the part before the dot in a `let`".to_owned()
+        }
+        EvalAltResult::ErrorTerminated(..) => {
+            "look for a loop without an end, or much work on long texts".to_owned()
         }
         _ => String::new(),
     };
     let message = match error {
         EvalAltResult::ErrorRuntime(value, _) => value.to_string(),
         EvalAltResult::ErrorFunctionNotFound(signature, _) => rule_tests::not_found(&signature),
+        EvalAltResult::ErrorTerminated(..) => took_longer(limits.time),
         other => other.to_string(),
     };
     let line = position.line().unwrap_or(at.line);
     RuleFault { file, line, column: position.position().unwrap_or(1), message, help }
+}
+
+fn by_type(rules: &[Rule]) -> BTreeMap<EventType, Index> {
+    let of_type = |event_type: EventType| {
+        let asking = rules.iter().enumerate().filter(|(_, rule)| rule.matcher.takes(event_type));
+        let asking: Vec<_> = asking.map(|(number, rule)| (number, &rule.matcher)).collect();
+        (!asking.is_empty()).then(|| (event_type, Index::new(asking.into_iter())))
+    };
+    EventType::ALL.iter().filter_map(|event_type| of_type(*event_type)).collect()
 }
 
 fn hash<'a>(files: impl Iterator<Item = &'a RuleFile>) -> String {
@@ -293,6 +344,8 @@ struct Collector {
     ast: Arc<AST>,
     imports: Arc<Imports>,
     rules: Vec<Rule>,
+    /// Where the rule of each name stands among the rules.
+    names: HashMap<Arc<str>, usize>,
     commands: BTreeMap<String, CustomCommand>,
     calendars: calendars::Calendars,
     tests: Vec<RuleTest>,
@@ -326,7 +379,7 @@ impl Collector {
         if !self.takes(position, "rule", name) {
             return;
         }
-        if let Some(other) = self.rules.iter().find(|rule| &*rule.at.name == name) {
+        if let Some(other) = self.names.get(name).map(|place| &self.rules[*place]) {
             let message = format!("the rule `{name}` stands already in {}:{}", other.at.file, other.at.line);
             self.fault(
                 position,
@@ -342,6 +395,7 @@ impl Collector {
                 let at = self.at(position, name);
                 let mentions = Mentions::of(&self.ast, function.fn_name());
                 let action = self.script(function);
+                self.names.insert(at.name.clone(), self.rules.len());
                 self.rules.push(Rule { at, matcher, mentions, action });
             }
             Err(message) => self.fault(position, format!("rule `{name}`: {message}"), ""),
@@ -430,7 +484,8 @@ fn load_file(loader: Loader<'_>, file: &RuleFile, modules: &mut Modules<'_>) {
     loader.lock().imports = Arc::new(imports.unwrap_or_default());
     // A file with unknown calls runs all the same: its matchers may have faults, too.
     // What then fails is likely to follow from the calls.
-    if let Err(error) = loader.engine.eval_ast::<Dynamic>(&ast)
+    let (done, _) = deadline::within(deadline::OF_A_FILE, || loader.engine.eval_ast::<Dynamic>(&ast));
+    if let Err(error) = done
         && sound
     {
         let (position, message) = failure(*error);
@@ -453,6 +508,7 @@ fn failure(mut error: EvalAltResult) -> (Position, String) {
     let position = error.take_position();
     let message = match error {
         EvalAltResult::ErrorRuntime(value, _) => value.to_string(),
+        EvalAltResult::ErrorTerminated(..) => took_longer(deadline::OF_A_FILE),
         EvalAltResult::ErrorFunctionNotFound(signature, _) => {
             format!("no such call: {signature}; write rule(name, #{{...}}, |e| ...)")
         }

@@ -57,6 +57,20 @@ pub struct Run {
     pub plans: Plans,
 }
 
+/// How many lines, and how many bytes, rules may write to the log on one event.
+const LOG_LINES: usize = 100;
+const LOG_BYTES: usize = 1 << 17;
+
+impl Run {
+    /// Writes a line to the log, while there is room.
+    pub fn write_log(&mut self, line: &str) {
+        let written: usize = self.log.iter().map(String::len).sum();
+        if self.log.len() < LOG_LINES && written + line.len() <= LOG_BYTES {
+            self.log.push(line.to_owned());
+        }
+    }
+}
+
 /// A rule wants nobody to hear of it.
 pub struct Dropped {
     /// Why, in the rule's words.

@@ -254,6 +254,20 @@ impl Path {
     }
 }
 
+impl std::fmt::Display for Path {
+    /// The path as it is written: `host.vars.role`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Path::Event(field) => f.write_str(field.name),
+            Path::Host(field) => write!(f, "host.{}", field.name),
+            Path::Service(field) => write!(f, "service.{}", field.name),
+            Path::Inside(field, path) => write!(f, "{}.{}", field.name, path.join(".")),
+            Path::HostVar(path) => write!(f, "host.vars.{}", path.join(".")),
+            Path::ServiceVar(path) => write!(f, "service.vars.{}", path.join(".")),
+        }
+    }
+}
+
 fn variable<'a>(object: Option<&'a Object>, path: &[String]) -> Value<'a> {
     let Some((first, rest)) = path.split_first() else { return Value::Missing };
     match object.and_then(|object| object.vars.get(first)) {

@@ -78,7 +78,7 @@ fn respond(
     outcome: &mut Outcome,
 ) -> Option<String> {
     let ruleset = engine.ruleset.clone();
-    let stage = engine.stage();
+    let stage = engine.stage_ref();
     let world = &stage.world;
     let shown = |kind: Kind, object: &str| match find(world, object, kind) {
         Ok(key) => show::object(world, &key, now),
@@ -93,7 +93,7 @@ fn respond(
         Request::Service(object) => shown(Kind::Service, &object),
         Request::Problems(part) => show::problems(world, part.as_deref(), now),
         Request::Mutes => show::mutes(stage, now),
-        Request::Rules => show::rules(&ruleset, world),
+        Request::Rules => show::rules(&ruleset, world, &engine.costs),
         Request::Why(_) | Request::WhyNot { .. } => match question(stage, &ruleset, &request, now) {
             // The answer comes when the audit was read.
             Ok(question) => {

@@ -1,6 +1,7 @@
 //! Answers that show: states, problems, mutes, rules, help.
 
 use crate::command::{Caller, VERBS, VerbHelp, permit, verbs};
+use crate::engine::costs::Costs;
 use crate::engine::ruleset::Ruleset;
 use crate::engine::stage::Stage;
 use crate::engine::world::{Record, World};
@@ -10,6 +11,8 @@ use crate::model::{Object, ObjectKey, State, Status, Timestamp};
 
 /// How many lines of a list are shown.
 const SHOWN: usize = 8;
+/// How many slow rules are shown.
+const SLOW_SHOWN: usize = 3;
 
 fn ago(since: Option<Timestamp>, now: Timestamp) -> String {
     since.map_or(String::new(), |since| {
@@ -220,8 +223,8 @@ pub(super) fn mutes(stage: &Stage, now: Timestamp) -> String {
     std::iter::once(head).chain(capped(lines, "mutes")).collect::<Vec<_>>().join("\n")
 }
 
-/// `rules`: the rules in force, by file, and what they remember.
-pub(super) fn rules(ruleset: &Ruleset, world: &World) -> String {
+/// `rules`: the rules in force, by file, what they remember, and which of them are slow.
+pub(super) fn rules(ruleset: &Ruleset, world: &World, costs: &Costs) -> String {
     let mut lines = vec![format!("ruleset {}: {} rules", ruleset.hash(), ruleset.rules().len())];
     for rule in ruleset.rules() {
         lines.push(format!("  {}", rule.at));
@@ -233,6 +236,10 @@ pub(super) fn rules(ruleset: &Ruleset, world: &World) -> String {
         let windows = counted(windows as u64, "window");
         let values = counted(values as u64, "value");
         lines.push(format!("they remember {windows} and {values}, and gather {messages}"));
+    }
+    for (number, cost) in costs.slow().into_iter().take(SLOW_SHOWN) {
+        let at = &ruleset.rules()[number].at;
+        lines.push(format!("slow: {at} takes {:.1} ms a call", cost.mean().as_secs_f64() * 1000.0));
     }
     lines.join("\n")
 }

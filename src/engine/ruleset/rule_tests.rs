@@ -3,7 +3,7 @@
 //! Owns: what a test is, and its limits. Promises: a test ends, whatever it says.
 //! Never: judges; its trial does, on the road it was given.
 
-use super::{Collector, RuleFault, Ruleset, Script, sandbox};
+use super::{Collector, Limits, RuleFault, Ruleset, Script, deadline, sandbox};
 use crate::engine::script::TestHandle;
 use crate::engine::script::reference::{EVENT_VERBS, ScriptVerb, TEST_VERBS};
 use crate::model::RuleRef;
@@ -36,7 +36,9 @@ impl Ruleset {
     /// Runs a test in its trial. The error says which expectation was not met, and where.
     pub fn run_test(&self, test: &RuleTest, handle: TestHandle) -> Result<(), RuleFault> {
         let engine = self.tester.get_or_init(tester);
-        self.call(engine, &test.at, &test.action, (handle,)).map(|_| ())
+        let limits = Limits { engine, time: deadline::OF_A_TEST };
+        let (done, _) = self.call(limits, &test.at, &test.action, (handle,));
+        done.map(|_| ())
     }
 }
 

@@ -1,8 +1,13 @@
 //! The script engine that rules run in: what it offers, forbids and limits.
 //!
-//! Owns: the limits of every call. Promises: a script ends, stays small, and reaches
-//! no file, network or clock. Never: knows a rule.
+//! Owns: the limits of every call. Promises: a script ends within its time, stays small,
+//! and reaches no file, network or clock. Never: knows a rule.
+//!
+//! Steps bound what a script does, sizes what one step does, and the time of a call what
+//! both leave open. For the time a clock is read, the only one in the engine (`deadline.rs`):
+//! a script cannot ask it, and only feels it when it is stopped.
 
+use super::{bounded, deadline};
 use crate::engine::script;
 use crate::engine::stage::on_stage;
 use rhai::{Dynamic, Engine, EvalAltResult, OptimizationLevel, Position};
@@ -11,7 +16,9 @@ use rhai::{Dynamic, Engine, EvalAltResult, OptimizationLevel, Position};
 const MAX_OPERATIONS: u64 = 200_000;
 const MAX_CALL_DEPTH: usize = 32;
 const MAX_EXPRESSION_DEPTH: usize = 64;
-const MAX_TEXT_BYTES: usize = 1 << 20;
+/// Twice the longest text that a field gives: `deadline.rs` looks at the clock between
+/// steps, and the slowest step on such a text (`split`) takes about 20 ms.
+const MAX_TEXT_BYTES: usize = 1 << 17;
 const MAX_ITEMS: usize = 10_000;
 /// How many modules one file may import.
 const MAX_MODULES: usize = 100;
@@ -50,10 +57,17 @@ pub(super) fn engine() -> Engine {
         .set_max_map_size(MAX_ITEMS)
         .set_max_modules(MAX_MODULES)
         .set_module_resolver(rhai::module_resolvers::DummyModuleResolver::new())
-        .disable_symbol("eval");
+        .disable_symbol("eval")
+        // Bits that are shifted out would be lost without a word.
+        .disable_symbol("<<")
+        .disable_symbol(">>")
+        .disable_symbol("<<=")
+        .disable_symbol(">>=");
     engine.on_print(write_log);
     engine.on_debug(|text, _, _| write_log(text));
+    engine.on_progress(|_| deadline::step_is_over().then_some(Dynamic::UNIT));
     forbid(&mut engine);
+    bounded::register(&mut engine, MAX_TEXT_BYTES);
     script::register(&mut engine);
     engine
 }
@@ -72,7 +86,7 @@ fn forbid(engine: &mut Engine) {
 /// What a script prints goes to the log; outside of a rule there is none.
 fn write_log(text: &str) {
     let _ = on_stage(|stage| {
-        stage.run.log.push(text.to_owned());
+        stage.run.write_log(text);
         Ok(())
     });
 }

@@ -34,7 +34,7 @@ pub(super) fn register(engine: &mut Engine) {
     });
     engine.register_fn("log", |e: &mut EventHandle, text: &str| {
         act(e, |stage, _| {
-            stage.run.log.push(cut(text).to_owned());
+            stage.run.write_log(cut(text));
             Ok(())
         })
     });

@@ -3,12 +3,16 @@
 use crate::model::scene::Value;
 use rhai::{Array, Dynamic, Map};
 
-/// Texts longer than this are cut before a script sees them, in characters: a
-/// plugin may write a million. Matchers and templates see the whole.
+/// Texts longer than this are cut before a script sees them, in bytes: a plugin may
+/// write a million. Matchers and templates see the whole.
 const TEXT_CAP: usize = 65_536;
 
 pub(super) fn cut(text: &str) -> &str {
-    text.char_indices().nth(TEXT_CAP).map_or(text, |(end, _)| &text[..end])
+    let mut end = text.len().min(TEXT_CAP);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 /// Turns a field's value into what a script works with; missing is `()`.
