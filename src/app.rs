@@ -15,7 +15,7 @@ use crate::model::event::RulesetChanged;
 use crate::model::{Input, Timestamp, Utterance};
 use crate::outbox::{Act, ActionWorker, BackoffPolicy, Worker};
 use crate::pipeline::{self, Pipeline, Wires};
-use crate::reload::Reloader;
+use crate::reload::{self, Reloader};
 use crate::sink::{self, Sink, Wiring};
 use crate::source::Source;
 use crate::source::icinga::{IcingaClient, IcingaSource};
@@ -231,7 +231,10 @@ pub async fn run(
 /// the shipped set stands in, and everybody hears why.
 fn first_set(config: &Config) -> anyhow::Result<(Set, Option<RulesetChanged>)> {
     let faults = match Set::load(config) {
-        Ok(set) => return Ok((set, None)),
+        Ok(set) => {
+            reload::warn_of(&set, config);
+            return Ok((set, None));
+        }
         Err(faults) => faults,
     };
     let error = diagnostic::render(&faults, false);

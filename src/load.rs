@@ -3,11 +3,12 @@
 //! Owns: which files belong to a set. Promises: a set is whole, or all its faults
 //! are found at once. Never: keeps half of a set, changes a file.
 
-use crate::config::{Config, Folders};
+use crate::config::{Config, Folders, Target};
 use crate::diagnostic::Diagnostic;
-use crate::engine::{RuleFault, RuleFile, Ruleset};
+use crate::engine::{Names, RuleFile, Ruleset};
 use crate::router::Templates;
 use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -26,21 +27,37 @@ pub struct Set {
 }
 
 impl Set {
-    /// Reads both folders of a configuration.
+    /// Reads both folders of a configuration. Rules may name the targets that it has.
     pub fn load(config: &Config) -> Result<Set, Vec<Diagnostic>> {
-        let (rules, mut faults) = read_rules(&config.rules);
-        let (templates, wrong) = read_templates(&config.templates);
+        Set::load_with(config, Some(config.targets.keys().cloned().collect()))
+    }
+
+    /// The same for rules that may name any target, as in a replay.
+    pub fn load_for_any_target(config: &Config) -> Result<Set, Vec<Diagnostic>> {
+        Set::load_with(config, None)
+    }
+
+    fn load_with(config: &Config, targets: Option<BTreeSet<String>>) -> Result<Set, Vec<Diagnostic>> {
+        let (templates, mut wrong) = read_templates(&config.templates);
+        wrong.extend(templates.iter().flat_map(|templates| unused_folders(templates, config)));
+        let named = templates.as_ref().filter(|_| targets.is_some());
+        let names = Names { templates: named.map(|templates| named_templates(templates, config)), targets };
+        let (rules, mut faults) = read_rules(&config.rules, &names);
         faults.extend(wrong);
-        faults.extend(templates.iter().flat_map(|templates| unused_folders(templates, config)));
         match (rules, templates) {
             (Some(rules), Some(templates)) if faults.is_empty() => Ok(Set::of(rules, templates)),
             _ => Err(faults),
         }
     }
 
+    /// What the rules say and probably do not mean, in the folder they were read from.
+    pub fn warnings(&self, folder: &Path) -> Vec<Diagnostic> {
+        self.rules.warnings().iter().map(|warning| in_folder(folder, warning.clone())).collect()
+    }
+
     /// The set that is part of the program.
     pub fn shipped() -> Result<Set, Vec<Diagnostic>> {
-        let (rules, mut faults) = compile(Path::new("rules"), &shipped_rules());
+        let (rules, mut faults) = compile(Path::new("rules"), &shipped_rules(), &Names::any());
         match (rules, Templates::built_in()) {
             (Some(rules), Ok(templates)) => Ok(Set::of(rules, templates)),
             (_, Ok(_)) => Err(faults),
@@ -62,16 +79,22 @@ impl Set {
 /// there. Which sinks there are is not known, so templates for any of them are taken.
 pub fn faults_in(folders: &Folders) -> Vec<Diagnostic> {
     let is_there = |folder: &&PathBuf| folder.is_dir();
-    let rules = folders.rules.as_ref().filter(is_there).map(|folder| read_rules(folder).1);
+    let rules = folders.rules.as_ref().filter(is_there).map(|folder| read_rules(folder, &Names::any()).1);
     let templates = folders.templates.as_ref().filter(is_there).map(|folder| read_templates(folder).1);
     rules.into_iter().chain(templates).flatten().collect()
 }
 
-fn read_rules(folder: &Path) -> (Option<Ruleset>, Vec<Diagnostic>) {
-    match rule_files(folder) {
-        Ok(files) => compile(folder, &files),
-        Err(fault) => (None, vec![fault]),
+fn read_rules(folder: &Path, names: &Names) -> (Option<Ruleset>, Vec<Diagnostic>) {
+    let (files, mut unread) = rule_files(folder);
+    let (rules, mut faults) = compile(folder, &files, names);
+    // Where files are missing, so may be all rules.
+    if unread.is_empty() {
+        return (rules, faults);
     }
+    faults.retain(|fault| fault.place.is_some());
+    unread.extend(faults);
+    unread.sort_by_key(Diagnostic::order);
+    (None, unread)
 }
 
 fn read_templates(folder: &Path) -> (Option<Templates>, Vec<Diagnostic>) {
@@ -90,33 +113,82 @@ pub fn shipped_rules() -> Vec<RuleFile> {
         .collect()
 }
 
-/// The rule files of a folder: `*.rhai`, but no hidden ones, in the order of
-/// their names.
-pub fn rule_files(folder: &Path) -> Result<Vec<RuleFile>, Diagnostic> {
-    let fault = |path: &Path, error: std::io::Error| {
-        Diagnostic::of_file(path.display().to_string(), format!("cannot be read: {error}"))
+/// The rule files of a folder: `*.rhai`, but no hidden ones, in the order of their
+/// names; and what is wrong with those that cannot be read.
+pub fn rule_files(folder: &Path) -> (Vec<RuleFile>, Vec<Diagnostic>) {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) => return (Vec::new(), vec![unreadable(folder, &error)]),
     };
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(|error| fault(folder, error))? {
-        let path = entry.map_err(|error| fault(folder, error))?.path();
-        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-        if name.starts_with('.') || !name.ends_with(".rhai") {
-            continue;
+    let (mut files, mut faults) = (Vec::new(), Vec::new());
+    for entry in entries {
+        match entry {
+            Ok(entry) if is_rule_file(&entry.file_name()) => match rule_file(&entry.path()) {
+                Ok(file) => files.push(file),
+                Err(fault) => faults.push(fault),
+            },
+            Ok(_) => {}
+            Err(error) => faults.push(unreadable(folder, &error)),
         }
-        let size = std::fs::metadata(&path).map_err(|error| fault(&path, error))?.len();
-        if size > LARGEST_RULE_FILE {
-            let message = format!("is {size} bytes large; a rule file has at most {LARGEST_RULE_FILE}");
-            return Err(Diagnostic::of_file(path.display().to_string(), message));
-        }
-        let text = std::fs::read_to_string(&path).map_err(|error| fault(&path, error))?;
-        files.push(RuleFile { name: name.to_owned(), text });
     }
     files.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(files)
+    (files, faults)
 }
 
-fn compile(folder: &Path, files: &[RuleFile]) -> (Option<Ruleset>, Vec<Diagnostic>) {
-    match Ruleset::compile(files) {
+fn is_rule_file(name: &std::ffi::OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    !name.starts_with(b".") && name.ends_with(b".rhai")
+}
+
+fn rule_file(path: &Path) -> Result<RuleFile, Diagnostic> {
+    let fault = |message: String| Diagnostic::of_file(path.display().to_string(), message);
+    let name = path.file_name().and_then(|name| name.to_str());
+    let name = name.ok_or_else(|| fault("its name is no UTF-8".to_owned()))?.to_owned();
+    let metadata = std::fs::metadata(path).map_err(|error| unreadable(path, &error))?;
+    if metadata.is_file() && metadata.len() > LARGEST_RULE_FILE {
+        let size = metadata.len();
+        return Err(fault(format!("is {size} bytes large; a rule file has at most {LARGEST_RULE_FILE}")));
+    }
+    let bytes = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
+    let text = text_of(bytes).map_err(|(readable, wrong)| {
+        let end = readable.len();
+        let message = format!("the byte {wrong:#04x} is no UTF-8");
+        Diagnostic::at_range(path.display().to_string(), &readable, end..end, message)
+            .help("save the file as UTF-8")
+    })?;
+    Ok(RuleFile { name, text })
+}
+
+/// The text of a file, without the mark that some editors put before it; or the text
+/// before the first byte that is no UTF-8, and that byte.
+fn text_of(bytes: Vec<u8>) -> Result<String, (String, u8)> {
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let bytes = error.into_bytes();
+        (String::from_utf8_lossy(&bytes[..valid]).into_owned(), bytes[valid])
+    })?;
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Diagnostic {
+    Diagnostic::of_file(path.display().to_string(), format!("cannot be read: {error}"))
+}
+
+/// The templates that rules may name for each target.
+fn named_templates(templates: &Templates, config: &Config) -> BTreeMap<String, BTreeSet<String>> {
+    let of_target = |target: &Target| {
+        let sink = config.sinks.get(&target.sink);
+        sink.map(|sink| templates.named(&sink.name, sink.kind.name())).unwrap_or_default()
+    };
+    let default = config.targets.get(&config.default_target).map(of_target).unwrap_or_default();
+    let mut all: BTreeMap<_, _> =
+        config.targets.iter().map(|(name, target)| (name.clone(), of_target(target))).collect();
+    all.entry("default".to_owned()).or_insert(default);
+    all
+}
+
+fn compile(folder: &Path, files: &[RuleFile], names: &Names) -> (Option<Ruleset>, Vec<Diagnostic>) {
+    match Ruleset::compile_for(files, names) {
         // Without a rule nothing is asked for, and nobody would hear of anything.
         Ok(ruleset) if ruleset.rules().is_empty() => {
             let fault = Diagnostic::of_file(folder.display().to_string(), "there is no rule in this folder")
@@ -124,24 +196,11 @@ fn compile(folder: &Path, files: &[RuleFile]) -> (Option<Ruleset>, Vec<Diagnosti
             (None, vec![fault])
         }
         Ok(ruleset) => (Some(ruleset), Vec::new()),
-        Err(faults) => {
-            (None, faults.into_iter().map(|fault| rule_diagnostic(folder, files, fault)).collect())
-        }
+        Err(faults) => (None, faults.iter().map(|fault| in_folder(folder, fault.drawn(files))).collect()),
     }
 }
 
-fn rule_diagnostic(folder: &Path, files: &[RuleFile], fault: RuleFault) -> Diagnostic {
-    let path = folder.join(&fault.file).display().to_string();
-    let text = files.iter().find(|file| file.name == fault.file).map_or("", |file| &file.text);
-    let diagnostic = if fault.line == 0 {
-        Diagnostic::of_file(path, fault.message)
-    } else {
-        Diagnostic::at_line_column(path, text, fault.line, fault.column.max(1), fault.message)
-    };
-    if fault.help.is_empty() { diagnostic } else { diagnostic.help(fault.help) }
-}
-
-/// The fault of a template, with the folder before its file.
+/// A fault with the folder before its file.
 fn in_folder(folder: &Path, fault: Diagnostic) -> Diagnostic {
     Diagnostic { file: folder.join(&fault.file).display().to_string(), ..fault }
 }

@@ -96,6 +96,7 @@ impl Reloader {
                     return Ok(());
                 }
                 tracing::info!(hash = %self.set.hash, rules = self.set.rules.rules().len(), "rules and templates are in force");
+                warn_of(&self.set, &self.config);
                 self.changed(true, String::new())
             }
             Ok(Err(faults)) => self.refused(&faults),
@@ -115,6 +116,15 @@ impl Reloader {
 
     fn changed(&self, accepted: bool, error: String) -> RulesetChanged {
         RulesetChanged { accepted, hash: self.set.hash.clone(), rules: self.set.rules.rules().len(), error }
+    }
+}
+
+/// Logs what the rules of a set say and probably do not mean.
+pub fn warn_of(set: &Set, config: &Config) {
+    let warnings = set.warnings(&config.rules);
+    if !warnings.is_empty() {
+        let drawn = diagnostic::render(&warnings, false);
+        tracing::warn!("the rules are taken, but look at this:\n{}", drawn.trim_end());
     }
 }
 

@@ -1,5 +1,6 @@
 //! All capabilities, one module each.
 
+mod bad_rules;
 mod catch_up;
 mod check;
 mod commands;
@@ -23,6 +24,7 @@ mod rules;
 mod shipped_rules;
 mod stopping;
 mod store;
+mod suspicions;
 mod templates;
 mod webhook;
 mod why;

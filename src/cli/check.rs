@@ -18,6 +18,10 @@ pub(super) fn check(path: &Path) -> anyhow::Result<ExitCode> {
     };
     match Set::load(&config) {
         Ok(set) => {
+            let warnings = set.warnings(&config.rules);
+            if !warnings.is_empty() {
+                err(diagnostic::render(&warnings, styled_errors()).trim_end());
+            }
             out(&format!(
                 "{}: sound; ruleset {}: {} and {} for {}, {}, {}",
                 path.display(),

@@ -91,7 +91,7 @@ fn load_set(config: &Config) -> Result<Set, Vec<diagnostic::Diagnostic>> {
     if config.rules.as_os_str().is_empty() && config.templates.as_os_str().is_empty() {
         return Set::shipped();
     }
-    Set::load(config)
+    Set::load_for_any_target(config)
 }
 
 /// What was told, and what not.

@@ -20,7 +20,7 @@ pub mod windows;
 pub mod world;
 
 pub use outcome::{Ask, Notification, Outcome, Question};
-pub use ruleset::{RuleFault, RuleFile, Ruleset};
+pub use ruleset::{Names, RuleFault, RuleFile, Ruleset};
 pub use world::World;
 
 use crate::config::{Config, Person};

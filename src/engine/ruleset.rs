@@ -4,14 +4,29 @@
 //! made at all, and all faults of all files are found at once; a set never
 //! changes once it is made. Never: reads a file, keeps state.
 
+mod actions;
+mod arguments;
 mod calls;
+mod fault;
+mod forms;
+mod names;
 mod sandbox;
+mod suspicions;
+mod syntax;
+mod top_level;
 
-use super::matcher::{Matcher, nearest};
-use super::script::{CommandHandle, EventHandle, conditions};
+pub use fault::RuleFault;
+pub use names::Names;
+
+use fault::{runtime_fault, sorted};
+use suspicions::{Conditions, Passed};
+
+use super::matcher::{Matcher, Pattern, nearest};
+use super::script::{CommandHandle, EventHandle, pattern};
 use crate::command::permit;
+use crate::diagnostic::Diagnostic;
 use crate::model::{EventType, RuleRef};
-use rhai::{AST, Dynamic, Engine, EvalAltResult, FnPtr, Map, NativeCallContext, Position};
+use rhai::{AST, Dynamic, Engine, FnPtr, Map, NativeCallContext, Position};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,26 +40,35 @@ pub struct RuleFile {
     pub text: String,
 }
 
-/// What is wrong in a rule file, or went wrong in a rule, and where.
+/// Something a check found in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RuleFault {
-    /// Name of the file.
-    pub file: String,
-    /// Line, from 1; 0 where it is unknown.
-    pub line: usize,
-    /// Column in characters, from 1; 0 where it is unknown.
-    pub column: usize,
-    /// What is wrong.
-    pub message: String,
+struct Finding {
+    position: Position,
+    message: String,
     /// How to mend it; may be empty.
-    pub help: String,
+    help: String,
 }
 
-impl std::fmt::Display for RuleFault {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.message)?;
-        if self.help.is_empty() { Ok(()) } else { write!(f, " ({})", self.help) }
+impl Finding {
+    fn in_file(self, file: &str) -> RuleFault {
+        RuleFault {
+            file: file.to_owned(),
+            line: self.position.line().unwrap_or(0),
+            column: self.position.position().unwrap_or(0),
+            message: self.message,
+            help: self.help,
+        }
     }
+
+    fn new(position: Position, message: String) -> Finding {
+        Finding { position, message, help: String::new() }
+    }
+}
+
+/// The name that was probably meant, as words behind a fault; empty if none is near.
+fn meant<'a>(written: &str, candidates: impl Iterator<Item = &'a str>) -> String {
+    nearest(written, candidates.map(str::to_owned))
+        .map_or(String::new(), |name| format!("; did you mean `{name}`?"))
 }
 
 /// One compiled rule.
@@ -79,22 +103,31 @@ pub struct Ruleset {
     by_type: BTreeMap<EventType, Vec<usize>>,
     commands: BTreeMap<String, CustomCommand>,
     hash: String,
+    warnings: Vec<Diagnostic>,
 }
 
 impl Ruleset {
-    /// Compiles rule files, in the order given. All faults of all files, or a set.
+    /// Compiles rule files, in the order given, which may name any target and
+    /// template. All faults of all files, sorted by file and place, or a set.
     pub fn compile(files: &[RuleFile]) -> Result<Ruleset, Vec<RuleFault>> {
+        Ruleset::compile_for(files, &Names::any())
+    }
+
+    /// The same for rule files that may name only what there is.
+    pub fn compile_for(files: &[RuleFile], names: &Names) -> Result<Ruleset, Vec<RuleFault>> {
         let collector = Arc::new(Mutex::new(Collector::default()));
         let mut engine = sandbox::engine();
         register_collecting(&mut engine, &collector);
         let verbs = calls::verb_names(&engine);
         for file in files {
-            load_file(&engine, file, &verbs, &collector);
+            load_file(&engine, file, &verbs, names, &collector);
         }
         let collected = std::mem::take(&mut *collector.lock().unwrap_or_else(PoisonError::into_inner));
         if !collected.faults.is_empty() {
-            return Err(collected.faults);
+            return Err(sorted(collected.faults));
         }
+        let warnings = collected.warnings();
+        let warnings = warnings.iter().map(|warning| warning.drawn(files).warning()).collect();
         let rules = collected.rules;
         let mut by_type: BTreeMap<EventType, Vec<usize>> = BTreeMap::new();
         for (index, rule) in rules.iter().enumerate() {
@@ -102,7 +135,7 @@ impl Ruleset {
                 by_type.entry(*event_type).or_default().push(index);
             }
         }
-        Ok(Ruleset { engine, rules, by_type, commands: collected.commands, hash: hash(files) })
+        Ok(Ruleset { engine, rules, by_type, commands: collected.commands, hash: hash(files), warnings })
     }
 
     /// The same rules under another hash: that of a set with its templates.
@@ -118,6 +151,12 @@ impl Ruleset {
     /// All rules, in order.
     pub fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    /// What the rules say and probably do not mean, sorted by file and place; files
+    /// are called as inside their folder.
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.warnings
     }
 
     /// The commands that rule files define, by name.
@@ -174,31 +213,6 @@ impl Ruleset {
     }
 }
 
-fn runtime_fault(at: &RuleRef, mut error: EvalAltResult) -> RuleFault {
-    let mut position = error.take_position();
-    while let EvalAltResult::ErrorInFunctionCall(_, _, inner, _) | EvalAltResult::ErrorInModule(_, inner, _) =
-        error
-    {
-        error = *inner;
-        let inner_position = error.take_position();
-        if !inner_position.is_none() {
-            position = inner_position;
-        }
-    }
-    let help = match &error {
-        EvalAltResult::ErrorTooManyOperations(_) => {
-            format!("a rule may take {} steps; look for a loop without an end", sandbox::MAX_OPERATIONS)
-        }
-        _ => String::new(),
-    };
-    let message = match error {
-        EvalAltResult::ErrorRuntime(value, _) => value.to_string(),
-        other => other.to_string(),
-    };
-    let line = position.line().unwrap_or(at.line);
-    RuleFault { file: at.file.to_string(), line, column: position.position().unwrap_or(1), message, help }
-}
-
 fn hash(files: &[RuleFile]) -> String {
     let mut digest = Sha256::new();
     for file in files {
@@ -215,20 +229,28 @@ fn hash(files: &[RuleFile]) -> String {
 struct Collector {
     file: Arc<str>,
     ast: Arc<AST>,
+    /// Where the keys of the matchers stand that are written out, by the place of
+    /// their `rule`.
+    keys: BTreeMap<Position, BTreeMap<String, Position>>,
+    /// The functions of the file that end the judging whatever the event is.
+    endings: BTreeSet<String>,
     rules: Vec<Rule>,
+    /// The same rules, as far as warnings ask for them.
+    passed: Vec<Passed>,
     commands: BTreeMap<String, CustomCommand>,
     faults: Vec<RuleFault>,
+    /// Conditions that can never hold.
+    suspicions: Vec<RuleFault>,
 }
 
 impl Collector {
     fn fault(&mut self, position: Position, message: String, help: &str) {
-        self.faults.push(RuleFault {
-            file: self.file.to_string(),
-            line: position.line().unwrap_or(0),
-            column: position.position().unwrap_or(0),
-            message,
-            help: help.to_owned(),
-        });
+        let finding = Finding { position, message, help: help.to_owned() };
+        self.faults.push(finding.in_file(&self.file));
+    }
+
+    fn add(&mut self, finding: Finding) {
+        self.fault(finding.position, finding.message, &finding.help);
     }
 
     fn at(&self, position: Position, name: &str) -> RuleRef {
@@ -245,24 +267,72 @@ impl Collector {
             );
             return;
         }
-        let compiled =
-            conditions(matcher).and_then(|map| Matcher::compile(&map).map_err(|error| error.to_string()));
-        match compiled {
-            Ok(matcher) => {
-                let at = self.at(position, name);
-                let action = Script { function, ast: self.ast.clone() };
-                self.rules.push(Rule { at, matcher, action });
-            }
-            Err(message) => self.fault(position, format!("rule `{name}`: {message}"), ""),
+        let Some(conditions) = self.conditions(position, name, matcher) else { return };
+        // Each condition has been tried on its own.
+        if let Ok(matcher) = Matcher::compile(&conditions) {
+            let at = self.at(position, name);
+            let ends = self.endings.contains(function.fn_name());
+            let action = Script { function, ast: self.ast.clone() };
+            self.suspect(position, &conditions, &matcher);
+            self.passed.push(Passed {
+                at: at.clone(),
+                position,
+                types: matcher.types().cloned(),
+                conditions,
+                ends,
+            });
+            self.rules.push(Rule { at, matcher, action });
         }
+    }
+
+    fn suspect(&mut self, position: Position, conditions: &Conditions, matcher: &Matcher) {
+        for (key, message) in suspicions::of_conditions(conditions, matcher.types()) {
+            let place = self.key(position, &key);
+            self.suspicions.push(Finding::new(place, message).in_file(&self.file));
+        }
+    }
+
+    /// Where a key of a declaration stands; the declaration itself where its map is not
+    /// written out.
+    fn key(&self, position: Position, key: &str) -> Position {
+        self.keys.get(&position).and_then(|keys| keys.get(key)).copied().unwrap_or(position)
+    }
+
+    fn warnings(&self) -> Vec<RuleFault> {
+        let unreachable = suspicions::unreachable(&self.passed).into_iter();
+        let unreachable = unreachable.map(|(at, finding)| finding.in_file(&at.file));
+        sorted(self.suspicions.iter().cloned().chain(unreachable).collect())
+    }
+
+    /// The conditions of a matcher, or all its faults, each at its key.
+    fn conditions(&mut self, position: Position, name: &str, matcher: Map) -> Option<Conditions> {
+        let before = self.faults.len();
+        let mut conditions = BTreeMap::new();
+        for (key, value) in matcher {
+            let place = self.key(position, &key);
+            match pattern(value) {
+                Ok(pattern) => {
+                    for wrong in condition_faults(&key, &pattern) {
+                        self.fault(place, format!("rule `{name}`: {wrong}"), "");
+                    }
+                    conditions.insert(key.to_string(), pattern);
+                }
+                Err(wrong) => self.fault(place, format!("rule `{name}`: {wrong}"), ""),
+            }
+        }
+        (self.faults.len() == before).then_some(conditions)
     }
 
     fn command(&mut self, position: Position, name: &str, mut options: Map, function: FnPtr) {
         let role = options.remove("role").map(|role| role.to_string());
         let help = options.remove("help").map(|help| help.to_string()).unwrap_or_default();
-        if let Some(unknown) = options.keys().next() {
-            let message = format!("command `{name}` knows no option `{unknown}`");
-            self.fault(position, message, "it knows: role, help");
+        if !options.is_empty() {
+            // Options that are written out have been checked where they stand.
+            let written = self.keys.get(&position).cloned().unwrap_or_default();
+            for unknown in options.keys().filter(|key| !written.contains_key(key.as_str())) {
+                let message = format!("command `{name}` knows no option `{unknown}`");
+                self.fault(position, message, "it knows: role, help");
+            }
             return;
         }
         if crate::command::verbs::find(name).is_some() {
@@ -276,8 +346,7 @@ impl Collector {
             return;
         }
         if let Some(unknown) = role.as_deref().filter(|role| !permit::ROLES.contains(role)) {
-            let meant = nearest(unknown, permit::ROLES.iter().map(|role| (*role).to_owned()))
-                .map_or(String::new(), |role| format!("; did you mean `{role}`?"));
+            let meant = meant(unknown, permit::ROLES.iter().copied());
             let message = format!("command `{name}`: there is no role `{unknown}`{meant}");
             self.fault(position, message, "leave `role` out where anybody may");
             return;
@@ -304,40 +373,40 @@ fn register_collecting(engine: &mut Engine, collector: &Arc<Mutex<Collector>>) {
     );
 }
 
-fn load_file(engine: &Engine, file: &RuleFile, verbs: &BTreeSet<String>, collector: &Arc<Mutex<Collector>>) {
+/// All faults of one condition: a list of values may have several.
+fn condition_faults(key: &str, pattern: &Pattern) -> Vec<String> {
+    let one = |pattern: &Pattern| {
+        let alone = BTreeMap::from([(key.to_owned(), pattern.clone())]);
+        Matcher::compile(&alone).err().map(|error| error.to_string())
+    };
+    let mut faults: Vec<String> = match pattern {
+        Pattern::Any(patterns) => patterns.iter().filter_map(one).collect(),
+        pattern => one(pattern).into_iter().collect(),
+    };
+    faults.dedup();
+    faults
+}
+
+fn load_file(
+    engine: &Engine,
+    file: &RuleFile,
+    verbs: &BTreeSet<String>,
+    names: &Names,
+    collector: &Arc<Mutex<Collector>>,
+) {
     let lock = || collector.lock().unwrap_or_else(PoisonError::into_inner);
     lock().file = Arc::from(file.name.as_str());
-    let ast = match engine.compile(&file.text) {
-        Ok(ast) => Arc::new(ast),
-        Err(error) => {
-            let help = if error.err_type().to_string().contains("eval") {
-                "a rule runs no text as code"
-            } else {
-                ""
-            };
-            lock().fault(error.position(), error.err_type().to_string(), help);
-            return;
-        }
-    };
-    let unknown = calls::unknown_calls(&ast, verbs);
-    let sound = unknown.is_empty();
-    for (position, message) in unknown {
-        lock().fault(position, message, "");
+    let (parsed, mut findings) = top_level::parse(engine, &file.text);
+    if let Some(parsed) = parsed {
+        let ast = &parsed.0;
+        findings.extend(calls::unknown_calls(ast, verbs));
+        findings.extend(actions::faults(ast, verbs, names));
+        lock().ast = Arc::new(ast.clone());
+        lock().keys = top_level::keys(ast);
+        lock().endings = suspicions::endings(ast);
+        // A file with such faults runs all the same: its matchers may have faults, too.
+        let failed = top_level::run(engine, &parsed, &findings);
+        findings.extend(failed);
     }
-    lock().ast = ast.clone();
-    // A file with unknown calls runs all the same: its matchers may have faults, too.
-    // What then fails is likely to follow from the calls.
-    if let Err(mut error) = engine.eval_ast::<Dynamic>(&ast)
-        && sound
-    {
-        let position = error.take_position();
-        let message = match *error {
-            EvalAltResult::ErrorRuntime(value, _) => value.to_string(),
-            EvalAltResult::ErrorFunctionNotFound(signature, _) => {
-                format!("no such call: {signature}; write rule(name, #{{...}}, |e| ...)")
-            }
-            other => other.to_string(),
-        };
-        lock().fault(position, message, "");
-    }
+    findings.into_iter().for_each(|finding| lock().add(finding));
 }

@@ -93,15 +93,27 @@ impl Stage {
         Err(format!("there is no target `{name}`; watchbell.toml has: default, {}", known.join(", ")))
     }
 
-    /// Adds a notification, once per target.
+    /// Adds a notification, once per target; `text` is said instead of the template.
     pub fn notify(&mut self, scene: &Arc<Scene>, target: &str, text: Option<String>) -> Result<(), String> {
+        self.notify_by(scene, target, text, None)
+    }
+
+    /// The same by a template of its own instead of the type's.
+    pub fn notify_by(
+        &mut self,
+        scene: &Arc<Scene>,
+        target: &str,
+        text: Option<String>,
+        template: Option<String>,
+    ) -> Result<(), String> {
         let target = self.target(target)?;
         self.run.did.push(format!("notify {target}"));
         if self.run.notifications.iter().any(|notification| notification.target == target) {
             return Ok(());
         }
         let by = self.run.rule.clone().map_or(By::Default, By::Rule);
-        self.run.notifications.push(Notification { target, scene: scene.clone(), by, text, note: None });
+        let scene = scene.clone();
+        self.run.notifications.push(Notification { target, scene, by, text, template, note: None });
         Ok(())
     }
 

@@ -14,7 +14,7 @@ mod telling;
 mod value;
 
 pub use command::CommandHandle;
-pub(super) use matchers::conditions;
+pub(super) use matchers::pattern;
 
 use super::stage::{Stage, on_stage};
 use crate::model::Scene;

@@ -49,6 +49,11 @@ pub const EVENT_VERBS: &[ScriptVerb] = &[
     ),
     verb("notify", "e.notify(TARGET, #{ text: TEXT })", "the same, in these words instead of the template's"),
     verb(
+        "notify",
+        "e.notify(TARGET, #{ template: TEMPLATE })",
+        "the same, in the words of a template of your own",
+    ),
+    verb(
         "tell_those_told",
         "e.tell_those_told()",
         "tells every target that heard of the problem, downtime or flapping which this event continues; how many",

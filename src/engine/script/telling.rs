@@ -12,8 +12,9 @@ pub(super) fn register(engine: &mut Engine) {
     });
     engine.register_fn("notify", |e: &mut EventHandle, target: &str, mut options: Map| {
         let text = options.remove("text").map(|text| text.to_string());
-        no_more(&options, "notify", "text")?;
-        act(e, |stage, scene| stage.notify(scene, target, text))
+        let template = options.remove("template").map(|name| name.to_string());
+        no_more(&options, "notify", "text, template")?;
+        act(e, |stage, scene| stage.notify_by(scene, target, text, template))
     });
     engine.register_fn("tell_those_told", |e: &mut EventHandle| {
         act(e, |stage, scene| stage.tell_those_told(scene))
