@@ -15,6 +15,7 @@ mod house;
 mod icinga;
 mod icinga_faults;
 mod irc;
+mod mixed_sets;
 mod outbox;
 mod owed;
 mod reload;
