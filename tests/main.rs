@@ -1,5 +1,6 @@
 //! All capabilities, one module each.
 
+mod bad_files;
 mod bad_rules;
 mod catch_up;
 mod check;
