@@ -1,12 +1,14 @@
 //! Files and folders in every bad shape, read by the real reloader: the old set stays in force, the
 //! admin is told, and what is only unusual is read.
 
-use crate::common::engine::World;
+use crate::common::engine::{World, key};
 use crate::common::reloading::{Reloading, prepare};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use watchbell::engine::{RuleFile, Ruleset};
+use watchbell::model::{Object, Scene};
+use watchbell::router::{Templates, samples};
 
 const GOOD: &str = "rule(\"own\", #{ on: \"StateChange\" }, |e| e.notify(\"default\"));\n";
 const OTHER: &str = "rule(\"other\", #{ on: \"StateChange\" }, |e| e.notify(\"default\"));\n";
@@ -170,5 +172,34 @@ fn a_hostile_name_of_an_object_is_literal_in_matchers_and_texts() {
         world.expect(&[&format!("ops: {start} \"is {service}\""), &format!("dba: {start}")]);
         world.state("another", "DOWN");
         world.expect(&["dba: StateChange another DOWN"]);
+    }
+}
+
+#[test]
+fn a_hostile_name_of_an_object_is_literal_in_templates_and_mutes() {
+    let templates = Templates::built_in().expect("the shipped templates are sound");
+    for name in hostile_names() {
+        let mut scene = Scene::clone(&samples::all()[0].scene);
+        scene.event.object = Some(key(&name));
+        scene.host = Some(std::sync::Arc::new(Object::bare(key(&name))));
+        scene.service = None;
+        let scene = std::sync::Arc::new(scene);
+        let text = templates.render(&scene, "libera", "irc", &jiff::tz::TimeZone::UTC).text;
+        assert!(text.contains(&name), "{name}: {text}");
+
+        let mut world = World::shipped();
+        world.state("another", "DOWN");
+        world.state(&name, "DOWN");
+        let told = world.told();
+        assert_eq!(told.len(), 2, "{name}: {told:?}");
+        // By its number, for a name with spaces cannot be typed in one word.
+        let said = world.say("alice", "!mute #2 1h");
+        assert!(said.contains("muted until"), "{name}: {said}");
+        world.state(&name, "UP");
+        world.state(&name, "DOWN");
+        world.state("another", "UP");
+        let told = world.told();
+        assert!(!told.iter().any(|line| line.contains(&format!("{name} DOWN"))), "{name}: {told:?}");
+        assert!(told.iter().any(|line| line.contains("another UP")), "{name}: {told:?}");
     }
 }
