@@ -102,9 +102,10 @@ async fn a_link_swapped_above_the_folders_is_one_clean_swap() {
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_touches_swap_nothing() {
     let mut reloading = Reloading::start(GOOD);
-    for _ in 0..10_000 {
+    for second in 0..10_000 {
         let file = fs::File::options().append(true).open(reloading.path(FILE)).expect("it is there");
-        file.set_modified(std::time::SystemTime::now()).expect("it is ours");
+        file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(second))
+            .expect("it is ours");
     }
     reloading.write("rules/new~", OTHER);
     fs::rename(reloading.path("rules/new~"), reloading.path(FILE)).expect("both are in one folder");
