@@ -248,6 +248,7 @@ pub async fn run(
 fn first_set(config: &Arc<Config>) -> anyhow::Result<(Set, Option<RulesetChanged>)> {
     let faults = match Set::load(config) {
         Ok(set) => {
+            reload::warn_of(&set, config);
             let failures = reload::test(&set, config);
             let news = (!failures.is_empty()).then(|| reload::taken(&set, &failures));
             return Ok((set, news));

@@ -3,18 +3,18 @@
 //! Owns: which files belong to a set. Promises: a set is whole, or all its faults
 //! are found at once. Never: keeps half of a set, changes a file.
 
-use crate::config::{Config, Folders};
+mod files;
+
+pub use files::rule_files;
+
+use crate::config::{Config, Folders, Target};
 use crate::diagnostic::Diagnostic;
-use crate::engine::{RuleFault, RuleFile, Ruleset};
+use crate::engine::{Names, RuleFile, Ruleset};
 use crate::router::Templates;
 use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// A rule file larger than this is a mistake, in bytes.
-const LARGEST_RULE_FILE: u64 = 1 << 20;
-/// Modules lie in folders this deep at most; the reloader looks as deep.
-const DEEPEST_FOLDER: usize = 4;
 
 /// All rules and templates of one moment.
 #[derive(Clone)]
@@ -28,22 +28,33 @@ pub struct Set {
 }
 
 impl Set {
-    /// Reads both folders of a configuration.
+    /// Reads both folders of a configuration. Rules may name the targets that it has.
     pub fn load(config: &Config) -> Result<Set, Vec<Diagnostic>> {
-        let (rules, mut faults) = read_rules(&config.rules);
-        let (templates, wrong) = read_templates(&config.templates);
+        Set::load_with(config, Some(config.targets.keys().cloned().collect()))
+    }
+
+    /// The same for rules that may name any target, as in a replay.
+    pub fn load_for_any_target(config: &Config) -> Result<Set, Vec<Diagnostic>> {
+        Set::load_with(config, None)
+    }
+
+    fn load_with(config: &Config, targets: Option<BTreeSet<String>>) -> Result<Set, Vec<Diagnostic>> {
+        let (templates, mut wrong) = read_templates(&config.templates);
+        wrong.extend(templates.iter().flat_map(|templates| unused_folders(templates, config)));
+        let named = templates.as_ref().filter(|_| targets.is_some());
+        let names = Names { templates: named.map(|templates| named_templates(templates, config)), targets };
+        let (rules, mut faults) = read_rules(&config.rules, &names);
         faults.extend(wrong);
-        faults.extend(templates.iter().flat_map(|templates| unused_folders(templates, config)));
         match (rules, templates) {
             (Some(rules), Some(templates)) if faults.is_empty() => Ok(Set::of(rules, templates)),
             _ => Err(faults),
         }
     }
 
-    /// Reads both folders where there is no configuration: which sinks there are is not
-    /// known, so templates for any of them are taken.
+    /// Reads both folders where there is no configuration: which sinks and targets there
+    /// are is not known, so any of them are taken.
     pub fn from_folders(rules: &Path, templates: &Path) -> Result<Set, Vec<Diagnostic>> {
-        let (rules, mut faults) = read_rules(rules);
+        let (rules, mut faults) = read_rules(rules, &Names::any());
         let (templates, wrong) = read_templates(templates);
         faults.extend(wrong);
         match (rules, templates) {
@@ -52,9 +63,14 @@ impl Set {
         }
     }
 
+    /// What the rules say and probably do not mean, in the folder they were read from.
+    pub fn warnings(&self, folder: &Path) -> Vec<Diagnostic> {
+        self.rules.warnings().iter().map(|warning| in_folder(folder, warning.clone())).collect()
+    }
+
     /// The set that is part of the program.
     pub fn shipped() -> Result<Set, Vec<Diagnostic>> {
-        let (rules, mut faults) = compile(Path::new("rules"), &shipped_rules());
+        let (rules, mut faults) = compile(Path::new("rules"), &shipped_rules(), &Names::any());
         match (rules, Templates::built_in()) {
             (Some(rules), Ok(templates)) => Ok(Set::of(rules, templates)),
             (_, Ok(_)) => Err(faults),
@@ -76,16 +92,22 @@ impl Set {
 /// there. Which sinks there are is not known, so templates for any of them are taken.
 pub fn faults_in(folders: &Folders) -> Vec<Diagnostic> {
     let is_there = |folder: &&PathBuf| folder.is_dir();
-    let rules = folders.rules.as_ref().filter(is_there).map(|folder| read_rules(folder).1);
+    let rules = folders.rules.as_ref().filter(is_there).map(|folder| read_rules(folder, &Names::any()).1);
     let templates = folders.templates.as_ref().filter(is_there).map(|folder| read_templates(folder).1);
     rules.into_iter().chain(templates).flatten().collect()
 }
 
-fn read_rules(folder: &Path) -> (Option<Ruleset>, Vec<Diagnostic>) {
-    match rule_files(folder) {
-        Ok(files) => compile(folder, &files),
-        Err(fault) => (None, vec![fault]),
+fn read_rules(folder: &Path, names: &Names) -> (Option<Ruleset>, Vec<Diagnostic>) {
+    let (files, mut unread) = rule_files(folder);
+    let (rules, mut faults) = compile(folder, &files, names);
+    // Where files are missing, so may be all rules.
+    if unread.is_empty() {
+        return (rules, faults);
     }
+    faults.retain(|fault| fault.place.is_some());
+    unread.extend(faults);
+    unread.sort_by_key(Diagnostic::order);
+    (None, unread)
 }
 
 fn read_templates(folder: &Path) -> (Option<Templates>, Vec<Diagnostic>) {
@@ -104,69 +126,21 @@ pub fn shipped_rules() -> Vec<RuleFile> {
         .collect()
 }
 
-/// The rule files of a folder: `*.rhai`, but no hidden ones, in the order of
-/// their names; behind them the modules, the same in the folders inside of it.
-pub fn rule_files(folder: &Path) -> Result<Vec<RuleFile>, Diagnostic> {
-    let mut files = Vec::new();
-    let mut folders = Vec::new();
-    for (name, path) in entries(folder)? {
-        match path.is_dir() {
-            true => folders.push((name, path)),
-            false if name.ends_with(".rhai") => files.push(RuleFile { text: read(&path)?, name }),
-            false => {}
-        }
-    }
-    for (name, path) in folders {
-        add_modules(&mut files, &name, &path, 1);
-    }
-    Ok(files)
+/// The templates that rules may name for each target.
+fn named_templates(templates: &Templates, config: &Config) -> BTreeMap<String, BTreeSet<String>> {
+    let of_target = |target: &Target| {
+        let sink = config.sinks.get(&target.sink);
+        sink.map(|sink| templates.named(&sink.name, sink.kind.name())).unwrap_or_default()
+    };
+    let default = config.targets.get(&config.default_target).map(of_target).unwrap_or_default();
+    let mut all: BTreeMap<_, _> =
+        config.targets.iter().map(|(name, target)| (name.clone(), of_target(target))).collect();
+    all.entry("default".to_owned()).or_insert(default);
+    all
 }
 
-/// Adds the modules of a folder. What cannot be read is left out: whatever imports it
-/// is told that it is missing, and if nothing does, it is none of this set's matter.
-fn add_modules(files: &mut Vec<RuleFile>, name: &str, folder: &Path, depth: usize) {
-    let left_out = |fault: Diagnostic| tracing::warn!("no module: {} {}", fault.file, fault.message);
-    for (inside, path) in entries(folder).map_err(left_out).unwrap_or_default() {
-        let name = format!("{name}/{inside}");
-        if path.is_dir() {
-            if depth < DEEPEST_FOLDER {
-                add_modules(files, &name, &path, depth + 1);
-            }
-        } else if name.ends_with(".rhai")
-            && let Ok(text) = read(&path).map_err(left_out)
-        {
-            files.push(RuleFile { name, text });
-        }
-    }
-}
-
-/// What is in a folder and not hidden, in the order of the names.
-fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>, Diagnostic> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(|error| unreadable(folder, error))? {
-        let path = entry.map_err(|error| unreadable(folder, error))?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).filter(|name| !name.starts_with('.'));
-        found.extend(name.map(str::to_owned).map(|name| (name, path.clone())));
-    }
-    found.sort();
-    Ok(found)
-}
-
-fn read(path: &Path) -> Result<String, Diagnostic> {
-    let size = std::fs::metadata(path).map_err(|error| unreadable(path, error))?.len();
-    if size > LARGEST_RULE_FILE {
-        let message = format!("is {size} bytes large; a rule file has at most {LARGEST_RULE_FILE}");
-        return Err(Diagnostic::of_file(path.display().to_string(), message));
-    }
-    std::fs::read_to_string(path).map_err(|error| unreadable(path, error))
-}
-
-fn unreadable(path: &Path, error: std::io::Error) -> Diagnostic {
-    Diagnostic::of_file(path.display().to_string(), format!("cannot be read: {error}"))
-}
-
-fn compile(folder: &Path, files: &[RuleFile]) -> (Option<Ruleset>, Vec<Diagnostic>) {
-    match Ruleset::compile(files) {
+fn compile(folder: &Path, files: &[RuleFile], names: &Names) -> (Option<Ruleset>, Vec<Diagnostic>) {
+    match Ruleset::compile_for(files, names) {
         // Without a rule nothing is asked for, and nobody would hear of anything.
         Ok(ruleset) if ruleset.rules().is_empty() => {
             let fault = Diagnostic::of_file(folder.display().to_string(), "there is no rule in this folder")
@@ -174,24 +148,11 @@ fn compile(folder: &Path, files: &[RuleFile]) -> (Option<Ruleset>, Vec<Diagnosti
             (None, vec![fault])
         }
         Ok(ruleset) => (Some(ruleset), Vec::new()),
-        Err(faults) => {
-            (None, faults.into_iter().map(|fault| rule_diagnostic(folder, files, fault)).collect())
-        }
+        Err(faults) => (None, faults.iter().map(|fault| in_folder(folder, fault.drawn(files))).collect()),
     }
 }
 
-fn rule_diagnostic(folder: &Path, files: &[RuleFile], fault: RuleFault) -> Diagnostic {
-    let path = folder.join(&fault.file).display().to_string();
-    let text = files.iter().find(|file| file.name == fault.file).map_or("", |file| &file.text);
-    let diagnostic = if fault.line == 0 {
-        Diagnostic::of_file(path, fault.message)
-    } else {
-        Diagnostic::at_line_column(path, text, fault.line, fault.column.max(1), fault.message)
-    };
-    if fault.help.is_empty() { diagnostic } else { diagnostic.help(fault.help) }
-}
-
-/// The fault of a template, with the folder before its file.
+/// A fault with the folder before its file.
 fn in_folder(folder: &Path, fault: Diagnostic) -> Diagnostic {
     Diagnostic { file: folder.join(&fault.file).display().to_string(), ..fault }
 }

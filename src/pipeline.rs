@@ -142,8 +142,9 @@ impl Pipeline {
         }
         let by = notification.by.to_string();
         let scene = &notification.scene;
-        let mut deliveries =
-            router::deliveries(scene, &notification.target, &by, &self.set.templates, &self.config, now);
+        let template = notification.template.as_deref();
+        let (target, templates) = (&notification.target, &self.set.templates);
+        let mut deliveries = router::deliveries(scene, target, &by, templates, &self.config, now, template);
         for delivery in &mut deliveries {
             amend(&mut delivery.message, notification);
         }

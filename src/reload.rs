@@ -29,12 +29,18 @@ const AT_LATEST: Duration = Duration::from_secs(2);
 /// How often the content is looked at without any hint.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 
+/// How often what changes meanwhile is read before it is given up.
+const MOST_READS: usize = 10;
+
 /// A person wants the folders to be read now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Request {
     /// Whether a set is taken whose own tests fail.
     pub force: bool,
 }
+
+/// A set with its tests that fail, or its faults; `Err` where the reading panicked.
+type Loaded = Result<Result<(Set, Vec<Diagnostic>), Vec<Diagnostic>>, tokio::task::JoinError>;
 
 /// Reads rules and templates again when they change.
 pub struct Reloader {
@@ -64,7 +70,10 @@ impl Reloader {
     pub async fn run(mut self) {
         let hint = Arc::new(Notify::new());
         let mut watching = Watching::start(&self.config, hint.clone());
-        let mut seen = content(&self.config).await;
+        // What changed since the set in force was read is found by a first look. After a
+        // refusal, that would only tell it again.
+        let mut seen = if self.refused { content(&self.config).await } else { Vec::new() };
+        hint.notify_one();
         loop {
             let asked = tokio::select! {
                 () = self.stop.cancelled() => return,
@@ -73,24 +82,42 @@ impl Reloader {
                 Some(request) = self.requests.recv() => Some(request),
             };
             watching.renew();
-            let now = content(&self.config).await;
-            if now == seen && asked.is_none() {
+            if content(&self.config).await == seen && asked.is_none() {
                 continue;
             }
-            seen = now;
-            if self.look(asked).await.is_err() {
+            let (read, loaded) = self.read(asked).await;
+            seen = read;
+            if self.look(loaded, asked.is_some()).await.is_err() {
                 return;
             }
         }
     }
 
-    /// Reads the set and puts it in force, or says why not. `Err`: nobody listens.
-    async fn look(&mut self, asked: Option<Request>) -> Result<(), mpsc::error::SendError<Input>> {
-        let config = self.config.clone();
-        let in_force = self.set.hash.clone();
+    /// Reads the set and runs its tests, and the digest of what it was read from. What
+    /// changes while it is read is read again, so that rules and templates are those of
+    /// one moment.
+    async fn read(&self, asked: Option<Request>) -> (Vec<u8>, Loaded) {
         let force = self.force || asked.is_some_and(|request| request.force);
         let asked = asked.is_some();
-        let loaded = tokio::task::spawn_blocking(move || candidate(&config, &in_force, asked, force)).await;
+        let mut before = content(&self.config).await;
+        for _ in 0..MOST_READS {
+            let (config, in_force) = (self.config.clone(), self.set.hash.clone());
+            let candidate = move || candidate(&config, &in_force, asked, force);
+            let loaded = tokio::task::spawn_blocking(candidate).await;
+            let after = content(&self.config).await;
+            if after == before {
+                return (after, loaded);
+            }
+            before = after;
+        }
+        let folder = self.config.rules.display().to_string();
+        let fault = Diagnostic::of_file(folder, "it or the folder of templates changes whenever it is read")
+            .help("write all files elsewhere, and swap the folders by a link");
+        (before, Ok(Err(vec![fault])))
+    }
+
+    /// Puts what was read in force, or says why not. `Err`: nobody listens.
+    async fn look(&mut self, loaded: Loaded, asked: bool) -> Result<(), mpsc::error::SendError<Input>> {
         let changed = match loaded {
             Ok(Ok((set, _))) if set.hash == self.set.hash && !asked && !self.refused => return Ok(()),
             Ok(Ok((set, failures))) => {
@@ -105,6 +132,7 @@ impl Reloader {
                     return Ok(());
                 }
                 tracing::info!(hash = %self.set.hash, rules = self.set.rules.rules().len(), "rules and templates are in force");
+                warn_of(&self.set, &self.config);
                 taken(&self.set, &failures)
             }
             Ok(Err(faults)) => self.refused(&faults),
@@ -165,6 +193,15 @@ pub fn taken(set: &Set, failures: &[Diagnostic]) -> RulesetChanged {
         hash: set.hash.clone(),
         rules: set.rules.rules().len(),
         error: error.trim_end().to_owned(),
+    }
+}
+
+/// Logs what the rules of a set say and probably do not mean.
+pub fn warn_of(set: &Set, config: &Config) {
+    let warnings = set.warnings(&config.rules);
+    if !warnings.is_empty() {
+        let drawn = diagnostic::render(&warnings, false);
+        tracing::warn!("the rules are taken, but look at this:\n{}", drawn.trim_end());
     }
 }
 
@@ -233,12 +270,15 @@ impl Watching {
     }
 
     /// Watches again what may have been replaced: the folders, what they link to,
-    /// and where they stand.
+    /// where they stand, and where the links on the way to them stand.
     fn renew(&mut self) {
         let Some(watcher) = &mut self.watcher else { return };
         for folder in &self.folders {
             let target = folder.canonicalize().ok();
-            if let Some(parent) = folder.parent().filter(|parent| parent.is_dir()) {
+            let links = folder.ancestors().skip(1).filter(|above| above.is_symlink());
+            for parent in
+                links.chain([folder.as_path()]).filter_map(Path::parent).filter(|parent| parent.is_dir())
+            {
                 let _ = watcher.watch(parent, RecursiveMode::NonRecursive);
             }
             for path in [Some(folder.clone()), target].into_iter().flatten() {
@@ -260,6 +300,7 @@ fn is_hint(event: &notify::Result<notify::Event>, folders: &[PathBuf]) -> bool {
     let concerns = |path: &PathBuf| {
         folders.iter().any(|folder| {
             path.starts_with(folder)
+                || folder.starts_with(path)
                 || path.file_name() == folder.file_name()
                 || folder.canonicalize().is_ok_and(|target| path.starts_with(target))
         })

@@ -77,7 +77,9 @@ rule("patience", #{ on: "StateChange", hard: true, is_problem: true }, |e| {
 
 #[test]
 fn a_candidate_that_fails_is_said_with_its_first_error() {
-    let ended = on_lifecycle(&IN_FORCE.replace("e.drop(\"a comment\")", "e.notify(\"nobody\")"));
+    let ended = on_lifecycle(
+        &IN_FORCE.replace("e.drop(\"a comment\")", "{ let nobody = \"nobody\"; e.notify(nobody) }"),
+    );
     assert_eq!(ended.code, Some(1));
     assert!(ended.out.contains("\nfails "), "{}", ended.out);
     assert!(ended.out.contains("there is no target `nobody`"), "{}", ended.out);

@@ -1,5 +1,7 @@
 //! All capabilities, one module each.
 
+mod bad_files;
+mod bad_rules;
 mod bounds;
 mod catch_up;
 mod check;
@@ -24,6 +26,7 @@ mod journal;
 mod later;
 mod ledger;
 mod limits;
+mod mixed_sets;
 mod modules;
 mod outbox;
 mod owed;
@@ -37,6 +40,7 @@ mod rules;
 mod shipped_rules;
 mod stopping;
 mod store;
+mod suspicions;
 mod templates;
 mod webhook;
 mod webhooks_in;

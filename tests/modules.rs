@@ -190,7 +190,8 @@ fn modules_are_read_from_the_folders_inside_the_rules_folder() {
         write(name, text.as_bytes());
     }
     write("lib/binary.rhai", &[0xff, 0xfe]);
-    let files = watchbell::load::rule_files(folder.path()).expect("the folder can be read");
+    let (files, faults) = watchbell::load::rule_files(folder.path());
+    assert!(faults.is_empty(), "{faults:?}");
     let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
     assert_eq!(names, ["10-a.rhai", "20-b.rhai", "lib/deep/two.rhai", "lib/teams.rhai"]);
 }

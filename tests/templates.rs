@@ -320,6 +320,68 @@ fn the_sinks_name_goes_before_its_kind_and_that_before_default() {
 }
 
 #[test]
+fn a_template_that_a_rule_names_is_found_like_the_others() {
+    let scene = sample("a service becomes CRITICAL").scene;
+    let templates = accepted(set(&[
+        ("default/StateChange.text", "type"),
+        ("email/StateChange.subject", "the type's subject"),
+        ("email/StateChange.html", "<p>type</p>"),
+        ("webhook/StateChange.json", "{\"say\": {{ text }}}"),
+        ("default/short.text", "default"),
+        ("irc/short.text", "kind"),
+        ("libera/short.text", "name"),
+        ("email/long.text", "letter"),
+        ("email/long.html", "<p>letter</p>"),
+    ]));
+    let told =
+        |name: &str, sink: &str, kind: &str| templates.render_as(Some(name), &scene, sink, kind, &berlin());
+    assert_eq!(told("short", "libera", "irc").text, "name");
+    assert_eq!(told("short", "oftc", "irc").text, "kind");
+    assert_eq!(told("short", "screen", "console").text, "default");
+    let mail = told("short", "m", "email");
+    assert_eq!(
+        (mail.text.as_str(), mail.subject.as_deref(), mail.html),
+        ("default", Some("the type's subject"), None)
+    );
+    assert_eq!(told("long", "m", "email").html.as_deref(), Some("<p>letter</p>"));
+    assert_eq!(told("short", "h", "webhook").json.as_deref(), Some("{\"say\": \"default\"}"));
+    assert_eq!(told("long", "libera", "irc").text, "type", "no sink of this kind looks there");
+    assert_eq!(told("shrot", "libera", "irc").text, "type");
+    assert_eq!(templates.named("libera", "irc").into_iter().collect::<Vec<_>>(), ["short"]);
+    assert_eq!(templates.named("m", "email").into_iter().collect::<Vec<_>>(), ["long", "short"]);
+}
+
+#[test]
+fn a_template_that_a_rule_names_and_that_fails_is_replaced_by_the_types() {
+    let scene = numbered(&sample("a service becomes CRITICAL").scene, 666);
+    let templates = accepted(set(&[
+        ("default/StateChange.text", "type"),
+        ("default/bad.text", &failing("{{ output|round }}")),
+        ("default/gaps.text", "{{ gap.reason }}"),
+    ]));
+    let told = |name: &str| templates.render_as(Some(name), &scene, "libera", "irc", &berlin()).text;
+    assert!(told("bad").starts_with("type [template default/bad.text failed: "), "{}", told("bad"));
+    assert!(
+        told("gaps").starts_with("type [template default/gaps.text failed: it says nothing"),
+        "{}",
+        told("gaps")
+    );
+}
+
+#[test]
+fn a_template_that_a_rule_names_is_tried_with_every_sample() {
+    let faults = set(&[("default/short.text", "{{ attempt|upper|round }}"), ("irc/statechange.text", "x")]);
+    let faults = shown(&faults.expect_err("the filter takes numbers only"));
+    assert!(
+        faults.contains("irc/statechange.text: `statechange` is no event type; did you mean `StateChange`?"),
+        "{faults}"
+    );
+    let faults =
+        shown(&set(&[("default/short.text", "{{ output|uper }}")]).expect_err("there is no such filter"));
+    assert!(faults.contains("default/short.text:1:11"), "{faults}");
+}
+
+#[test]
 fn faults_name_file_line_and_place() {
     let faults = set(&[
         ("irc/Statechange.text", "x"),

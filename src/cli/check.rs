@@ -31,6 +31,10 @@ pub(super) fn check(path: &Path, coverage: bool) -> anyhow::Result<ExitCode> {
         Ok(set) => set,
         Err(faults) => return Ok(refuse(&faults)),
     };
+    let warnings = set.warnings(&config.rules);
+    if !warnings.is_empty() {
+        err(diagnostic::render(&warnings, styled_errors()).trim_end());
+    }
     let report = trial::run(&set, &config, Targets::Configured, |_| true)?;
     let touched = report.touched.clone();
     let failures = report.failures();

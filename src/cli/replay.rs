@@ -166,7 +166,7 @@ pub(super) fn load_set(config: &Config) -> Result<Set, Vec<diagnostic::Diagnosti
     if config.rules.as_os_str().is_empty() && config.templates.as_os_str().is_empty() {
         return Set::shipped();
     }
-    Set::load(config)
+    Set::load_for_any_target(config)
 }
 
 /// What was told, and what not.

@@ -151,7 +151,8 @@ impl Engine {
 }
 
 fn to_default(target: &str, scene: &Arc<Scene>, note: Option<String>) -> Notification {
-    Notification { target: target.to_owned(), scene: scene.clone(), by: By::Default, text: None, note }
+    let (target, scene) = (target.to_owned(), scene.clone());
+    Notification { target, scene, by: By::Default, text: None, template: None, note }
 }
 
 /// A rule that fails has not judged: the event goes to the default target with the

@@ -30,7 +30,7 @@ pub mod world;
 pub use case::Case;
 pub use outcome::{Ask, Notification, Outcome, Question};
 pub use reach::is_reachable;
-pub use ruleset::{RuleFault, RuleFile, RuleTest, Ruleset, SCRIPT_STACK};
+pub use ruleset::{Names, RuleFault, RuleFile, RuleTest, Ruleset, SCRIPT_STACK};
 pub use world::World;
 
 use crate::config::{Config, Person};

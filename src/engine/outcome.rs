@@ -32,6 +32,8 @@ pub struct Notification {
     pub by: By,
     /// Said instead of the template, if given.
     pub text: Option<String>,
+    /// The template that says it, if another than that of the event's type.
+    pub template: Option<String>,
     /// Said behind the text, such as the error of a rule.
     pub note: Option<String>,
 }

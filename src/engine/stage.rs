@@ -71,6 +71,15 @@ impl Run {
     }
 }
 
+/// How a notification is worded, where it is not by the template of its type.
+#[derive(Debug, Clone, Default)]
+pub struct Words {
+    /// Said instead of any template.
+    pub text: Option<String>,
+    /// The template of this name instead.
+    pub template: Option<String>,
+}
+
 /// A rule wants nobody to hear of it.
 pub struct Dropped {
     /// Why, in the rule's words.
@@ -125,9 +134,9 @@ impl Stage {
     }
 
     /// Adds a notification, once per target.
-    pub fn notify(&mut self, scene: &Arc<Scene>, target: &str, text: Option<String>) -> Result<(), String> {
+    pub fn notify(&mut self, scene: &Arc<Scene>, target: &str, words: Words) -> Result<(), String> {
         let plan = self.run.plans.from_here.clone();
-        self.tell(scene, target, text, plan)
+        self.tell(scene, target, words, plan)
     }
 
     /// Adds a notification, once per target; gathered if there is a plan.
@@ -135,7 +144,7 @@ impl Stage {
         &mut self,
         scene: &Arc<Scene>,
         target: &str,
-        text: Option<String>,
+        words: Words,
         plan: Option<Arc<Plan>>,
     ) -> Result<(), String> {
         let target = self.target(target)?;
@@ -153,7 +162,15 @@ impl Stage {
             self.run.plans.of_target.insert(target.clone(), plan);
         }
         let by = self.run.rule.clone().map_or(By::Default, By::Rule);
-        self.run.notifications.push(Notification { target, scene: scene.clone(), by, text, note: None });
+        let scene = scene.clone();
+        self.run.notifications.push(Notification {
+            target,
+            scene,
+            by,
+            text: words.text,
+            template: words.template,
+            note: None,
+        });
         Ok(())
     }
 
@@ -164,7 +181,7 @@ impl Stage {
         for target in &targets {
             // A target that is no longer configured cannot be told; the rest can.
             if self.settings.any_target || self.settings.targets.contains(target) {
-                self.notify(scene, target, None)?;
+                self.notify(scene, target, Words::default())?;
             }
         }
         if targets.is_empty() {

@@ -5,7 +5,7 @@ use crate::model::{State, Verdict};
 
 const RULES: &str = r#"
     rule("counts", #{}, |e| e.log(`${e.count("all", "1h")}`));
-    rule("panics", #{}, |e| e.panic_on_purpose());
+    rule("panics", #{}, |e| { let it = e; it.panic_on_purpose() });
     rule("decides", #{}, |e| e.drop("not for people"));
 "#;
 

@@ -2,6 +2,7 @@
 //! table of its fields. Rules, matchers and templates all read this table.
 
 mod fields;
+pub mod kinds;
 
 pub use fields::{FIELDS, OBJECT_FIELDS};
 

@@ -3,8 +3,9 @@
 //! Owns: the faults. Promises: all faults of a set at once, each with its place.
 
 use super::complaint::{innermost, place, words};
-use super::part::Part;
-use super::render::{Draft, Failure};
+use super::part::{Part, Serves};
+use super::render::{Draft, Failure, NOTHING};
+use super::samples::Sample;
 use super::value::{is_name, no_such_field};
 use super::{Templates, samples};
 use crate::diagnostic::{Diagnostic, did_you_mean};
@@ -15,11 +16,11 @@ use std::ops::Range;
 pub(super) enum FileName {
     /// `_name.part`, for others to take in.
     Partial,
-    /// `<EventType>.<part>`.
+    /// `<EventType>.<part>`, or `<name>.<part>` for rules to name.
     Template {
         /// Name of a sink, of a kind of sinks, or `default`.
         folder: String,
-        event_type: EventType,
+        serves: Serves,
         part: Part,
     },
 }
@@ -40,13 +41,22 @@ pub(super) fn file_name(path: &str) -> Result<FileName, Diagnostic> {
     if stem.starts_with('_') {
         return Ok(FileName::Partial);
     }
+    let template = |serves| Ok(FileName::Template { folder: folder.to_owned(), serves, part });
     match EventType::from_name(stem) {
-        Some(event_type) => Ok(FileName::Template { folder: folder.to_owned(), event_type, part }),
+        Some(event_type) => template(Serves::Type(event_type)),
+        None if is_own_name(stem) => template(Serves::Named(stem.to_owned())),
         None => {
             let nearest = nearest(stem, EventType::ALL.iter().map(|event_type| event_type.name()));
             Err(fault(format!("`{stem}` is no event type{nearest}")))
         }
     }
+}
+
+/// Whether a template for rules to name can be called so: it begins with a small
+/// letter, as no event type does, and is none that was written small by mistake.
+fn is_own_name(stem: &str) -> bool {
+    let is_type = EventType::ALL.iter().any(|event_type| event_type.name().eq_ignore_ascii_case(stem));
+    stem.starts_with(|first: char| first.is_lowercase()) && !is_type
 }
 
 fn nearest<'a>(wrong: &str, names: impl Iterator<Item = &'a str> + Clone) -> String {
@@ -99,10 +109,18 @@ fn find(text: &str, name: &str) -> Range<usize> {
 pub(super) fn samples(templates: &Templates) -> Vec<Diagnostic> {
     let samples = samples::all();
     let mut faults: Vec<(String, Diagnostic)> = Vec::new();
-    for (path, event_type, part) in templates.all() {
-        for sample in samples.iter().filter(|sample| sample.scene.event.event_type() == event_type) {
+    for (path, serves, part) in templates.all() {
+        let is_for = |sample: &&Sample| match serves {
+            Serves::Type(event_type) => sample.scene.event.event_type() == *event_type,
+            Serves::Named(_) => true,
+        };
+        for sample in samples.iter().filter(is_for) {
             let draft = Draft::of_sample(sample);
             let Err(failure) = draft.write(templates, path, part) else { continue };
+            // A rule knows what it names a template for; it need not speak of all else.
+            if matches!((serves, &failure), (Serves::Named(_), Failure::Nothing)) {
+                continue;
+            }
             let (mut fault, message) = located(templates, path, &failure);
             let known =
                 faults.iter().any(|(words, known)| *words == message && known.order() == fault.order());
@@ -120,6 +138,9 @@ fn located(templates: &Templates, path: &str, failure: &Failure) -> (Diagnostic,
         Failure::Engine(error) => innermost(error),
         Failure::Result(reason) => {
             return (Diagnostic::of_file(path, reason.clone()), reason.clone());
+        }
+        Failure::Nothing => {
+            return (Diagnostic::of_file(path, NOTHING), NOTHING.to_owned());
         }
     };
     let file = error.name().unwrap_or(path);

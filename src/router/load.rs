@@ -1,14 +1,13 @@
 //! Templates as one immutable set: which there are, and which serves whom.
 //!
-//! Owns: the layout of the templates folder, `<folder>/<EventType>.<part>`, and the
-//! look-up in it: the sink's name, the sink's kind, `default`. Promises: a set in
+//! Owns: the layout of the templates folder, `<folder>/<EventType>.<part>` and
+//! `<folder>/<name>.<part>`, and the look-up in it: the sink's name, the sink's kind, `default`. Promises: a set in
 //! hand has been rendered against every sample. Never: changes after it was made.
 
-use super::part::Part;
+use super::part::{Part, Serves};
 use super::{check, complaint, filters};
 use crate::assets;
 use crate::diagnostic::Diagnostic;
-use crate::model::EventType;
 use crate::model::identity::digest;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
@@ -23,7 +22,7 @@ use std::{fs, io};
 const FUEL: u64 = 100_000;
 
 /// Names of the templates of one folder, by what they are for.
-type Folder = BTreeMap<(EventType, Part), String>;
+type Folder = BTreeMap<(Serves, Part), String>;
 
 /// All templates of one moment.
 pub struct Templates {
@@ -99,23 +98,41 @@ impl Templates {
         self.folders.keys().map(String::as_str)
     }
 
+    /// The templates that a rule may name for a sink with this name and of this kind.
+    pub fn named(&self, sink_name: &str, sink_kind: &str) -> BTreeSet<String> {
+        let folders = [sink_name, sink_kind, "default"];
+        let inside =
+            folders.into_iter().filter_map(|folder| self.folders.get(folder)).flat_map(BTreeMap::keys);
+        let used = inside.filter(|(_, part)| part.is_used_by(sink_kind));
+        let named = used.filter_map(|(serves, _)| match serves {
+            Serves::Named(name) => Some(name.clone()),
+            Serves::Type(_) => None,
+        });
+        named.collect()
+    }
+
     /// The name of the template for this, or `None` if there is none.
-    pub(super) fn find(&self, folders: [&str; 3], event_type: EventType, part: Part) -> Option<&str> {
-        let inside = |folder| self.folders.get(folder)?.get(&(event_type, part));
+    pub(super) fn find(&self, folders: [&str; 3], serves: &Serves, part: Part) -> Option<&str> {
+        let wanted = (serves.clone(), part);
+        let inside = |folder| self.folders.get(folder)?.get(&wanted);
         folders.into_iter().find_map(inside).map(String::as_str)
     }
 
     /// Every template but the partials, with what it is for.
-    pub(super) fn all(&self) -> impl Iterator<Item = (&str, EventType, Part)> {
+    pub(super) fn all(&self) -> impl Iterator<Item = (&str, &Serves, Part)> {
         let templates = self.folders.values().flatten();
-        templates.map(|((event_type, part), name)| (name.as_str(), *event_type, *part))
+        templates.map(|((serves, part), name)| (name.as_str(), serves, *part))
     }
 
     /// Logs a failure of a template, the first time only.
     pub(super) fn report(&self, name: &str, reason: &str) {
         let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
         if reported.insert(name.to_owned()) {
-            tracing::error!(template = name, reason, "a template failed; the plain line is sent instead");
+            tracing::error!(
+                template = name,
+                reason,
+                "a template cannot be used; another or the plain line is sent instead"
+            );
         }
     }
 
@@ -123,8 +140,8 @@ impl Templates {
         let name = check::file_name(&path)?;
         let added = self.environment.add_template_owned(path.clone(), text.clone());
         added.map_err(|error| complaint::syntax_fault(&path, &text, &error))?;
-        if let check::FileName::Template { folder, event_type, part } = name {
-            self.folders.entry(folder).or_default().insert((event_type, part), path);
+        if let check::FileName::Template { folder, serves, part } = name {
+            self.folders.entry(folder).or_default().insert((serves, part), path);
         }
         Ok(())
     }
@@ -192,7 +209,8 @@ fn read_folder(
             continue;
         }
         match fs::read_to_string(&path) {
-            Ok(text) => drop(files.insert(name, text)),
+            // Some editors put a mark before a text, which is none of it.
+            Ok(text) => drop(files.insert(name, text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned())),
             Err(error) => faults.push(Diagnostic::of_file(&name, format!("cannot be read: {error}"))),
         }
     }

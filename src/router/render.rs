@@ -7,7 +7,7 @@
 
 use super::complaint::{innermost, words};
 use super::load::Templates;
-use super::part::Part;
+use super::part::{Part, Serves};
 use super::samples::Sample;
 use super::value::View;
 use super::{escape, plain};
@@ -30,8 +30,33 @@ impl Templates {
     ///
     /// Never fails: see the module.
     pub fn render(&self, scene: &Arc<Scene>, sink_name: &str, sink_kind: &str, zone: &TimeZone) -> Message {
-        let mut draft =
-            Draft { scene: scene.clone(), zone: zone.clone(), text: None, failures: String::new() };
+        self.render_as(None, scene, sink_name, sink_kind, zone)
+    }
+
+    /// The same with a template of its own instead of the type's. Parts that it has not
+    /// are those of the type, but for HTML, which would say something else than the text.
+    pub fn render_as(
+        &self,
+        template: Option<&str>,
+        scene: &Arc<Scene>,
+        sink_name: &str,
+        sink_kind: &str,
+        zone: &TimeZone,
+    ) -> Message {
+        let own = template.filter(|name| {
+            let is_there = self.named(sink_name, sink_kind).contains(*name);
+            if !is_there {
+                self.report(name, &format!("there is no such template for the sink {sink_name}; that of the event's type is taken"));
+            }
+            is_there
+        });
+        let mut draft = Draft {
+            scene: scene.clone(),
+            zone: zone.clone(),
+            own: own.map(|name| Serves::Named(name.to_owned())),
+            text: None,
+            failures: String::new(),
+        };
         let folders = [sink_name, sink_kind, "default"];
         let text = draft.part(self, folders, Part::Text).unwrap_or_else(|| plain::plain_line(scene));
         draft.text = Some(text);
@@ -57,12 +82,17 @@ impl Templates {
     }
 }
 
+/// What is wrong with a template that writes nothing.
+pub(super) const NOTHING: &str = "it says nothing; to keep quiet is a rule's matter";
+
 /// Why a part of a message failed.
 pub(super) enum Failure {
     /// The template engine gave up.
     Engine(minijinja::Error),
     /// What it wrote cannot be used.
     Result(String),
+    /// It wrote nothing.
+    Nothing,
 }
 
 impl Failure {
@@ -70,6 +100,7 @@ impl Failure {
         let error = match self {
             Failure::Engine(error) => innermost(error),
             Failure::Result(reason) => return reason.clone(),
+            Failure::Nothing => return NOTHING.to_owned(),
         };
         let line = error.line().unwrap_or_default();
         match error.name() {
@@ -83,6 +114,8 @@ impl Failure {
 pub(super) struct Draft {
     scene: Arc<Scene>,
     zone: TimeZone,
+    /// The template that a rule named.
+    own: Option<Serves>,
     text: Option<String>,
     failures: String,
 }
@@ -91,7 +124,7 @@ impl Draft {
     /// A draft whose text is written, for trying any template.
     pub(super) fn of_sample(sample: &Sample) -> Draft {
         let text = Some(plain::plain_line(&sample.scene));
-        Draft { scene: sample.scene.clone(), zone: TimeZone::UTC, text, failures: String::new() }
+        Draft { scene: sample.scene.clone(), zone: TimeZone::UTC, own: None, text, failures: String::new() }
     }
 
     fn whole_text(&self) -> String {
@@ -100,7 +133,23 @@ impl Draft {
 
     /// `None` if there is no template for it, or it failed; that is then noted.
     fn part(&mut self, templates: &Templates, folders: [&str; 3], part: Part) -> Option<String> {
-        let name = templates.find(folders, self.scene.event.event_type(), part)?;
+        if let Some(own) = self.own.clone() {
+            let written = self.part_of(&own, templates, folders, part);
+            if written.is_some() || part == Part::Html {
+                return written;
+            }
+        }
+        self.part_of(&Serves::Type(self.scene.event.event_type()), templates, folders, part)
+    }
+
+    fn part_of(
+        &mut self,
+        serves: &Serves,
+        templates: &Templates,
+        folders: [&str; 3],
+        part: Part,
+    ) -> Option<String> {
+        let name = templates.find(folders, serves, part)?;
         match self.write(templates, name, part) {
             Ok(text) => Some(text),
             Err(failure) => {
@@ -143,7 +192,7 @@ fn finish(part: Part, out: Capped) -> Result<String, Failure> {
         Part::Json => raw,
     };
     if finished.trim().is_empty() {
-        return Err(Failure::Result("it says nothing; to keep quiet is a rule's matter".to_owned()));
+        return Err(Failure::Nothing);
     }
     if part == Part::Json
         && let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(&finished)

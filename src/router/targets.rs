@@ -34,7 +34,7 @@ pub fn route<'a>(config: &'a Config, name: &str) -> Option<Route<'a>> {
 /// in the configuration's order. `rule` says who decided it: `file:line name`.
 ///
 /// The same event, rule, target and recipient yield the same key whenever it is
-/// decided again.
+/// decided again. `template` is said instead of the one of the event's type.
 pub fn deliveries(
     scene: &Arc<Scene>,
     target: &str,
@@ -42,12 +42,14 @@ pub fn deliveries(
     templates: &Templates,
     config: &Config,
     at: Timestamp,
+    template: Option<&str>,
 ) -> Vec<Delivery> {
     let Some(route) = route(config, target) else {
         tracing::error!(target, rule, "there is neither this target nor a default one; nobody is told");
         return Vec::new();
     };
-    let mut message = templates.render(scene, &route.sink.name, route.sink.kind.name(), &config.zone);
+    let sink = route.sink;
+    let mut message = templates.render_as(template, scene, &sink.name, sink.kind.name(), &config.zone);
     if route.astray {
         let name = super::escape::one_line(target);
         message.text += &format!(" [there is no target `{name}`; `{}` is told instead]", route.target.name);
@@ -98,7 +100,7 @@ mod tests {
     fn decide(target: &str, rule: &str) -> Vec<Delivery> {
         let templates = Templates::built_in().expect("the shipped templates are sound");
         let scene = &samples::all()[0].scene;
-        deliveries(scene, target, rule, &templates, &config(), scene.now)
+        deliveries(scene, target, rule, &templates, &config(), scene.now, None)
     }
 
     #[test]

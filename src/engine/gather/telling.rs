@@ -42,7 +42,7 @@ fn notification(settings: &Settings, due: Due, now: Timestamp) -> Notification {
         Some(only) => only,
         None => {
             let scene = Arc::new(scene(due, now));
-            Notification { target: target.clone(), scene, by, text: None, note: None }
+            Notification { target: target.clone(), scene, by, text: None, template: None, note: None }
         }
     };
     if !settings.has_target(&target) {

@@ -3,7 +3,8 @@
 //! Owns: the calendars of all files while they are loaded. Promises: a name stands for
 //! one calendar, and a name that is written out in a script stands for one at all.
 
-use super::{Collector, literals};
+use super::collector::Collector;
+use super::literals;
 use crate::engine::holidays::Calendar;
 use crate::engine::script;
 use crate::model::RuleRef;

@@ -1,9 +1,9 @@
 //! Calls that can never work, found before they are reached: the script language
 //! itself notices them only when they run.
 
+use super::fault::{Finding, meant};
 use super::sandbox::FORBIDDEN;
-use crate::engine::matcher::nearest;
-use rhai::{AST, ASTNode, Engine, Expr, Position, Stmt};
+use rhai::{AST, ASTNode, Engine, Expr, Stmt};
 use std::collections::BTreeSet;
 
 /// The names of everything a script can call.
@@ -16,27 +16,19 @@ pub(super) fn verb_names(engine: &Engine) -> BTreeSet<String> {
 }
 
 /// Calls of functions that exist nowhere, and of forbidden ones.
-pub(super) fn unknown_calls(ast: &AST, verbs: &BTreeSet<String>) -> Vec<(Position, String)> {
+pub(super) fn unknown_calls(ast: &AST, verbs: &BTreeSet<String>) -> Vec<Finding> {
     let own: BTreeSet<String> = ast.iter_functions().map(|function| function.name.to_owned()).collect();
     let mut found = Vec::new();
-    ast.walk(&mut |path: &[ASTNode<'_>]| {
-        let call = match path.last() {
-            Some(ASTNode::Expr(Expr::FnCall(call, position) | Expr::MethodCall(call, position))) => {
-                Some((call, *position))
-            }
-            Some(ASTNode::Stmt(Stmt::FnCall(call, position))) => Some((call, *position)),
-            _ => None,
-        };
-        if let Some((call, position)) = call
+    ast.walk(&mut |path| {
+        let Some(node) = path.last() else { return true };
+        if let ASTNode::Expr(Expr::FnCall(call, position) | Expr::MethodCall(call, position))
+        | ASTNode::Stmt(Stmt::FnCall(call, position)) = node
             && let Some(message) = call_fault(call, &own, verbs)
         {
-            found.push((position, message));
+            found.push(Finding::new(*position, message));
         }
         true
     });
-    // A closure's body is reached twice: through the closure and as a function.
-    found.sort_by_key(|(position, _)| (position.line(), position.position()));
-    found.dedup();
     found
 }
 
@@ -54,7 +46,5 @@ fn call_fault(call: &rhai::FnCallExpr, own: &BTreeSet<String>, verbs: &BTreeSet<
     }
     let candidates =
         verbs.iter().chain(own).filter(|known| known.chars().all(|c| c.is_alphanumeric() || c == '_'));
-    let meant =
-        nearest(name, candidates.cloned()).map_or(String::new(), |verb| format!("; did you mean `{verb}`?"));
-    Some(format!("there is no verb `{name}`{meant}"))
+    Some(format!("there is no verb `{name}`{}", meant(name, candidates.map(String::as_str))))
 }

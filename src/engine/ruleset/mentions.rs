@@ -1,8 +1,9 @@
 //! What a rule's text mentions: the texts that stand in it, among which are the names of
 //! targets. For people who ask why a target heard nothing; never for judging.
 
-use rhai::{AST, ASTNode, Expr, FnCallExpr, Stmt};
-use std::collections::BTreeSet;
+use super::syntax::Function;
+use rhai::{ASTNode, Expr, FnCallExpr, Stmt};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the action of a rule mentions, the functions of its file that it calls included.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -15,21 +16,19 @@ pub struct Mentions {
 }
 
 impl Mentions {
-    /// Reads the function with this name.
-    pub(super) fn of(ast: &AST, function: &str) -> Mentions {
+    /// Reads the function with this name among those of its file.
+    pub(super) fn of(functions: &BTreeMap<String, Function>, name: &str) -> Mentions {
         let mut mentions = Mentions::default();
-        let mut seen = BTreeSet::from([function.to_owned()]);
-        let mut ahead = vec![function.to_owned()];
-        while let Some(name) = ahead.pop() {
-            let mut only = ast.clone_functions_only();
-            only.retain_functions(|_, _, other, _| other == name);
-            only.walk(&mut |path: &[ASTNode<'_>]| {
-                if let Some(called) = path.last().and_then(|node| mentions.take(node))
+        let mut seen = BTreeSet::from([name.to_owned()]);
+        let mut ahead = vec![name.to_owned()];
+        while let Some(function) = ahead.pop().and_then(|name| functions.get(&name)) {
+            function.each_node(&mut |node, _| {
+                if let Some(called) = mentions.take(&node)
+                    && functions.contains_key(&called)
                     && seen.insert(called.clone())
                 {
                     ahead.push(called);
                 }
-                true
             });
         }
         mentions
@@ -47,7 +46,8 @@ impl Mentions {
             _ => return None,
         };
         let target = call.args.first();
-        self.worked_out |= call.name == "notify" && !matches!(target, Some(Expr::StringConstant(..)));
+        self.worked_out |= matches!(call.name.as_str(), "notify" | "digest")
+            && !matches!(target, Some(Expr::StringConstant(..)));
         Some(call.name.to_string())
     }
 }

@@ -8,12 +8,14 @@
 //! action runs later and without it, so the modules a file imports are kept with its
 //! rules and commands, and brought along at each call.
 
-use super::{Collector, RuleFile, calls, failure, parse};
+use super::fault::Finding;
+use super::loading::Loader;
+use super::{RuleFile, top_level};
 use crate::diagnostic::did_you_mean;
 use crate::engine::script::reference::DECLARATIONS;
 use rhai::{
     AST, ASTNode, Engine, EvalAltResult, Expr, FnCallExpr, ImmutableString, Module, ModuleResolver, Position,
-    Scope, Shared, Stmt,
+    Shared, Stmt,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -58,24 +60,6 @@ pub(super) struct Modules<'a> {
     loaded: Loaded,
     /// Names of those being loaded, the one that began it first.
     under_way: Vec<String>,
-}
-
-/// What it takes to load a file.
-#[derive(Clone, Copy)]
-pub(super) struct Loader<'a> {
-    pub engine: &'a Engine,
-    pub verbs: &'a BTreeSet<String>,
-    pub collector: &'a Mutex<Collector>,
-}
-
-impl Loader<'_> {
-    pub(super) fn lock(&self) -> MutexGuard<'_, Collector> {
-        self.collector.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn fault(&self, position: Position, message: String, help: &str) {
-        self.lock().fault(position, message, help);
-    }
 }
 
 /// Why a module cannot be imported, and how to mend it.
@@ -151,26 +135,22 @@ impl<'a> Modules<'a> {
     }
 
     fn compile(&mut self, loader: Loader<'_>, file: &str, text: &str) -> Option<Shared<Module>> {
-        let mut ast = parse(loader, text)?;
-        // What fails in it later names this file.
-        ast.set_source(file);
-        let imports = self.import(loader, &ast);
-        let mut wrong = calls::unknown_calls(&ast, loader.verbs);
-        wrong.extend(declarations(&ast));
-        let sound = imports.is_some() && wrong.is_empty();
-        wrong.into_iter().for_each(|(position, message)| loader.fault(position, message, ""));
-        loader.lock().check_literals(&ast);
-        if !sound {
-            return None;
-        }
-        match Module::eval_ast_as_new(Scope::new(), &ast, loader.engine) {
-            Ok(module) => Some(module.into()),
-            Err(error) => {
-                let (position, message) = failure(*error);
-                loader.fault(position, message, "");
-                None
+        let (parsed, mut findings) = top_level::parse(loader.engine, text);
+        let mut module = None;
+        if let Some((mut ast, _)) = parsed {
+            // What fails in it later names this file.
+            ast.set_source(file);
+            let imports = self.import(loader, &ast);
+            findings.extend(loader.written_faults(&ast));
+            findings.extend(declarations(&ast).into_iter().map(|(at, message)| Finding::new(at, message)));
+            loader.lock().check_literals(&ast);
+            if imports.is_some() && findings.is_empty() {
+                module =
+                    top_level::module(loader.engine, &ast).map_err(|finding| findings.push(finding)).ok();
             }
         }
+        findings.into_iter().for_each(|finding| loader.lock().add(finding));
+        module.map(Shared::from)
     }
 }
 

@@ -3,7 +3,9 @@
 //! Owns: what a test is, and its limits. Promises: a test ends, whatever it says.
 //! Never: judges; its trial does, on the road it was given.
 
-use super::{Collector, Limits, RuleFault, Ruleset, Script, deadline, sandbox};
+use super::collector::{self, Collector};
+use super::script::{Limits, Script};
+use super::{RuleFault, Ruleset, deadline, sandbox};
 use crate::engine::script::TestHandle;
 use crate::engine::script::reference::{EVENT_VERBS, ScriptVerb, TEST_VERBS};
 use crate::model::RuleRef;
@@ -37,7 +39,7 @@ impl Ruleset {
     pub fn run_test(&self, test: &RuleTest, handle: TestHandle) -> Result<(), RuleFault> {
         let engine = self.tester.get_or_init(tester);
         let limits = Limits { engine, time: deadline::OF_A_TEST };
-        let (done, _) = self.call(limits, &test.at, &test.action, (handle,));
+        let (done, _) = test.action.run(limits, &test.at, (handle,));
         done.map(|_| ())
     }
 }
@@ -45,8 +47,7 @@ impl Ruleset {
 /// The engine of tests: what is declared inside of one is refused.
 fn tester() -> Engine {
     let mut engine = sandbox::for_tests();
-    let closed = Collector { closed: true, ..Collector::default() };
-    super::register_collecting(&mut engine, &Arc::new(Mutex::new(closed)));
+    collector::register(&mut engine, &Arc::new(Mutex::new(Collector::closed())));
     engine
 }
 

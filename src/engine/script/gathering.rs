@@ -2,7 +2,7 @@
 
 use super::{Answer, EventHandle, act, no_more, take_duration};
 use crate::engine::gather::{At, Pace, Plan};
-use crate::engine::stage::Stage;
+use crate::engine::stage::{Stage, Words};
 use rhai::{Engine, Map};
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,7 +36,7 @@ fn digest(e: &mut EventHandle, target: &str, at: &str, key: &str) -> Answer<()> 
     act(e, |stage, scene| {
         let at = At::parse(at).map_err(|error| error.to_string())?;
         let plan = plan(stage, "digest", key, Pace::Digest(at))?;
-        stage.tell(scene, target, None, Some(Arc::new(plan)))
+        stage.tell(scene, target, Words::default(), Some(Arc::new(plan)))
     })
 }
 

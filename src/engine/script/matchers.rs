@@ -19,7 +19,7 @@ pub(super) fn register(engine: &mut Engine) {
 }
 
 /// Makes a pattern of what stands in a matcher.
-fn pattern(value: Dynamic) -> Result<Pattern, String> {
+pub(in crate::engine) fn pattern(value: Dynamic) -> Result<Pattern, String> {
     if value.is::<Pattern>() {
         return Ok(value.cast::<Pattern>());
     }
@@ -49,6 +49,6 @@ fn pattern(value: Dynamic) -> Result<Pattern, String> {
 }
 
 /// Makes the conditions of a matcher from a map.
-pub(in crate::engine) fn conditions(map: Map) -> Result<BTreeMap<String, Pattern>, String> {
+pub(super) fn conditions(map: Map) -> Result<BTreeMap<String, Pattern>, String> {
     map.into_iter().map(|(key, value)| Ok((key.to_string(), pattern(value)?))).collect()
 }

@@ -21,7 +21,7 @@ mod waiting;
 
 pub use command::CommandHandle;
 pub(super) use hours::calendar;
-pub(super) use matchers::conditions;
+pub(super) use matchers::pattern;
 pub use testing::TestHandle;
 
 use super::stage::{Stage, on_stage};

@@ -55,6 +55,11 @@ pub const EVENT_VERBS: &[ScriptVerb] = &[
     ),
     verb("notify", "e.notify(TARGET, #{ text: TEXT })", "the same, in these words instead of the template's"),
     verb(
+        "notify",
+        "e.notify(TARGET, #{ template: TEMPLATE })",
+        "the same, in the words of a template of your own",
+    ),
+    verb(
         "tell_those_told",
         "e.tell_those_told()",
         "tells every target that heard of the problem, downtime or flapping which this event continues; how many",
@@ -243,10 +248,11 @@ pub const TEST_VERBS: &[ScriptVerb] = &[
         "the same, and when it begins and who wants it",
     ),
     verb("end_downtime", "t.end_downtime(NAME)", "its downtimes are cancelled"),
+    verb("gap", "t.gap(TIME)", "Icinga is out of reach for this time, and then as it was"),
     verb(
         "gap",
-        "t.gap(TIME)",
-        "Icinga is out of reach for this time, and then as it was; `t.gap(TIME, #{ \"db1\": \"DOWN\" })`: but for these states",
+        "t.gap(TIME, #{ STATES })",
+        "the same, but then these are the states: `#{ \"db1\": \"DOWN\" }`",
     ),
     verb("event", "t.event(LINE)", "a recorded line of Icinga's event stream; the clock follows its time"),
     verb("undelivered", "t.undelivered(TARGET, REASON)", "a message for this target is given up"),

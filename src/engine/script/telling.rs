@@ -2,19 +2,22 @@
 
 use super::value::cut;
 use super::{Answer, EventHandle, act, no_more, take_duration};
-use crate::engine::stage::Dropped;
+use crate::engine::stage::{Dropped, Words};
 use crate::model::time::short_length;
 use rhai::{Engine, Map};
 use std::time::Duration;
 
 pub(super) fn register(engine: &mut Engine) {
     engine.register_fn("notify", |e: &mut EventHandle, target: &str| {
-        act(e, |stage, scene| stage.notify(scene, target, None))
+        act(e, |stage, scene| stage.notify(scene, target, Words::default()))
     });
     engine.register_fn("notify", |e: &mut EventHandle, target: &str, mut options: Map| {
-        let text = options.remove("text").map(|text| text.to_string());
-        no_more(&options, "notify", "text")?;
-        act(e, |stage, scene| stage.notify(scene, target, text))
+        let words = Words {
+            text: options.remove("text").map(|text| text.to_string()),
+            template: options.remove("template").map(|name| name.to_string()),
+        };
+        no_more(&options, "notify", "text, template")?;
+        act(e, |stage, scene| stage.notify(scene, target, words))
     });
     engine.register_fn("tell_those_told", |e: &mut EventHandle| {
         act(e, |stage, scene| stage.tell_those_told(scene))
