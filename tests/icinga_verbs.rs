@@ -79,7 +79,9 @@ fn what_is_wrong_with_a_verb_is_an_error_of_the_rule_and_nothing_is_asked() {
         (r#"downtime("1h", "why", #{ al_services: true })"#, "downtime knows no option `al_services`"),
         (r#"notify("x", #{ forse: true })"#, "notify knows no option `forse`; it knows: force"),
     ] {
-        let mut world = World::new(&format!(r#"rule("asks", #{{}}, |e| {{ e.icinga.{verb}; }});"#));
+        // What is written out is found when the file is read.
+        let mut world =
+            World::new(&format!(r#"rule("asks", #{{}}, |e| {{ let it = e; it.icinga.{verb}; }});"#));
         world.state(DB, "CRITICAL");
         let told = world.told();
         assert!(told[0].contains(expected), "{verb}: {told:?}");

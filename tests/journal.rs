@@ -235,9 +235,6 @@ fn without_a_journal_there_is_none() {
     let place = Place::new();
     drop(place.open());
     assert!(read(&place, second(0)).is_none());
-    let old = Place::new();
-    old.operator().execute_batch("CREATE TABLE state (kind, key, value)").expect("made");
-    assert!(read(&old, second(0)).is_none(), "a Watchbell without a journal wrote it");
 }
 
 // What is kept, and how.

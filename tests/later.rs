@@ -188,7 +188,8 @@ fn a_timer_that_cannot_be_set_is_an_error_of_the_rule() {
         (r#"e.after("soon", "t")"#, "not a length of time"),
         (r#"{ let x = "x"; x.pad(20000, 'x'); e.after("1m", "t", x) }"#, "at most 16384 bytes"),
     ] {
-        let mut world = World::new(&format!(r#"rule("sets", #{{ on: "StateChange" }}, |e| {call});"#));
+        let mut world =
+            World::new(&format!(r#"rule("sets", #{{ on: "StateChange" }}, |it| {{ let e = it; {call} }});"#));
         world.state(DB, "CRITICAL");
         let told = world.told().join("\n");
         assert!(told.contains("a rule failed") && told.contains(words), "{call}: {told}");

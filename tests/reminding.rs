@@ -13,7 +13,8 @@ const REMINDED: &str = "ops: Reminder db1!postgres CRITICAL";
 fn rules(remind: &str) -> String {
     format!(
         r#"
-        rule("tells", #{{ on: "StateChange", hard: true }}, |e| {{
+        rule("tells", #{{ on: "StateChange", hard: true }}, |it| {{
+            let e = it;
             if e.is_problem {{ e.notify("ops"); {remind} }} else {{ e.tell_those_told(); }}
         }});
         rule("reminds", #{{ on: "Reminder" }}, |e| e.notify("ops", #{{ text: `${{e.reminder.rule}} ${{e.reminder.number}}` }}));

@@ -48,7 +48,8 @@ fn fails(body: &str) -> String {
 }
 
 fn one(body: &str) -> String {
-    format!("test(\"one\", |t| {{\n{body}\n}});\n")
+    // What is written out is found when the file is read.
+    format!("test(\"one\", |it| {{ let t = it;\n{body}\n}});\n")
 }
 
 #[test]

@@ -138,8 +138,13 @@ fn nothing_that_is_shipped_or_shown_is_suspicious() {
     let examples: Vec<&str> =
         page.split("```rhai\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     assert!(examples.len() > 5, "the page has examples");
-    for example in examples {
-        assert_eq!(warnings(&[("example.rhai", example)]), Vec::<String>::new(), "{example}");
+    let module = |example: &&str| example.lines().next().is_some_and(|line| line.starts_with("// lib/"));
+    let (modules, rules): (Vec<&str>, Vec<&str>) = examples.into_iter().partition(module);
+    let named = modules.iter().filter_map(|text| Some((text.lines().next()?.strip_prefix("// ")?, *text)));
+    let modules: Vec<(&str, &str)> = named.collect();
+    for example in rules {
+        let files = [&[("example.rhai", example)], &modules[..]].concat();
+        assert_eq!(warnings(&files), Vec::<String>::new(), "{example}");
     }
 }
 

@@ -34,7 +34,7 @@ pub use rule_tests::RuleTest;
 
 use super::holidays::Calendar;
 use super::matcher::Matcher;
-use super::script::{CommandHandle, EventHandle};
+use super::script::{CommandHandle, EventHandle, TestHandle};
 use crate::diagnostic::Diagnostic;
 use crate::model::{EventType, RuleRef, Scene};
 use collector::Collector;
@@ -218,6 +218,26 @@ impl Ruleset {
         let (done, _) = command.action.run(Limits::of_a_call(&self.engine), &command.at, (handle,));
         Ok(done?.into_string().ok())
     }
+
+    /// All tests, in the order of their files.
+    pub fn tests(&self) -> &[RuleTest] {
+        &self.tests
+    }
+
+    /// Runs a test in its trial. The error says which expectation was not met, and where.
+    pub fn run_test(&self, test: &RuleTest, handle: TestHandle) -> Result<(), RuleFault> {
+        let engine = self.tester.get_or_init(tester);
+        let limits = Limits { engine, time: deadline::OF_A_TEST };
+        let (done, _) = test.action.run(limits, &test.at, (handle,));
+        done.map(|_| ())
+    }
+}
+
+/// The engine of tests: what is declared inside of one is refused.
+fn tester() -> Engine {
+    let mut engine = sandbox::for_tests();
+    collector::register(&mut engine, &Arc::new(Mutex::new(Collector::closed())));
+    engine
 }
 
 fn by_type(rules: &[Rule]) -> BTreeMap<EventType, Index> {

@@ -7,12 +7,13 @@ use super::calendars::Calendars;
 use super::fault::{Finding, RuleFault, meant, sorted};
 use super::mentions::Mentions;
 use super::modules::Imports;
-use super::rule_tests::RuleTest;
+use super::rule_tests::{RuleTest, holds_only_tests};
 use super::script::Script;
 use super::suspicions::{self, Conditions, Passed};
 use super::syntax::Function;
-use super::{CustomCommand, Rule};
+use super::{CustomCommand, Rule, literals};
 use crate::command::permit;
+use crate::engine::holidays::Calendar;
 use crate::engine::matcher::{Matcher, Pattern};
 use crate::engine::script::pattern;
 use crate::model::RuleRef;
@@ -44,7 +45,7 @@ pub(super) struct Collector {
     /// The same rules, as far as warnings ask for them.
     passed: Vec<Passed>,
     pub(super) commands: BTreeMap<String, CustomCommand>,
-    pub(super) calendars: Calendars,
+    calendars: Calendars,
     pub(super) tests: Vec<RuleTest>,
     pub(super) faults: Vec<RuleFault>,
     /// Conditions that can never hold.
@@ -182,6 +183,52 @@ impl Collector {
         let at = self.at(position, name);
         let action = self.script(function);
         self.commands.insert(name.to_owned(), CustomCommand { at, role, help, action });
+    }
+
+    fn test(&mut self, position: Position, name: &str, function: FnPtr) {
+        if name.trim().is_empty() {
+            let help = "say in its name what holds, such as \"a gold database pages the DBA\"";
+            return self.fault(position, "a test has no name".to_owned(), help);
+        }
+        if let Some(other) = self.tests.iter().find(|test| &*test.at.name == name) {
+            let message = format!("the test `{name}` stands already in {}:{}", other.at.file, other.at.line);
+            return self.fault(position, message, "give each test a name of its own");
+        }
+        let action = self.script(function);
+        self.tests.push(RuleTest { at: self.at(position, name), text: self.text.clone(), action });
+    }
+
+    /// Whether rules and commands may stand in the file that is read; a fault if not.
+    fn takes(&mut self, position: Position, what: &str, name: &str) -> bool {
+        if holds_only_tests(&self.file) {
+            let message = format!("the {what} `{name}` stands in a file that holds only tests");
+            self.fault(position, message, "move it to a file that does not end in .test.rhai");
+            return false;
+        }
+        true
+    }
+
+    fn holidays(&mut self, position: Position, name: &str, days: Array) {
+        let at = self.at(position, name);
+        for (message, help) in self.calendars.declare(at, days) {
+            self.fault(position, message, help);
+        }
+    }
+
+    /// Checks the texts that a script of this file writes out.
+    pub(super) fn check_literals(&mut self, ast: &AST) {
+        let found = literals::find(ast);
+        for (position, message) in found.faults {
+            self.fault(position, message, "");
+        }
+        self.calendars.note(&self.file, found.holidays);
+    }
+
+    /// All calendars, now that all files are known.
+    pub(super) fn take_calendars(&mut self) -> BTreeMap<String, Calendar> {
+        let (calendars, unknown) = std::mem::take(&mut self.calendars).complete();
+        self.faults.extend(unknown);
+        calendars
     }
 }
 
