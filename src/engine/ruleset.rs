@@ -15,6 +15,7 @@ mod fault;
 mod forms;
 mod index;
 mod literals;
+mod loader;
 mod loading;
 mod mentions;
 mod modules;
@@ -40,10 +41,11 @@ use crate::model::{EventType, RuleRef, Scene};
 use collector::Collector;
 use fault::sorted;
 use index::Index;
-use loading::Loader;
+use loader::Loader;
 use modules::Modules;
 use rhai::Engine;
-use script::{Limits, Script};
+use sandbox::Limits;
+use script::Script;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -123,7 +125,7 @@ impl Ruleset {
             .iter()
             .filter(|file| !modules::is_module(file))
             .partition(|file| rule_tests::holds_only_tests(&file.name));
-        rules.into_iter().chain(tests).for_each(|file| loader.load(file, &mut modules));
+        rules.into_iter().chain(tests).for_each(|file| loading::load(loader, file, &mut modules));
         let hash = hash(files.iter().filter(|file| modules.is_used(file)));
         let mut collected = std::mem::replace(
             &mut *collector.lock().unwrap_or_else(PoisonError::into_inner),

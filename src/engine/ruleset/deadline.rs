@@ -6,6 +6,7 @@
 //! wherever it is: also inside of closures that a native function calls.
 //! Never: says what time it is.
 
+use rustix::time::{ClockId, clock_gettime};
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
@@ -30,16 +31,43 @@ thread_local! {
 
 #[derive(Clone, Copy)]
 struct Call {
-    ends: Instant,
+    /// Half of the time it may take.
+    half: Duration,
+    /// When the first half is over.
+    look_at: Instant,
+    /// What this thread had worked by then. The second half is time it works: a call
+    /// that the machine let wait is not stopped for that.
+    worked: Option<Duration>,
     steps: u32,
     is_over: bool,
+}
+
+impl Call {
+    fn lasting(time: Duration, began: Instant) -> Call {
+        let half = time / 2;
+        Call { half, look_at: began + half, worked: None, steps: 0, is_over: false }
+    }
+
+    fn look(&mut self) {
+        if Instant::now() < self.look_at {
+            return;
+        }
+        let worked = time_worked();
+        self.is_over |= worked.saturating_sub(*self.worked.get_or_insert(worked)) >= self.half;
+    }
+}
+
+/// How long this thread has worked so far.
+fn time_worked() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }
 
 /// Runs a script for at most so long; also says how long it took.
 pub(super) fn within<T>(time: Duration, call: impl FnOnce() -> T) -> (T, Duration) {
     let began = Instant::now();
     // A test calls rules: its own time runs on.
-    let outer = CALL.replace(Some(Call { ends: began + time, steps: 0, is_over: false }));
+    let outer = CALL.replace(Some(Call::lasting(time, began)));
     let result = call();
     CALL.set(outer);
     (result, began.elapsed())
@@ -50,7 +78,7 @@ pub(super) fn step_is_over() -> bool {
     let Some(mut call) = CALL.get() else { return false };
     call.steps += 1;
     if call.steps.is_multiple_of(LOOK_EVERY) {
-        call.is_over |= Instant::now() >= call.ends;
+        call.look();
     }
     CALL.set(Some(call));
     call.is_over

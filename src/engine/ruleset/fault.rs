@@ -2,7 +2,7 @@
 //!
 //! Promises: a fault names the innermost place that is known.
 
-use super::script::{Limits, took_longer};
+use super::sandbox::{Limits, took_longer};
 use super::{CLOSURE, RuleFile, rule_tests};
 use crate::diagnostic::Diagnostic;
 use crate::engine::matcher::nearest;

@@ -9,7 +9,7 @@
 //! rules and commands, and brought along at each call.
 
 use super::fault::Finding;
-use super::loading::Loader;
+use super::loader::Loader;
 use super::{RuleFile, top_level};
 use crate::diagnostic::did_you_mean;
 use crate::engine::script::reference::DECLARATIONS;

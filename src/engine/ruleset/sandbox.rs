@@ -11,6 +11,7 @@ use super::{bounded, deadline};
 use crate::engine::script;
 use crate::engine::stage::on_stage;
 use rhai::{Dynamic, Engine, EvalAltResult, OptimizationLevel, Position};
+use std::time::Duration;
 
 /// Limits of every call. A plain rule needs about 100 operations.
 const MAX_OPERATIONS: u64 = 200_000;
@@ -89,4 +90,22 @@ fn write_log(text: &str) {
         stage.run.write_log(text);
         Ok(())
     });
+}
+
+/// What runs a script, and for how long at most.
+#[derive(Clone, Copy)]
+pub(super) struct Limits<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) time: Duration,
+}
+
+impl<'a> Limits<'a> {
+    pub(super) fn of_a_call(engine: &'a Engine) -> Limits<'a> {
+        Limits { engine, time: deadline::OF_A_CALL }
+    }
+}
+
+/// What to say of a call whose time is over.
+pub(super) fn took_longer(time: Duration) -> String {
+    format!("took longer than {} ms", time.as_millis())
 }

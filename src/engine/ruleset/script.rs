@@ -5,6 +5,7 @@
 use super::deadline;
 use super::fault::{RuleFault, runtime_fault};
 use super::modules::Imports;
+use super::sandbox::Limits;
 use crate::engine::script::is_end;
 use crate::model::RuleRef;
 use rhai::{AST, Dynamic, Engine, EvalAltResult, FnPtr, FuncArgs, Position};
@@ -17,19 +18,6 @@ pub(super) struct Script {
     pub(super) function: FnPtr,
     pub(super) ast: Arc<AST>,
     pub(super) imports: Arc<Imports>,
-}
-
-/// What runs a script, and for how long at most.
-#[derive(Clone, Copy)]
-pub(super) struct Limits<'a> {
-    pub(super) engine: &'a Engine,
-    pub(super) time: Duration,
-}
-
-impl<'a> Limits<'a> {
-    pub(super) fn of_a_call(engine: &'a Engine) -> Limits<'a> {
-        Limits { engine, time: deadline::OF_A_CALL }
-    }
 }
 
 impl Script {
@@ -67,9 +55,4 @@ impl Script {
         let context = (engine, self.function.fn_name(), None, &global, Position::NONE).into();
         self.function.call_within_context(&context, arguments)
     }
-}
-
-/// What to say of a call whose time is over.
-pub(super) fn took_longer(time: Duration) -> String {
-    format!("took longer than {} ms", time.as_millis())
 }

@@ -5,7 +5,7 @@
 
 use super::deadline;
 use super::fault::Finding;
-use super::script::took_longer;
+use super::sandbox::took_longer;
 use super::syntax::{call_of, keys as keys_of};
 use rhai::{AST, Dynamic, Engine, EvalAltResult, Module, ParseErrorType, Position, Scope, Stmt};
 use std::collections::BTreeMap;
