@@ -329,6 +329,16 @@ fn a_test_sends_webhooks_and_reminds_of_what_lasts() {
     }
 }
 
+#[test]
+fn a_constant_of_a_file_stays_what_it_is_whatever_an_action_does_with_it() {
+    for action in ["N.push(1)", "N[0] = 2", "N = []", "N += 1"] {
+        let rules = format!("const N = [1];\nrule(\"r\", #{{}}, |e| {{ {action}; }});");
+        let failures = report(&rules, &one("t.state(\"db1\", \"DOWN\");")).failures();
+        let [failure] = failures.as_slice() else { panic!("{action}: is taken") };
+        assert!(failure.to_string().contains("constant"), "{action}: {failure}");
+    }
+}
+
 // As a program.
 
 /// An installation with these tests beside its one rule.

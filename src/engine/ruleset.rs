@@ -7,6 +7,7 @@
 mod bounded;
 mod calendars;
 mod calls;
+mod captured;
 mod deadline;
 mod index;
 mod literals;
@@ -439,13 +440,19 @@ impl Collector {
 fn register_collecting(engine: &mut Engine, collector: &Arc<Mutex<Collector>>) {
     let all = collector.clone();
     engine.register_fn("rule", move |context: NativeCallContext, name: &str, matcher: Map, action: FnPtr| {
-        declare(&all, |all| all.rule(context.call_position(), name, matcher, action))
+        declare(&all, |all| {
+            all.keeps_nothing(context.call_position(), &action);
+            all.rule(context.call_position(), name, matcher, action);
+        })
     });
     let all = collector.clone();
     engine.register_fn(
         "command",
         move |context: NativeCallContext, name: &str, options: Map, action: FnPtr| {
-            declare(&all, |all| all.command(context.call_position(), name, options, action))
+            declare(&all, |all| {
+                all.keeps_nothing(context.call_position(), &action);
+                all.command(context.call_position(), name, options, action);
+            })
         },
     );
     let all = collector.clone();
@@ -454,7 +461,10 @@ fn register_collecting(engine: &mut Engine, collector: &Arc<Mutex<Collector>>) {
     });
     let all = collector.clone();
     engine.register_fn("test", move |context: NativeCallContext, name: &str, action: FnPtr| {
-        declare(&all, |all| all.test(context.call_position(), name, action))
+        declare(&all, |all| {
+            all.keeps_nothing(context.call_position(), &action);
+            all.test(context.call_position(), name, action);
+        })
     });
 }
 
