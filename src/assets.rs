@@ -13,14 +13,18 @@ struct TemplateFiles;
 #[folder = "rules/"]
 struct RuleFiles;
 
+/// Inside the rules folder: the rules that are in force nowhere.
+const COOKBOOK: &str = "cookbook/";
+
 /// All shipped templates: path inside the templates folder, and text; sorted by path.
 pub fn templates() -> Vec<(String, String)> {
     files::<TemplateFiles>()
 }
 
-/// All shipped rules: path inside the rules folder, and text; sorted by path.
+/// All shipped rules: path inside the rules folder, and text; sorted by path. The
+/// cookbook is for reading and copying; it is not among them.
 pub fn rules() -> Vec<(String, String)> {
-    files::<RuleFiles>()
+    files::<RuleFiles>().into_iter().filter(|(path, _)| !path.starts_with(COOKBOOK)).collect()
 }
 
 fn files<Folder: RustEmbed>() -> Vec<(String, String)> {

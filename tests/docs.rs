@@ -7,9 +7,11 @@
 //!   line `> WORDS`, typed by an admin after the recording, the answer.
 //! - A `rhai` block that begins with `// FOLDER/NAME.rhai` is a module, for the examples of its page.
 //! - A `toml` block is a whole configuration.
-//! - What stands between `<!-- NAME -->` and `<!-- end -->` is a table of the code.
+//! - What stands between `<!-- NAME -->` and `<!-- end -->` is a table of the code, or with `recipe FILE`
+//!   for a name, that file of the cookbook without its tests.
 
 use super::common::config::Folder;
+use super::common::recipes::{COOKBOOK, Recipe, recipes};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,8 +28,17 @@ use watchbell::router::Templates;
 use watchbell::source::replay::{Replay, Speed, read_objects};
 use watchbell::trial::{self, Targets};
 
-const PAGES: &[&str] =
-    &["README.md", "CHANGELOG.md", "docs/ARCHITECTURE.md", "docs/configuration.md", "docs/rules.md"];
+const PAGES: &[&str] = &[
+    "README.md",
+    "CHANGELOG.md",
+    "docs/ARCHITECTURE.md",
+    "docs/configuration.md",
+    "docs/cookbook.md",
+    "docs/rules.md",
+];
+
+/// The page that shows all recipes.
+const COOKBOOK_PAGE: &str = "docs/cookbook.md";
 
 /// The file an example of a page is compiled as.
 const EXAMPLE: &str = "example.rhai";
@@ -317,25 +328,49 @@ fn the_tables_of_the_pages_are_those_of_the_code() {
         ("docs/rules.md", "test verbs", verb_table(reference::TEST_VERBS)),
         ("docs/ARCHITECTURE.md", "code map", code_map()),
     ];
-    let mut faults = Vec::new();
-    for (path, name, table) in expected {
-        let section = format!("<!-- {name} -->\n{table}<!-- end -->\n");
-        if page(path).contains(&section) {
-            continue;
-        }
-        if std::env::var_os("UPDATE_DOCS").is_some() {
-            write_section(path, name, &section);
-        } else {
-            faults.push(format!("{path}: is stale; UPDATE_DOCS=1 writes there:\n{section}"));
-        }
+    let stale = expected.iter().filter_map(|(path, name, table)| stale_section(path, name, table));
+    report(&stale.collect::<Vec<_>>());
+}
+
+#[test]
+fn the_page_of_the_cookbook_shows_each_recipe_as_it_is() {
+    let recipes = recipes();
+    let sections = recipes.iter().map(|recipe| (format!("recipe {}", recipe.file), in_the_page(recipe)));
+    let stale = sections.filter_map(|(name, section)| stale_section(COOKBOOK_PAGE, &name, &section));
+    report(&stale.collect::<Vec<_>>());
+    assert_eq!(page(COOKBOOK_PAGE).matches("<!-- recipe ").count(), recipes.len(), "one recipe, one section");
+}
+
+fn in_the_page(recipe: &Recipe) -> String {
+    let targets: Vec<String> = recipe.targets().iter().map(|target| code(target)).collect();
+    let needs = match targets.as_slice() {
+        [] => String::new(),
+        [one] => format!(" Needs the target {one}."),
+        several => format!(" Needs the targets {}.", several.join(", ")),
+    };
+    let (title, about, file, rules) = (recipe.title(), recipe.about(), &recipe.file, recipe.rules());
+    format!("### {title}\n\n{about}{needs} [{file}](../{COOKBOOK}/{file})\n\n```rhai\n{rules}\n```\n")
+}
+
+/// What is wrong with a section that is generated; with `UPDATE_DOCS` it is written instead.
+fn stale_section(path: &str, name: &str, text: &str) -> Option<String> {
+    let section = format!("<!-- {name} -->\n{text}<!-- end -->\n");
+    if page(path).contains(&section) {
+        return None;
     }
-    report(&faults);
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        write_section(path, name, &section);
+        return None;
+    }
+    Some(format!("{path}: is stale; UPDATE_DOCS=1 writes there:\n{section}"))
 }
 
 fn write_section(path: &str, name: &str, section: &str) {
     let page = page(path);
-    let (before, rest) = page.split_once(&format!("<!-- {name} -->\n")).expect("the page has this table");
-    let (_, after) = rest.split_once("<!-- end -->\n").expect("the table has an end");
+    let (before, rest) = page
+        .split_once(&format!("<!-- {name} -->\n"))
+        .unwrap_or_else(|| panic!("{path}: has no section {name}"));
+    let (_, after) = rest.split_once("<!-- end -->\n").expect("the section has an end");
     fs::write(root().join(path), format!("{before}{section}{after}")).expect("the page can be written");
 }
 

@@ -260,6 +260,22 @@ fn comments_are_lines_of_their_own() {
 }
 
 #[test]
+fn a_reminder_that_is_gathered_says_what_still_lasts() {
+    let rules = r#"rule("all", #{}, |e| {
+        e.digest("ops", "30m", #{ key: "disks" });
+        if e.is_problem { e.remind("2h"); }
+    });"#;
+    let mut world = World::new(rules);
+    world.state("db1!disk", "WARNING");
+    world.state("db2!disk", "CRITICAL");
+    world.wait("1h");
+    world.told();
+    world.wait("2h");
+    let lines = "db1!disk still WARNING: WARNING - as found; db2!disk still CRITICAL: CRITICAL - as found";
+    world.expect(&[&format!("ops: Digest disks: {lines}")]);
+}
+
+#[test]
 fn a_storm_of_twenty_thousand_is_one_message_whose_sum_is_right() {
     let mut world = World::new(SAN);
     for number in 0..20_000 {

@@ -8,6 +8,7 @@ mod check;
 mod commands;
 mod common;
 mod config;
+mod cookbook;
 mod decode;
 mod diff;
 mod docs;

@@ -284,6 +284,62 @@ fn the_shipped_tests_pass_and_touch_every_shipped_rule() {
     assert!(failures.is_empty(), "{}", watchbell::diagnostic::render(&failures, false));
 }
 
+#[test]
+fn a_test_sends_webhooks_and_reminds_of_what_lasts() {
+    let rules = r#"
+    rule("deploys", #{ on: "Webhook", "webhook.name": "deploys", "webhook.body.to.0": () }, |e| {
+        e.notify("ops", #{ text: `deployed ${e.webhook.body.app} ${e.webhook.body.to.len()}` });
+        e.stop();
+    });
+    rule("the rest of them", #{ on: "Webhook" }, |e| e.notify("dba", #{ text: `${e.webhook.name}: ${e.webhook.body}` }));
+    rule("problems", #{ on: "StateChange", hard: true, is_problem: true }, |e| e.notify("ops"));
+    rule("reminders", #{ on: "Reminder", reachable: true }, |e| e.notify("dba", #{ text: `${e.object} again, ${e.reminder.number}` }));
+    rule("recoveries", #{ on: "StateChange", is_recovery: true }, |e| { e.tell_those_told(); });
+    rule("the rest", #{}, |e| e.drop("not for people"));
+    "#;
+    let body = r#"
+        t.webhook("deploys", #{ app: "shop", to: ["a", "b"] });
+        t.expect("ops", "deployed shop 2");
+        t.webhook("other", "a text");
+        t.expect("dba", "other: a text");
+        t.state("db1", "DOWN");
+        t.expect("ops", "db1");
+        t.reminder("db1");
+        t.expect("dba", "db1 again, 1");
+        t.reminder("db1");
+        t.expect("dba", "db1 again, 2");
+        t.state("db1", "UP");
+        t.expect("dba", "db1");
+        t.expect("ops", "db1");
+        t.state("db1", "DOWN");
+        t.expect("ops", "db1");
+        t.reminder("db1");
+        t.expect("dba", "db1 again, 1");
+        t.expect_silence();
+    "#;
+    let failures = report(rules, &one(body)).failures();
+    assert!(failures.is_empty(), "{}", watchbell::diagnostic::render(&failures, false));
+    for (body, expected) in [
+        ("t.reminder(\"db1\");", "2:3: db1 has no open incident that anybody could be reminded of"),
+        (
+            "t.state(\"db1\", \"DOWN\"); t.state(\"db1\", \"UP\"); t.reminder(\"db1\");",
+            "2:49: db1 has no open incident that anybody could be reminded of",
+        ),
+    ] {
+        assert_eq!(fails(body), expected, "{body}");
+    }
+}
+
+#[test]
+fn a_constant_of_a_file_stays_what_it_is_whatever_an_action_does_with_it() {
+    for action in ["N.push(1)", "N[0] = 2", "N = []", "N += 1"] {
+        let rules = format!("const N = [1];\nrule(\"r\", #{{}}, |e| {{ {action}; }});");
+        let failures = report(&rules, &one("t.state(\"db1\", \"DOWN\");")).failures();
+        let [failure] = failures.as_slice() else { panic!("{action}: is taken") };
+        assert!(failure.to_string().contains("constant"), "{action}: {failure}");
+    }
+}
+
 // As a program.
 
 /// An installation with these tests beside its one rule.

@@ -9,6 +9,7 @@ mod arguments;
 mod bounded;
 mod calendars;
 mod calls;
+mod captured;
 mod collector;
 mod deadline;
 mod fault;

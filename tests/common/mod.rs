@@ -16,6 +16,7 @@ pub(crate) mod icinga_truth;
 pub(crate) mod ircd;
 pub(crate) mod place;
 pub(crate) mod reader;
+pub(crate) mod recipes;
 pub(crate) mod reloading;
 pub(crate) mod scenes;
 pub(crate) mod site;

@@ -77,6 +77,11 @@ impl Site {
 
     /// The shipped rules and these files.
     pub(crate) fn with(files: &[(&str, &str)]) -> Site {
+        Site::configured(CONFIG, files)
+    }
+
+    /// The same, under this configuration.
+    pub(crate) fn configured(config: &str, files: &[(&str, &str)]) -> Site {
         let folder = tempfile::tempdir().expect("a temporary folder");
         for (name, text) in watchbell::assets::rules() {
             put(folder.path(), &format!("rules/{name}"), &text);
@@ -85,7 +90,7 @@ impl Site {
             put(folder.path(), &format!("rules/{name}"), text);
         }
         std::fs::create_dir_all(folder.path().join("templates")).expect("it can be made");
-        put(folder.path(), "watchbell.toml", CONFIG);
+        put(folder.path(), "watchbell.toml", config);
         let config = config::load(&folder.path().join("watchbell.toml")).expect("it is sound");
         let set = Set::load(&config).expect("the rules are sound");
         let store = Arc::new(SqliteStore::open(&config.store).expect("it opens"));

@@ -220,6 +220,9 @@ fn happened(scene: &Scene) -> String {
         Detail::DowntimeRemoved(_) => "downtime over".to_owned(),
         Detail::Flapping(flapping) if flapping.is_flapping => "flapping began".to_owned(),
         Detail::Flapping(flapping) => format!("flapping ended: {}", flapping.state),
+        Detail::Reminder(_) => {
+            format!("still {}: {}", scene.state().map_or("broken", State::name), scene.status.output)
+        }
         Detail::Notification(sent) => format!("Icinga sent {}", sent.notification_type),
         Detail::ObjectCreated(change) => format!("{} {} created", change.object_type, change.object_name),
         Detail::ObjectModified(change) => format!("{} {} changed", change.object_type, change.object_name),

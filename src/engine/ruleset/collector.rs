@@ -250,13 +250,19 @@ fn condition_faults(key: &str, pattern: &Pattern) -> Vec<String> {
 pub(super) fn register(engine: &mut Engine, collector: &Arc<Mutex<Collector>>) {
     let all = collector.clone();
     engine.register_fn("rule", move |context: NativeCallContext, name: &str, matcher: Map, action: FnPtr| {
-        declare(&all, |all| all.rule(context.call_position(), name, matcher, action))
+        declare(&all, |all| {
+            all.keeps_nothing(context.call_position(), &action);
+            all.rule(context.call_position(), name, matcher, action);
+        })
     });
     let all = collector.clone();
     engine.register_fn(
         "command",
         move |context: NativeCallContext, name: &str, options: Map, action: FnPtr| {
-            declare(&all, |all| all.command(context.call_position(), name, options, action))
+            declare(&all, |all| {
+                all.keeps_nothing(context.call_position(), &action);
+                all.command(context.call_position(), name, options, action);
+            })
         },
     );
     let all = collector.clone();
@@ -265,7 +271,10 @@ pub(super) fn register(engine: &mut Engine, collector: &Arc<Mutex<Collector>>) {
     });
     let all = collector.clone();
     engine.register_fn("test", move |context: NativeCallContext, name: &str, action: FnPtr| {
-        declare(&all, |all| all.test(context.call_position(), name, action))
+        declare(&all, |all| {
+            all.keeps_nothing(context.call_position(), &action);
+            all.test(context.call_position(), name, action);
+        })
     });
 }
 

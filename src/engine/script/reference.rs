@@ -255,6 +255,16 @@ pub const TEST_VERBS: &[ScriptVerb] = &[
         "the same, but then these are the states: `#{ \"db1\": \"DOWN\" }`",
     ),
     verb("event", "t.event(LINE)", "a recorded line of Icinga's event stream; the clock follows its time"),
+    verb(
+        "webhook",
+        "t.webhook(NAME, BODY)",
+        "somebody sends this to `/webhook/NAME`: a map, a list, a text, ...",
+    ),
+    verb(
+        "reminder",
+        "t.reminder(NAME)",
+        "a `Reminder` of its open incident is judged, though no time for one has come; the first one is number 1",
+    ),
     verb("undelivered", "t.undelivered(TARGET, REASON)", "a message for this target is given up"),
     verb("person", "t.person(NAME, [ROLES])", "somebody with just these roles"),
     verb("say", "t.say(WHO, TEXT)", "somebody writes in the channel; who is not known may do everything"),

@@ -49,6 +49,11 @@ fn register_world(engine: &mut Engine) {
     engine.register_fn("event", |t: &mut TestHandle, line: &str| on(t, |trial| trial.recorded(line)));
     engine.register_fn("gap", |t: &mut TestHandle, length: &str| gap(t, length, Map::new()));
     engine.register_fn("gap", gap);
+    engine.register_fn("webhook", |t: &mut TestHandle, name: &str, body: Dynamic| {
+        let body = json(&body)?;
+        on(t, |trial| trial.webhook(name, body))
+    });
+    engine.register_fn("reminder", |t: &mut TestHandle, name: &str| on(t, |trial| trial.reminder(name)));
     engine.register_fn("undelivered", |t: &mut TestHandle, target: &str, reason: &str| {
         on(t, |trial| trial.undelivered(target, reason))
     });
@@ -175,7 +180,7 @@ fn register_expectations(engine: &mut Engine) {
 }
 
 fn json(value: &Dynamic) -> Answer<serde_json::Value> {
-    rhai::serde::from_dynamic(value).map_err(|wrong| error(format!("no object can have this value: {wrong}")))
+    rhai::serde::from_dynamic(value).map_err(|wrong| error(format!("this is no JSON: {wrong}")))
 }
 
 fn take_bool(options: &mut Map, verb: &str, name: &str) -> Answer<Option<bool>> {

@@ -4,7 +4,7 @@ use super::icinga::{Plan, acknowledgement, event, state_of};
 use super::{Trial, icinga};
 use crate::engine::matcher::nearest;
 use crate::engine::reach;
-use crate::model::event::{Acknowledgement, Flapping, StateReport};
+use crate::model::event::{Acknowledgement, Flapping, Reminder, StateReport, Webhook};
 use crate::model::time::later;
 use crate::model::{
     Attempt, AttemptResult, Broken, Delivery, Detail, Event, Input, Message, ObjectKey, Snapshot,
@@ -223,6 +223,28 @@ impl Trial {
             comments: None,
             downtimes: None,
         }
+    }
+
+    /// Somebody sends JSON to a webhook of this name.
+    pub(in crate::engine) fn webhook(&mut self, name: &str, body: serde_json::Value) -> Result<(), String> {
+        let webhook = Webhook { name: name.to_owned(), body };
+        self.happens(|trial| Input::Event(Event::ours(trial.now, Detail::Webhook(webhook))))
+    }
+
+    /// The open incident of an object is to be told again, as if a rule had wanted it.
+    pub(in crate::engine) fn reminder(&mut self, name: &str) -> Result<(), String> {
+        let key = self.key(name);
+        let open = self.road.engine().world().incident_of(&key).filter(|incident| incident.closed.is_none());
+        let Some(incident) = open.map(|incident| incident.id) else {
+            return Err(format!("{name} has no open incident that anybody could be reminded of"));
+        };
+        let number = self.reminded.get(&incident).map_or(1, |number| number + 1);
+        self.reminded.insert(incident, number);
+        self.happens(|trial| {
+            let reachable = reach::is_reachable(trial.road.engine().world(), &key);
+            let reminder = Reminder { number, rule: "a test".to_owned(), reachable };
+            Input::Event(event(&key, trial.now, Detail::Reminder(reminder)))
+        })
     }
 
     /// A message for a target is given up.

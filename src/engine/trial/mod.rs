@@ -13,10 +13,12 @@ mod objects;
 use super::Engine;
 use crate::model::Verdict;
 use crate::model::time::later;
-use crate::model::{Action, ActionResult, Decision, Delivery, Event, Input, ObjectKey, RuleRef, Timestamp};
+use crate::model::{
+    Action, ActionResult, Decision, Delivery, Event, IncidentId, Input, ObjectKey, RuleRef, Timestamp,
+};
 pub(super) use happen::{Found, Window};
 use icinga::Icinga;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,6 +69,8 @@ pub struct Trial {
     /// Why events were dropped, likewise.
     dropped: Vec<String>,
     touched: BTreeSet<RuleRef>,
+    /// How often the test had people reminded of an incident.
+    reminded: BTreeMap<IncidentId, u64>,
 }
 
 impl Trial {
@@ -83,6 +87,7 @@ impl Trial {
             actions: Vec::new(),
             dropped: Vec::new(),
             touched: BTreeSet::new(),
+            reminded: BTreeMap::new(),
         };
         // Its Icinga was read before: what happens is news.
         trial.road.engine_mut().world_mut().change_source(source, |source| source.known = true);
