@@ -33,7 +33,7 @@ pub(super) fn parse(engine: &Engine, text: &str) -> (Option<Parsed>, Vec<Finding
         match error.err_type() {
             // As if it were there: what else is wrong shows then.
             ParseErrorType::VariableUndefined(name) if findings.len() < MOST_UNDEFINED => {
-                scope.push(name.clone(), ());
+                scope.push_constant(name.clone(), ());
             }
             _ => return (None, findings),
         }
