@@ -342,6 +342,7 @@ fn hash<'a>(files: impl Iterator<Item = &'a RuleFile>) -> String {
 struct Collector {
     file: Arc<str>,
     ast: Arc<AST>,
+    functions: mentions::Functions,
     imports: Arc<Imports>,
     rules: Vec<Rule>,
     /// Where the rule of each name stands among the rules.
@@ -393,7 +394,7 @@ impl Collector {
         match compiled {
             Ok(matcher) => {
                 let at = self.at(position, name);
-                let mentions = Mentions::of(&self.ast, function.fn_name());
+                let mentions = self.functions.mentioned_by(function.fn_name());
                 let action = self.script(function);
                 self.names.insert(at.name.clone(), self.rules.len());
                 self.rules.push(Rule { at, matcher, mentions, action });
@@ -480,6 +481,7 @@ fn load_file(loader: Loader<'_>, file: &RuleFile, modules: &mut Modules<'_>) {
         loader.lock().fault(position, message, "");
     }
     loader.lock().check_literals(&ast);
+    loader.lock().functions = mentions::Functions::of(&ast);
     loader.lock().ast = Arc::new(ast.clone());
     loader.lock().imports = Arc::new(imports.unwrap_or_default());
     // A file with unknown calls runs all the same: its matchers may have faults, too.
