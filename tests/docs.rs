@@ -26,8 +26,14 @@ use watchbell::router::Templates;
 use watchbell::source::replay::{Replay, Speed, read_objects};
 use watchbell::trial::{self, Targets};
 
-const PAGES: &[&str] =
-    &["README.md", "CHANGELOG.md", "docs/ARCHITECTURE.md", "docs/configuration.md", "docs/rules.md"];
+const PAGES: &[&str] = &[
+    "README.md",
+    "CHANGELOG.md",
+    "docs/ARCHITECTURE.md",
+    "docs/configuration.md",
+    "docs/performance.md",
+    "docs/rules.md",
+];
 
 /// The file an example of a page is compiled as.
 const EXAMPLE: &str = "example.rhai";
