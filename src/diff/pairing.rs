@@ -6,6 +6,7 @@
 
 use super::side::Told;
 use crate::engine::outcome::Notification;
+use crate::model::words::first_line;
 use crate::model::{EventType, ObjectKey, State, Timestamp};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -162,7 +163,7 @@ fn text(notification: &Notification) -> String {
     let scene = &notification.scene;
     let said = scene.event.report().map(|report| report.output.as_str());
     let said = said.or(notification.text.as_deref()).unwrap_or("");
-    let first: String = said.lines().next().unwrap_or("").chars().take(SHOWN).collect();
+    let first = first_line(said, SHOWN);
     let state = scene.state().map_or(String::new(), |state| format!(" {state}"));
     let colon = if first.is_empty() { "" } else { ": " };
     format!("{}{state}{colon}{first}", scene.event.event_type())

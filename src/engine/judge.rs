@@ -10,6 +10,7 @@ use super::script::EventHandle;
 use super::stage::{self, Dropped, Run, Stage, Subject, subject};
 use super::{Engine, RuleFault, Ruleset, gather};
 use crate::model::time::later;
+use crate::model::words::first_line;
 use crate::model::{
     Decision, Detail, Event, EventType, Facts, ObjectKey, Scene, State, Status, Step, Timestamp, Verdict,
 };
@@ -22,6 +23,9 @@ use std::sync::Arc;
 /// a busy type cannot flood a channel.
 const FAILURE_BUDGET: u32 = 10;
 const FAILURE_SPAN: SignedDuration = SignedDuration::from_mins(10);
+
+/// How much of a text the audit keeps in the summary of an event, in characters.
+const SUMMARY: usize = 120;
 
 /// Judges one event and adds what comes of it.
 pub(super) fn judge(engine: &mut Engine, event: Event, now: Timestamp, outcome: &mut Outcome) {
@@ -60,6 +64,10 @@ pub(super) fn judge(engine: &mut Engine, event: Event, now: Timestamp, outcome: 
     note_ledger(stage, &scene, &notifications, &run, now);
     let notifications = gather::gather(&mut stage.world, &stage.settings.zone, &run.plans, notifications);
     if worth_keeping(&scene, &verdict, &steps) {
+        if outcome.decisions.is_empty() {
+            // Mostly it stays the only one, and a list that grows makes room for four.
+            outcome.decisions.reserve_exact(1);
+        }
         outcome.decisions.push(decision(&scene, verdict, steps, ruleset.hash()));
     }
     outcome.notifications.extend(notifications);
@@ -344,7 +352,7 @@ fn decision(scene: &Scene, verdict: Verdict, steps: Vec<Step>, ruleset: &str) ->
 
 /// The event in a few words.
 fn summary(scene: &Scene) -> String {
-    let first_line = |text: &str| text.lines().next().unwrap_or("").chars().take(120).collect::<String>();
+    let first_line = |text| first_line(text, SUMMARY);
     let mut words = match &scene.event.detail {
         Detail::CheckResult(report) | Detail::StateChange(report) => {
             let kind = if report.hard { "hard" } else { "soft" };

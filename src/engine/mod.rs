@@ -178,19 +178,22 @@ impl Engine {
     /// more than the clocks do.
     pub fn step(&mut self, input: Input, now: Timestamp) -> Outcome {
         let mut outcome = Outcome::default();
-        let mut events = Vec::new();
+        let mut queue = VecDeque::new();
         let mut caught_up = false;
         self.stage().run.now = now;
         // What was told before this input leaves before what it sets off.
         self.tell_gathered(now, &mut outcome);
         match input {
-            Input::Event(event) => events.push(event),
+            // Room for one: a queue that grows makes room for four, which is a kilobyte.
+            Input::Event(event) => queue = VecDeque::from([Next::Event(event)]),
             Input::Snapshot(snapshot) => {
-                events = catch_up::catch_up(self.world_mut(), snapshot, now);
+                let events = catch_up::catch_up(self.world_mut(), snapshot, now);
+                queue.extend(events.into_iter().map(Next::Event));
                 caught_up = true;
             }
             Input::OutOfReach { source, broken } => {
-                events.push(catch_up::out_of_reach(self.world_mut(), &source, broken, now));
+                let event = catch_up::out_of_reach(self.world_mut(), &source, broken, now);
+                queue.push_back(Next::Event(event));
             }
             Input::Objects(objects) => {
                 objects.into_iter().for_each(|object| self.world_mut().put_object(Arc::new(object)));
@@ -198,12 +201,11 @@ impl Engine {
             Input::ObjectsGone(keys) => keys.iter().for_each(|key| self.world_mut().remove_object(key)),
             Input::Utterance(utterance) => answers::answer(self, utterance, now, &mut outcome),
             Input::ActionResult(result) => answers::action_result(result, now, &mut outcome),
-            Input::GivenUp(attempt) => events.extend(given_up(attempt, now)),
+            Input::GivenUp(attempt) => queue.extend(given_up(attempt, now).map(Next::Event)),
             Input::Answer(reply) => outcome.replies.push(reply),
-            Input::RulesetChanged(changed) => events.push(ruleset_changed(changed, now)),
+            Input::RulesetChanged(changed) => queue.push_back(Next::Event(ruleset_changed(changed, now))),
             Input::Tick => {}
         }
-        let mut queue: VecDeque<Next> = events.into_iter().map(Next::Event).collect();
         self.follow_up(&mut queue);
         self.due(now, &mut queue, &mut outcome);
         self.take_all(queue, now, &mut outcome);

@@ -6,7 +6,7 @@ use crate::engine::ruleset::Ruleset;
 use crate::engine::stage::Stage;
 use crate::engine::world::{Record, World};
 use crate::model::time::short_length;
-use crate::model::words::counted;
+use crate::model::words::{self, counted};
 use crate::model::{Object, ObjectKey, State, Status, Timestamp};
 
 /// How many lines of a list are shown.
@@ -21,8 +21,8 @@ fn ago(since: Option<Timestamp>, now: Timestamp) -> String {
 }
 
 fn first_line(text: &str) -> String {
-    let line: String = text.lines().next().unwrap_or("").chars().take(160).collect();
-    if line.is_empty() { line } else { format!(": {line}") }
+    let line = words::first_line(text, 160);
+    if line.is_empty() { String::new() } else { format!(": {line}") }
 }
 
 /// What is known beside the state, in brackets.

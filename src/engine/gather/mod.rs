@@ -13,6 +13,7 @@ use super::outcome::{By, Notification};
 use super::world::World;
 use super::world::gathers::{Gather, Member};
 use crate::model::time::later;
+use crate::model::words::first_line;
 use crate::model::{Detail, RuleRef, Scene, State, Timestamp};
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
@@ -202,7 +203,7 @@ fn member(notification: &Notification) -> Member {
         object: scene.event.object.clone(),
         state,
         was: state.and(scene.status.told),
-        words: words.lines().next().unwrap_or("").chars().take(KEPT_WORDS).collect(),
+        words: first_line(&words, KEPT_WORDS).to_owned(),
         at: scene.now,
     }
 }

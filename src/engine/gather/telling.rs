@@ -21,10 +21,10 @@ const LONGEST_LINE: usize = 140;
 impl Engine {
     /// Tells what is due, oldest first, and keeps why.
     pub(in crate::engine) fn tell_gathered(&mut self, now: Timestamp, outcome: &mut Outcome) {
-        let ruleset = self.ruleset().hash().to_owned();
+        let ruleset = self.ruleset.clone();
         let stage = self.stage();
         for due in stage.world.due_gathers(now) {
-            let mut decision = decision(&due, now, &ruleset);
+            let mut decision = decision(&due, now, ruleset.hash());
             let notification = notification(&stage.settings, due, now);
             decision.verdict = Verdict::Told(vec![notification.target.clone()]);
             outcome.decisions.push(decision);

@@ -16,12 +16,14 @@ use crate::model::time::from_unix_seconds;
 use crate::model::{EventType, ObjectKey, State, Timestamp};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Decodes one line of `/v1/events`, without its end. `source` is our name of the
 /// Icinga it came from. A byte order mark before it is passed over.
 pub fn decode(source: &Arc<str>, line: &[u8]) -> Result<Event, DecodeError> {
-    let text = String::from_utf8_lossy(line);
+    // Nearly every line is good UTF-8, and to see that is several times faster than to mend.
+    let text = std::str::from_utf8(line).map_or_else(|_| String::from_utf8_lossy(line), Cow::Borrowed);
     let text = text.trim_start_matches('\u{feff}');
     decode_text(source, text).or_else(|error| match fault::repair_surrogates(text) {
         Some(repaired) => decode_text(source, &repaired),
