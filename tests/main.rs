@@ -10,6 +10,7 @@ mod common;
 mod config;
 mod cookbook;
 mod decode;
+mod definitions;
 mod diff;
 mod docs;
 mod email;
