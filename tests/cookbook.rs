@@ -1,6 +1,6 @@
 //! The cookbook: each recipe works beside the shipped rules, and all of them work together.
 
-use crate::common::cli::{CONFIG, fixture, watchbell};
+use crate::common::cli::{CONFIG, fixture, put, watchbell};
 use crate::common::recipes::{Recipe, recipes};
 use crate::common::site::Site;
 use std::sync::Arc;
@@ -99,21 +99,26 @@ fn the_cookbook_is_in_force_nowhere() {
     let sources = Site::new();
     let before = watchbell(sources.path(), &["check"]).fine();
     for recipe in recipes() {
-        crate::common::cli::put(sources.path(), &format!("rules/cookbook/{}", recipe.file), &recipe.text);
+        put(sources.path(), &format!("rules/cookbook/{}", recipe.file), &recipe.text);
     }
     assert_eq!(watchbell(sources.path(), &["check"]).fine(), before);
 }
 
 // All of them at once.
 
-/// An installation with the shipped rules and the whole cookbook copied up.
-fn with_all() -> Site {
-    let recipes = recipes();
+/// A configuration with all targets that the cookbook needs.
+fn all_targets(recipes: &[Recipe]) -> String {
     let mut targets: Vec<String> = recipes.iter().flat_map(Recipe::targets).collect();
     targets.sort();
     targets.dedup();
     let sections = targets.iter().map(|name| format!("\n[target.{name}]\nsink = \"terminal\"\n"));
-    let config = CONFIG.to_owned() + &sections.collect::<String>();
+    CONFIG.to_owned() + &sections.collect::<String>()
+}
+
+/// An installation with the shipped rules and the whole cookbook copied up.
+fn with_all() -> Site {
+    let recipes = recipes();
+    let config = all_targets(&recipes);
     let files: Vec<(&str, &str)> =
         recipes.iter().map(|recipe| (recipe.file.as_str(), recipe.text.as_str())).collect();
     Site::configured(&config, &files)
@@ -172,4 +177,32 @@ fn a_recording_is_told_by_all_recipes() {
     let arguments =
         ["replay", &fixture("lifecycle.jsonl"), "--rules", &rules, "--objects", &objects[0], &objects[1]];
     insta::assert_snapshot!("replay", watchbell(site.path(), &arguments).fine());
+}
+
+#[test]
+fn what_all_recipes_would_change_is_compared_before_they_are_copied() {
+    let recipes = recipes();
+    let site = Site::configured(&all_targets(&recipes), &[]);
+    for (name, text) in watchbell::assets::rules() {
+        put(site.path(), &format!("candidate/{name}"), &text);
+    }
+    for recipe in &recipes {
+        put(site.path(), &format!("candidate/{}", recipe.file), &recipe.text);
+    }
+    let objects = ["lifecycle-objects-hosts.json.gz", "lifecycle-objects-services.json.gz"].map(fixture);
+    let recording = fixture("lifecycle.jsonl");
+    let arguments = ["diff", "--rules", "candidate", &recording, "--objects", &objects[0], &objects[1]];
+    let ended = watchbell(site.path(), &arguments);
+    assert_eq!((ended.code, ended.err.as_str()), (Some(1), ""));
+    insta::assert_snapshot!("diff", ended.out);
+}
+
+#[test]
+fn what_a_recipe_decided_is_explained() {
+    let mut site = with_all();
+    site.object("web1", serde_json::json!({ "team": "web" }));
+    site.state("web1!disk /", "WARNING", true);
+    site.state("web1", "DOWN", true);
+    insta::assert_snapshot!("why", watchbell(site.path(), &["why", "web1"]).fine());
+    insta::assert_snapshot!("why_not", watchbell(site.path(), &["why-not", "web1", "team-web"]).fine());
 }

@@ -203,6 +203,30 @@ fn every_example_of_a_rule_does_what_the_page_says() {
 }
 
 #[test]
+fn every_verb_stands_in_an_example() {
+    let examples = blocks("docs/rules.md").into_iter().chain(blocks("docs/cookbook.md"));
+    let examples = examples.filter(|block| block.language == "rhai").map(|block| block.text);
+    let examples = examples.collect::<String>()
+        + &recipes().iter().map(|recipe| recipe.text.as_str()).collect::<String>();
+    let tables = [
+        reference::DECLARATIONS,
+        reference::PATTERNS,
+        reference::EVENT_VERBS,
+        reference::ICINGA_VERBS,
+        reference::FUNCTIONS,
+        reference::COMMAND_VERBS,
+        reference::TEST_VERBS,
+    ];
+    let missing: Vec<&str> = tables
+        .into_iter()
+        .flatten()
+        .filter(|verb| !examples.contains(&format!("{}(", verb.form.split('(').next().expect("a form"))))
+        .map(|verb| verb.form)
+        .collect();
+    assert_eq!(missing, Vec::<&str>::new());
+}
+
+#[test]
 fn every_configuration_of_a_page_is_sound() {
     let mut found = 0;
     for block in ["README.md", "docs/rules.md"].iter().flat_map(|path| blocks(path)) {

@@ -75,7 +75,9 @@ fn compared(config: &Config, options: &DiffArguments) -> Result<(Report, TimeZon
     if let Some(templates) = &options.templates {
         other.templates.clone_from(templates);
     }
-    let candidate = Set::load(&other).map_err(|faults| refuse(&faults))?;
+    // Without a configuration, every target exists.
+    let load = if config.path.is_some() { Set::load } else { Set::load_for_any_target };
+    let candidate = load(&other).map_err(|faults| refuse(&faults))?;
     let report = match &options.file {
         Some(file) => on_recording(config, file, options, (&current, &candidate))?,
         None => on_journal(config, options, (&current, &candidate))?,
