@@ -262,7 +262,7 @@ fn first_set(config: &Arc<Config>) -> anyhow::Result<(Set, Option<RulesetChanged
         accepted: false,
         hash: set.hash.clone(),
         rules: set.rules.rules().len(),
-        error: format!("the shipped rules stand in\n{}", error.trim_end()),
+        error: format!("the shipped rules stand in\n{}", reload::told(&faults)),
     };
     Ok((set, Some(refused)))
 }

@@ -234,6 +234,7 @@ async fn who_asks_by_force_gets_a_set_whose_tests_fail() {
     };
     let refused = answer(false).await;
     assert!(!refused.accepted && refused.error.contains("the test `a promise` failed"), "{refused:?}");
+    assert!(refused.error.contains("`reload force` takes all as it is"), "{refused:?}");
     assert!(sets.try_recv().is_err());
     let taken = answer(true).await;
     assert!(taken.accepted && taken.error.contains("the test `a promise` failed"), "{taken:?}");
