@@ -138,8 +138,8 @@ impl Reloader {
                     return Ok(());
                 }
                 tracing::info!(hash = %self.set.hash, rules = self.set.rules.rules().len(), "rules and templates are in force");
-                warn_of(&self.set, &self.config);
-                taken(&self.set, &failures)
+                let warnings = warn_of(&self.set, &self.config);
+                taken(&self.set, &failures, warnings)
             }
             Ok(Err(faults)) => self.refused(&faults),
             Err(_) => {
@@ -157,7 +157,8 @@ impl Reloader {
     }
 
     fn changed(&self, accepted: bool, error: String) -> RulesetChanged {
-        RulesetChanged { accepted, hash: self.set.hash.clone(), rules: self.set.rules.rules().len(), error }
+        let rules = self.set.rules.rules().len();
+        RulesetChanged { accepted, hash: self.set.hash.clone(), rules, error, warnings: 0 }
     }
 }
 
@@ -204,8 +205,9 @@ pub fn test(set: &Set, config: &Arc<Config>) -> Vec<Diagnostic> {
     })
 }
 
-/// The news that a set is in force, although these tests of it fail.
-pub fn taken(set: &Set, failures: &[Diagnostic]) -> RulesetChanged {
+/// The news that a set is in force, with so many warnings, and although these tests of it
+/// fail.
+pub fn taken(set: &Set, failures: &[Diagnostic], warnings: usize) -> RulesetChanged {
     if !failures.is_empty() {
         let all = diagnostic::render(failures, false);
         tracing::error!("rules and templates are in force although their tests fail:\n{}", all.trim_end());
@@ -215,16 +217,18 @@ pub fn taken(set: &Set, failures: &[Diagnostic]) -> RulesetChanged {
         hash: set.hash.clone(),
         rules: set.rules.rules().len(),
         error: told(failures),
+        warnings,
     }
 }
 
-/// Logs what the rules of a set say and probably do not mean.
-pub fn warn_of(set: &Set, config: &Config) {
+/// Logs what the rules of a set say and probably do not mean: how many warnings.
+pub fn warn_of(set: &Set, config: &Config) -> usize {
     let warnings = set.warnings(&config.rules);
     if !warnings.is_empty() {
         let drawn = diagnostic::render(&warnings, false);
         tracing::warn!("the rules are taken, but look at this:\n{}", drawn.trim_end());
     }
+    warnings.len()
 }
 
 /// Waits for a hint, and then until there has been none for a moment.
