@@ -248,9 +248,9 @@ pub async fn run(
 fn first_set(config: &Arc<Config>) -> anyhow::Result<(Set, Option<RulesetChanged>)> {
     let faults = match Set::load(config) {
         Ok(set) => {
-            reload::warn_of(&set, config);
+            let warnings = reload::warn_of(&set, config);
             let failures = reload::test(&set, config);
-            let news = (!failures.is_empty()).then(|| reload::taken(&set, &failures));
+            let news = (!failures.is_empty()).then(|| reload::taken(&set, &failures, warnings));
             return Ok((set, news));
         }
         Err(faults) => faults,
@@ -262,7 +262,8 @@ fn first_set(config: &Arc<Config>) -> anyhow::Result<(Set, Option<RulesetChanged
         accepted: false,
         hash: set.hash.clone(),
         rules: set.rules.rules().len(),
-        error: format!("the shipped rules stand in\n{}", error.trim_end()),
+        error: format!("the shipped rules stand in\n{}", reload::told(&faults)),
+        warnings: 0,
     };
     Ok((set, Some(refused)))
 }

@@ -32,6 +32,12 @@ const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// How often what changes meanwhile is read before it is given up.
 const MOST_READS: usize = 10;
 
+/// How many faults people are told; the log has all of them.
+const MOST_TOLD: usize = 3;
+
+/// What helps where tests fail.
+const BY_FORCE: &str = "mend the rules, or the tests if something else is wanted now; the command `reload force` takes all as it is";
+
 /// A person wants the folders to be read now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Request {
@@ -132,8 +138,8 @@ impl Reloader {
                     return Ok(());
                 }
                 tracing::info!(hash = %self.set.hash, rules = self.set.rules.rules().len(), "rules and templates are in force");
-                warn_of(&self.set, &self.config);
-                taken(&self.set, &failures)
+                let warnings = warn_of(&self.set, &self.config);
+                taken(&self.set, &failures, warnings)
             }
             Ok(Err(faults)) => self.refused(&faults),
             Err(_) => {
@@ -145,13 +151,14 @@ impl Reloader {
     }
 
     fn refused(&self, faults: &[Diagnostic]) -> RulesetChanged {
-        let error = diagnostic::render(faults, false);
-        tracing::error!("the rules and templates are not taken, those in force stay:\n{}", error.trim_end());
-        self.changed(false, error.trim_end().to_owned())
+        let all = diagnostic::render(faults, false);
+        tracing::error!("the rules and templates are not taken, those in force stay:\n{}", all.trim_end());
+        self.changed(false, told(faults))
     }
 
     fn changed(&self, accepted: bool, error: String) -> RulesetChanged {
-        RulesetChanged { accepted, hash: self.set.hash.clone(), rules: self.set.rules.rules().len(), error }
+        let rules = self.set.rules.rules().len();
+        RulesetChanged { accepted, hash: self.set.hash.clone(), rules, error, warnings: 0 }
     }
 }
 
@@ -168,8 +175,24 @@ fn candidate(
         return Ok((set, Vec::new()));
     }
     let failures = test(&set, config);
-    let taken = failures.is_empty() || force || set.hash == in_force;
-    if taken { Ok((set, failures)) } else { Err(failures) }
+    if force || set.hash == in_force {
+        return Ok((set, failures));
+    }
+    let mut failures = failures.into_iter();
+    match failures.next() {
+        Some(first) => Err(std::iter::once(first.help(BY_FORCE)).chain(failures).collect()),
+        None => Ok((set, Vec::new())),
+    }
+}
+
+/// Faults as people are told them: the first ones whole, the others counted.
+pub fn told(faults: &[Diagnostic]) -> String {
+    let (first, others) = faults.split_at(faults.len().min(MOST_TOLD));
+    let mut text = diagnostic::render(first, false).trim_end().to_owned();
+    if !others.is_empty() {
+        text += &format!("\n\nand {} more: the log and `watchbell check` have all", others.len());
+    }
+    text
 }
 
 /// Runs the tests of a set: what fails.
@@ -182,27 +205,30 @@ pub fn test(set: &Set, config: &Arc<Config>) -> Vec<Diagnostic> {
     })
 }
 
-/// The news that a set is in force, although these tests of it fail.
-pub fn taken(set: &Set, failures: &[Diagnostic]) -> RulesetChanged {
-    let error = diagnostic::render(failures, false);
+/// The news that a set is in force, with so many warnings, and although these tests of it
+/// fail.
+pub fn taken(set: &Set, failures: &[Diagnostic], warnings: usize) -> RulesetChanged {
     if !failures.is_empty() {
-        tracing::error!("rules and templates are in force although their tests fail:\n{}", error.trim_end());
+        let all = diagnostic::render(failures, false);
+        tracing::error!("rules and templates are in force although their tests fail:\n{}", all.trim_end());
     }
     RulesetChanged {
         accepted: true,
         hash: set.hash.clone(),
         rules: set.rules.rules().len(),
-        error: error.trim_end().to_owned(),
+        error: told(failures),
+        warnings,
     }
 }
 
-/// Logs what the rules of a set say and probably do not mean.
-pub fn warn_of(set: &Set, config: &Config) {
+/// Logs what the rules of a set say and probably do not mean: how many warnings.
+pub fn warn_of(set: &Set, config: &Config) -> usize {
     let warnings = set.warnings(&config.rules);
     if !warnings.is_empty() {
         let drawn = diagnostic::render(&warnings, false);
         tracing::warn!("the rules are taken, but look at this:\n{}", drawn.trim_end());
     }
+    warnings.len()
 }
 
 /// Waits for a hint, and then until there has been none for a moment.
@@ -306,4 +332,26 @@ fn is_hint(event: &notify::Result<notify::Event>, folders: &[PathBuf]) -> bool {
         })
     };
     event.need_rescan() || event.paths.is_empty() || event.paths.iter().any(concerns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_are_told_the_first_faults_and_how_many_more_there_are() {
+        let faults: Vec<Diagnostic> =
+            (1..=5).map(|number| Diagnostic::of_file("50-route.rhai", format!("fault {number}"))).collect();
+        insta::assert_snapshot!(told(&faults), @r"
+        error: 50-route.rhai: fault 1
+
+        error: 50-route.rhai: fault 2
+
+        error: 50-route.rhai: fault 3
+
+        and 2 more: the log and `watchbell check` have all
+        ");
+        assert!(!told(&faults[..3]).contains("more"));
+        assert_eq!(told(&[]), "");
+    }
 }

@@ -142,7 +142,7 @@ fn what_is_written_out_in_a_call_is_checked() {
         (
             r#"e.notify("opps")"#,
             &[
-                "10: there is no target `opps`; did you mean `ops`? (watchbell.toml has: default, dba-mail, ops)",
+                "10: there is no target `opps`; did you mean `ops`? (watchbell.toml has: default, dba-mail, ops; a new one is `[target.NAME]` there, and a restart)",
             ],
         ),
         (r#"e.notify("default")"#, &[]),
@@ -153,7 +153,7 @@ fn what_is_written_out_in_a_call_is_checked() {
         (
             r#"e.notify("opps", #{ tekst: "y", txt: e.state })"#,
             &[
-                "10: there is no target `opps`; did you mean `ops`? (watchbell.toml has: default, dba-mail, ops)",
+                "10: there is no target `opps`; did you mean `ops`? (watchbell.toml has: default, dba-mail, ops; a new one is `[target.NAME]` there, and a restart)",
                 "21: `notify` knows no option `tekst` (it knows: template, text)",
                 "33: `notify` knows no option `txt`; did you mean `text`? (it knows: template, text)",
             ],

@@ -201,7 +201,7 @@ fn a_digest_is_told_at_its_time_of_day_through_a_change_of_the_clock() {
 fn reload(world: &mut World, rules: &str) {
     world.engine.set_ruleset(engine::compiled(rules));
     let (hash, error) = (String::new(), String::new());
-    world.step(Input::RulesetChanged(RulesetChanged { accepted: true, hash, rules: 1, error }));
+    world.step(Input::RulesetChanged(RulesetChanged { accepted: true, hash, rules: 1, error, warnings: 0 }));
     world.told();
 }
 

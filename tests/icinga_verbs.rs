@@ -92,7 +92,8 @@ fn what_is_wrong_with_a_verb_is_an_error_of_the_rule_and_nothing_is_asked() {
 #[test]
 fn an_event_about_no_object_asks_nothing() {
     let mut world = World::new(r#"rule("asks", #{}, |e| e.icinga.recheck());"#);
-    let changed = RulesetChanged { accepted: true, hash: String::new(), rules: 1, error: String::new() };
+    let changed =
+        RulesetChanged { accepted: true, hash: String::new(), rules: 1, error: String::new(), warnings: 0 };
     world.step(Input::RulesetChanged(changed));
     let told = world.told();
     assert!(told[0].contains("a RulesetChanged is about no host or service"), "{told:?}");

@@ -173,6 +173,7 @@ fn a_timer_may_be_about_no_object() {
         hash: String::new(),
         rules: 1,
         error: String::new(),
+        warnings: 0,
     };
     world.step(Input::RulesetChanged(changed));
     world.restart();

@@ -68,6 +68,7 @@ fn what_a_deleted_rule_hid_is_told_when_the_new_rules_are_in_force() {
         hash: String::new(),
         rules: 1,
         error: String::new(),
+        warnings: 0,
     }));
     world.expect(&["dba: RulesetChanged", "dba: StateChange db1!postgres CRITICAL (was: hush)"]);
 }

@@ -135,6 +135,15 @@ async fn news_of_the_rules_is_told_even_if_no_rule_asks_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn new_rules_with_a_warning_say_so_to_people() {
+    let mut bench = Bench::open().await;
+    let doubtful = "rule(\"never\", #{ on: \"StateChange\", state: \"Critical\" }, |e| e.notify(\"default\"));\n";
+    bench.site.replace("rules/05-own.rhai", doubtful);
+    bench.watchbell.out.expect(", with 1 warning: the log and `watchbell check` show it");
+    bench.watchbell.log.expect("`state` is never `Critical`");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_bad_rule_file_changes_nothing_and_is_told_with_line_and_caret() {
     let mut bench = Bench::open().await;
     let broken = "rule(\"half\", #{ on: \"StateChange\" }, |e| {\n    e.notify(\"default\"\n});\n";
@@ -234,6 +243,7 @@ async fn who_asks_by_force_gets_a_set_whose_tests_fail() {
     };
     let refused = answer(false).await;
     assert!(!refused.accepted && refused.error.contains("the test `a promise` failed"), "{refused:?}");
+    assert!(refused.error.contains("`reload force` takes all as it is"), "{refused:?}");
     assert!(sets.try_recv().is_err());
     let taken = answer(true).await;
     assert!(taken.accepted && taken.error.contains("the test `a promise` failed"), "{taken:?}");

@@ -142,7 +142,7 @@ fn what_cannot_be_is_refused_in_words() {
             ["web!http", "DOWN", "--for", "1h"],
             "is no state of a service; it has: OK, WARNING, CRITICAL, UNKNOWN",
         ),
-        (["web", "UP", "--at", "soon"], "`soon` is not a time"),
+        (["web", "UP", "--at", "soon"], "`soon` is not a moment; write it like 3:00"),
         (
             ["web", "UP", "--at", "2026-11-01 9:00"],
             "the last check known of web ended at 2026-11-22 12:00:00; choose",

@@ -407,6 +407,14 @@ fn a_bare_folder_of_rules_is_tested_with_any_target() {
 }
 
 #[test]
+fn rules_that_stand_for_themselves_beside_a_configuration_are_told_of() {
+    let folder = with_tests("test(\"nothing\", |t| t.expect_silence());\n");
+    let hint = "without --config watchbell.toml these rules may name any target, and times are UTC";
+    assert!(run(folder.path(), &["test", "--rules", "rules"]).contains(hint));
+    assert!(!run(folder.path(), &["test", "--rules", "rules", "-c", "watchbell.toml"]).contains(hint));
+}
+
+#[test]
 fn a_target_that_the_configuration_lacks_is_an_error() {
     let folder = with_tests("test(\"typo\", |t| {\n    t.expect(\"opps\");\n});\n");
     insta::assert_snapshot!("unknown_target", run(folder.path(), &["test"]));

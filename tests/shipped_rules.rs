@@ -543,7 +543,8 @@ fn world_moment() -> watchbell::model::Timestamp {
 fn news_of_the_rules_themselves_are_told() {
     let mut world = World::shipped();
     for accepted in [true, false] {
-        let changed = RulesetChanged { accepted, hash: "cafe".to_owned(), rules: 3, error: String::new() };
+        let changed =
+            RulesetChanged { accepted, hash: "cafe".to_owned(), rules: 3, error: String::new(), warnings: 0 };
         world.step(Input::RulesetChanged(changed));
         world.expect(&["ops: RulesetChanged"]);
     }

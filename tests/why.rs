@@ -3,7 +3,8 @@
 use crate::common::cli::{installation, put, watchbell};
 use crate::common::happenings;
 use crate::common::site::Site;
-use watchbell::model::{AttemptResult, Detail, State};
+use watchbell::model::event::Webhook;
+use watchbell::model::{AttemptResult, Detail, Event, Input, State, Timestamp};
 
 const DB: &str = "db1!postgres";
 
@@ -42,6 +43,19 @@ fn an_incident_is_told_by_its_number() {
 #[test]
 fn a_delivery_is_told_by_the_number_that_is_shown() {
     insta::assert_snapshot!("delivery", why(&a_night(), &["d2"]));
+}
+
+#[test]
+fn what_is_about_no_object_is_told_by_its_delivery() {
+    let mut site = Site::new();
+    let webhook = Webhook { name: "deploys".to_owned(), body: serde_json::json!({ "text": "shop 4.2" }) };
+    site.take(Input::Event(Event::ours(
+        "2026-11-22T12:00:00Z".parse::<Timestamp>().expect("a moment"),
+        Detail::Webhook(webhook),
+    )));
+    let story = why(&site, &["d1"]);
+    assert!(story.starts_with("about no object\n"), "{story}");
+    assert!(story.contains("shop 4.2"), "{story}");
 }
 
 #[test]

@@ -155,7 +155,8 @@ fn an_event_without_an_object_has_no_parents_and_no_incident() {
         r#"rule("asks", #{ on: "RulesetChanged" }, |e| e.log(`${e.parents()} ${e.incident() == ()} ${e.problem("db1")}`));"#,
     );
     world.state("db1", "DOWN");
-    let changed = RulesetChanged { accepted: true, hash: String::new(), rules: 1, error: String::new() };
+    let changed =
+        RulesetChanged { accepted: true, hash: String::new(), rules: 1, error: String::new(), warnings: 0 };
     world.step(Input::RulesetChanged(changed));
     assert_eq!(world.log, ["[] true false"]);
 }

@@ -95,7 +95,7 @@ struct TestArguments {
     #[arg(value_name = "NAME-PART")]
     names: Vec<String>,
     /// The rules to test [default: those of the configuration]. Without --config they
-    /// may name any target.
+    /// may name any target, and times are UTC.
     #[arg(long, value_name = "DIR")]
     rules: Option<PathBuf>,
     /// The templates to render with [default: those of the configuration, or the shipped

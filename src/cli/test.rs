@@ -44,6 +44,9 @@ pub(super) fn test(config: Option<&Path>, options: &TestArguments) -> anyhow::Re
 /// unless a configuration is named, too.
 fn configuration(path: Option<&Path>, options: &TestArguments) -> Result<(Config, Targets), ExitCode> {
     let is_bare = path.is_none() && options.rules.is_some();
+    if is_bare && Path::new(super::CONFIG).exists() {
+        err("without --config watchbell.toml these rules may name any target, and times are UTC");
+    }
     let (mut config, targets) = match is_bare {
         true => (bare(), Targets::Any),
         false => (super::load(&super::named(path))?, Targets::Configured),

@@ -13,6 +13,11 @@ pub enum WhenError {
     /// Not a time at all.
     #[error("`{0}` is not a time; write it like 2h, until 18:00, until fri 9:00 or until 2026-11-24 9:00")]
     NotATime(String),
+    /// Not a moment at all.
+    #[error(
+        "`{0}` is not a moment; write it like 3:00, \"fri 3:00\", \"2026-11-24 3:00\", or 2h for two hours from now"
+    )]
+    NotAMoment(String),
     /// A moment that is over.
     #[error("{0} is in the past")]
     Past(String),
@@ -43,17 +48,23 @@ pub fn moment(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, 
         return Ok(moment);
     }
     let words: Vec<&str> = text.split_whitespace().collect();
+    let not_a_moment = || WhenError::NotAMoment(text.to_owned());
     if let [date, time] = words.as_slice()
         && let (Ok(date), Some(time)) = (date.parse::<Date>(), clock(time))
     {
         let moment = date.to_datetime(time).to_zoned(zone.clone());
-        return moment.map(|moment| moment.timestamp()).map_err(|_| WhenError::NotATime(text.to_owned()));
+        return moment.map(|moment| moment.timestamp()).map_err(|_| not_a_moment());
     }
-    let (moment, used) = match take(&words, now, zone)? {
-        Some(taken) => taken,
-        None => until(&words, now, zone)?,
+    let taken = match take(&words, now, zone) {
+        Ok(None) => until(&words, now, zone),
+        Ok(Some(taken)) => Ok(taken),
+        Err(error) => Err(error),
     };
-    if used == words.len() { Ok(moment) } else { Err(WhenError::NotATime(text.to_owned())) }
+    let (moment, used) = taken.map_err(|error| match error {
+        WhenError::Past(_) => error,
+        _ => not_a_moment(),
+    })?;
+    if used == words.len() { Ok(moment) } else { Err(not_a_moment()) }
 }
 
 fn after(length: &str, now: Timestamp) -> Result<Timestamp, WhenError> {
@@ -189,7 +200,7 @@ mod tests {
         }
         for text in ["", "soon", "18:00 sharp", "2h later", "2026-13-01 9:00"] {
             let error = read(text).expect_err(text).to_string();
-            assert!(error.contains("is not a time"), "{text}: {error}");
+            assert!(error.starts_with(&format!("`{text}` is not a moment; write it like 3:00")), "{error}");
         }
     }
 

@@ -32,6 +32,7 @@ pub fn story(past: &Past, zone: &TimeZone) -> Vec<String> {
 fn title(decision: &Decision) -> String {
     match decision.incident {
         Some(number) => format!("#{number} {}", decision.object),
+        None if decision.object.is_empty() => "about no object".to_owned(),
         None => format!("{}, no incident", decision.object),
     }
 }

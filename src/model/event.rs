@@ -376,6 +376,9 @@ pub struct RulesetChanged {
     /// What is wrong with a refused set, or which tests fail of one that was taken all
     /// the same: file, line, caret. Empty otherwise.
     pub error: String,
+    /// How many warnings a set has that was taken; 0 for one that was refused.
+    #[serde(default)]
+    pub warnings: usize,
 }
 
 /// Somebody sent JSON to Watchbell.

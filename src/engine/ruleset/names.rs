@@ -30,7 +30,8 @@ impl Names {
         let known: Vec<&str> = std::iter::once(DEFAULT).chain(targets.iter().map(String::as_str)).collect();
         let message =
             format!("there is no target `{name}`{}", super::fault::meant(name, known.iter().copied()));
-        Some((message, format!("watchbell.toml has: {}", known.join(", "))))
+        let help = "; a new one is `[target.NAME]` there, and a restart";
+        Some((message, format!("watchbell.toml has: {}{help}", known.join(", "))))
     }
 
     /// Why there is no such template for this target (`None`: for any), and what would

@@ -26,9 +26,7 @@ pub(super) fn parse(engine: &Engine, text: &str) -> (Option<Parsed>, Vec<Finding
             Err(error) => error,
         };
         let mut finding = Finding::new(error.position(), error.err_type().to_string());
-        if finding.message.contains("eval") {
-            "a rule runs no text as code".clone_into(&mut finding.help);
-        }
+        help_for(error.err_type(), &finding.message).clone_into(&mut finding.help);
         findings.push(finding);
         match error.err_type() {
             // As if it were there: what else is wrong shows then.
@@ -37,6 +35,18 @@ pub(super) fn parse(engine: &Engine, text: &str) -> (Option<Parsed>, Vec<Finding
             }
             _ => return (None, findings),
         }
+    }
+}
+
+/// What mostly helps where the script language does not understand a file; may be empty.
+fn help_for(fault: &ParseErrorType, message: &str) -> &'static str {
+    match fault {
+        _ if message.contains("eval") => "a rule runs no text as code",
+        ParseErrorType::PropertyExpected => {
+            "a map is `#{ field: value, field: value }`; mostly its `}` is missing, here or in the line before"
+        }
+        ParseErrorType::MissingToken(..) => "mostly it is missing at the end of the line before",
+        _ => "",
     }
 }
 

@@ -239,6 +239,10 @@ pub static FIELDS: &[Field] = fields! {
         Detail::RulesetChanged(changed) => Value::text(&changed.error),
         _ => Value::Missing,
     };
+    "ruleset.warnings" "how many warnings the new rules have; the log and `watchbell check` show them" |s| match &s.event.detail {
+        Detail::RulesetChanged(changed) => Value::Int(changed.warnings as i64),
+        _ => Value::Missing,
+    };
     "webhook.name" "who sent it, as the configuration calls them" |s| match &s.event.detail {
         Detail::Webhook(webhook) => Value::text(&webhook.name),
         _ => Value::Missing,

@@ -83,6 +83,7 @@ const NUMBERS: &[&str] = &[
     "gap.problems",
     "mute.events",
     "ruleset.rules",
+    "ruleset.warnings",
 ];
 const TEXTS: &[&str] = &[
     "source",

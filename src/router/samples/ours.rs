@@ -54,8 +54,9 @@ pub(super) fn ours() -> Vec<Sample> {
         text: "#12 host1!svc0 is CRITICAL: load average 17.3".to_owned(),
         attempts: 5,
     };
-    let accepted =
-        RulesetChanged { accepted: true, hash: "3f2a91c0".to_owned(), rules: 42, error: String::new() };
+    let hash = "3f2a91c0".to_owned();
+    let accepted = RulesetChanged { accepted: true, hash, rules: 42, error: String::new(), warnings: 0 };
+    let doubtful = RulesetChanged { warnings: 2, ..accepted.clone() };
     let error = "error: there is no target `opps`; did you mean `ops`?\n --> 50-route.rhai:3:14\n  |\n3 |     e.notify(\"opps\");\n  |              ^^^^^^";
     let refused = RulesetChanged { accepted: false, error: error.to_owned(), ..accepted.clone() };
     let webhook = Webhook {
@@ -74,6 +75,7 @@ pub(super) fn ours() -> Vec<Sample> {
         sample("a mute is removed", our_scene("watchbell", Detail::MuteEnding(unmuted))),
         sample("a delivery was given up", our_scene("watchbell", Detail::DeliveryFailed(failed))),
         sample("new rules are in force", our_scene("watchbell", Detail::RulesetChanged(accepted))),
+        sample("new rules have warnings", our_scene("watchbell", Detail::RulesetChanged(doubtful))),
         sample("new rules are refused", our_scene("watchbell", Detail::RulesetChanged(refused))),
         sample("a webhook with a text", our_scene("watchbell", Detail::Webhook(webhook))),
         sample("a webhook without one", our_scene("watchbell", Detail::Webhook(bare))),
