@@ -68,6 +68,9 @@ pub struct Reloader {
 impl Reloader {
     /// Runs until stopped.
     pub async fn run(mut self) {
+        if !self.refused && self.test_first().await.is_err() {
+            return;
+        }
         let hint = Arc::new(Notify::new());
         let mut watching = Watching::start(&self.config, hint.clone());
         // What changed since the set in force was read is found by a first look. After a
@@ -91,6 +94,18 @@ impl Reloader {
                 return;
             }
         }
+    }
+
+    /// Runs the tests of the set that is in force from the start, and tells what fails.
+    /// `Err`: nobody listens.
+    async fn test_first(&self) -> Result<(), mpsc::error::SendError<Input>> {
+        let (set, config) = (self.set.clone(), self.config.clone());
+        let tested = tokio::task::spawn_blocking(move || test(&set, &config)).await;
+        let failures = tested.unwrap_or_default();
+        if failures.is_empty() {
+            return Ok(());
+        }
+        self.inputs.send(Input::RulesetChanged(taken(&self.set, &failures))).await
     }
 
     /// Reads the set and runs its tests, and the digest of what it was read from. What
@@ -173,7 +188,7 @@ fn candidate(
 }
 
 /// Runs the tests of a set: what fails.
-pub fn test(set: &Set, config: &Arc<Config>) -> Vec<Diagnostic> {
+fn test(set: &Set, config: &Arc<Config>) -> Vec<Diagnostic> {
     trial::failures(set, config).unwrap_or_else(|error| {
         vec![Diagnostic::of_file(
             config.rules.display().to_string(),
@@ -183,7 +198,7 @@ pub fn test(set: &Set, config: &Arc<Config>) -> Vec<Diagnostic> {
 }
 
 /// The news that a set is in force, although these tests of it fail.
-pub fn taken(set: &Set, failures: &[Diagnostic]) -> RulesetChanged {
+fn taken(set: &Set, failures: &[Diagnostic]) -> RulesetChanged {
     let error = diagnostic::render(failures, false);
     if !failures.is_empty() {
         tracing::error!("rules and templates are in force although their tests fail:\n{}", error.trim_end());
