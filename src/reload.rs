@@ -74,6 +74,9 @@ pub struct Reloader {
 impl Reloader {
     /// Runs until stopped.
     pub async fn run(mut self) {
+        if !self.refused && self.test_first().await.is_err() {
+            return;
+        }
         let hint = Arc::new(Notify::new());
         let mut watching = Watching::start(&self.config, hint.clone());
         // What changed since the set in force was read is found by a first look. After a
@@ -97,6 +100,20 @@ impl Reloader {
                 return;
             }
         }
+    }
+
+    /// Runs the tests of the set that is in force from the start, and tells what fails.
+    /// `Err`: nobody listens.
+    async fn test_first(&self) -> Result<(), mpsc::error::SendError<Input>> {
+        let (set, config) = (self.set.clone(), self.config.clone());
+        let tested = tokio::task::spawn_blocking(move || test(&set, &config)).await;
+        let failures = tested.unwrap_or_default();
+        if failures.is_empty() {
+            return Ok(());
+        }
+        self.inputs
+            .send(Input::RulesetChanged(taken(&self.set, &failures, self.set.rules.warnings().len())))
+            .await
     }
 
     /// Reads the set and runs its tests, and the digest of what it was read from. What
@@ -196,7 +213,7 @@ pub fn told(faults: &[Diagnostic]) -> String {
 }
 
 /// Runs the tests of a set: what fails.
-pub fn test(set: &Set, config: &Arc<Config>) -> Vec<Diagnostic> {
+fn test(set: &Set, config: &Arc<Config>) -> Vec<Diagnostic> {
     trial::failures(set, config).unwrap_or_else(|error| {
         vec![Diagnostic::of_file(
             config.rules.display().to_string(),
@@ -207,7 +224,7 @@ pub fn test(set: &Set, config: &Arc<Config>) -> Vec<Diagnostic> {
 
 /// The news that a set is in force, with so many warnings, and although these tests of it
 /// fail.
-pub fn taken(set: &Set, failures: &[Diagnostic], warnings: usize) -> RulesetChanged {
+fn taken(set: &Set, failures: &[Diagnostic], warnings: usize) -> RulesetChanged {
     if !failures.is_empty() {
         let all = diagnostic::render(failures, false);
         tracing::error!("rules and templates are in force although their tests fail:\n{}", all.trim_end());

@@ -436,3 +436,14 @@ proptest! {
         world.wait("1d");
     }
 }
+
+#[test]
+fn a_command_that_takes_away_what_cannot_be_a_mute_is_answered_and_its_log_is_its_own() {
+    let mut world = World::new(
+        r#"rule("all", #{ on: "StateChange" }, |e| e.log("of the event"));
+        command("away", #{}, |c| { print("of the command"); unmute(-1, c.by) });"#,
+    );
+    let answer = world.say("alice", "!away");
+    assert!(answer.contains("there is no mute m-1; `mutes` lists them"), "{answer}");
+    assert_eq!(world.log, ["of the command"]);
+}

@@ -331,6 +331,26 @@ fn what_finds_no_room_is_told_at_once_and_counted() {
 }
 
 #[test]
+fn what_is_told_at_once_with_the_error_of_a_rule_takes_the_older_state_back() {
+    let rules = r#"
+        rule("problems", #{ on: "StateChange", is_problem: true }, |e| e.digest("ops", "08:00"));
+        rule("broken", #{ on: ["StateChange", "CommentAdded"], is_problem: [false, true] }, |e| {
+            if !e.is_problem || e.comment == "fail" { throw "oh"; }
+        });
+        rule("told", #{ on: ["StateChange", "CommentAdded"], is_problem: [false, true] }, |e| e.notify("ops"));"#;
+    let mut world = World::new(rules);
+    world.state("db1", "DOWN");
+    world.happens("db1", Detail::CommentAdded(comment("db1!1", "fail")));
+    let told = world.told();
+    assert!(told.len() == 1 && told[0].starts_with("ops: CommentAdded db1"), "{told:?}");
+    world.state("db1", "UP");
+    let told = world.told();
+    assert!(told.len() == 1 && told[0].starts_with("ops: StateChange db1 UP"), "{told:?}");
+    world.wait("1d");
+    world.expect_silence();
+}
+
+#[test]
 fn a_rule_for_digests_is_refused() {
     let file = watchbell::engine::RuleFile {
         name: "t.rhai".to_owned(),

@@ -137,7 +137,8 @@ async fn news_of_the_rules_is_told_even_if_no_rule_asks_for_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn new_rules_with_a_warning_say_so_to_people() {
     let mut bench = Bench::open().await;
-    let doubtful = "rule(\"never\", #{ on: \"StateChange\", state: \"Critical\" }, |e| e.notify(\"default\"));\n";
+    let doubtful =
+        "rule(\"never\", #{ on: \"StateChange\", state: \"Critical\" }, |e| e.notify(\"default\"));\n";
     bench.site.replace("rules/05-own.rhai", doubtful);
     bench.watchbell.out.expect(", with 1 warning: the log and `watchbell check` show it");
     bench.watchbell.log.expect("`state` is never `Critical`");

@@ -106,3 +106,29 @@ fn why_not_is_asked_with_what_is_known_now() {
     );
     assert_eq!(world.say("bob", "!why-not wbe ops"), "bob: I know no `wbe`; did you mean `web`?");
 }
+
+#[tokio::test]
+async fn what_was_gathered_and_what_is_held_is_told_with_its_rule() {
+    let rules = r#"rule("gathers", #{ on: "StateChange", is_problem: true }, |e| {
+        e.group("all", #{ wait: "1m" });
+        e.notify("ops");
+        e.stop();
+    });"#;
+    let holds = r#"rule("holds", #{ on: "StateChange", "host.name": "web" }, |e| e.hold("5m"));"#;
+    let mut site = Site::with(&[("01-hold.rhai", holds), ("02-gather.rhai", rules)]);
+    site.state("web", "DOWN", true);
+    let held = answer(&mut site, "!why web").await;
+    assert!(held.ends_with("held 5m: does it heal? (01-hold.rhai:1 holds)"), "{held}");
+    site.state("db1", "DOWN", true);
+    let gathered = answer(&mut site, "!why db1").await;
+    assert!(gathered.ends_with("told ops (02-gather.rhai:1 gathers)"), "{gathered}");
+    let why_not = answer(&mut site, "!why-not db1 ops").await;
+    assert_eq!(
+        why_not,
+        "ops was to be told of db1 DOWN (#2, 2026-11-22 12:00:03)\n  \
+         02-gather.rhai:1 gathers: gathered for ops (all), told at 12:01:03"
+    );
+    site.wait("2m");
+    let told = answer(&mut site, "!why db1").await;
+    assert!(told.contains("told ops (02-gather.rhai:1 gathers); d1: waits to be sent"), "{told}");
+}

@@ -23,13 +23,15 @@ pub(super) fn run(path: &Path, force: bool) -> anyhow::Result<ExitCode> {
     );
     let store = Arc::new(SqliteStore::open(&config.store)?);
     let runtime = runtime()?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let stop = CancellationToken::new();
         stop_on_signals(stop.clone())?;
         tracing::info!(config = %path.display(), "watchbell {} starts", env!("CARGO_PKG_VERSION"));
         app::run(config, store, app::icingas, force, stop).await
-    })?;
-    Ok(ExitCode::SUCCESS)
+    });
+    // What is still read, such as rules whose tests are being run, is of no use any more.
+    runtime.shutdown_background();
+    ended.map(|()| ExitCode::SUCCESS)
 }
 
 /// The runtime of the whole program. Its threads also read rule files, when they change.

@@ -199,7 +199,10 @@ impl Engine {
                 objects.into_iter().for_each(|object| self.world_mut().put_object(Arc::new(object)));
             }
             Input::ObjectsGone(keys) => keys.iter().for_each(|key| self.world_mut().remove_object(key)),
-            Input::Utterance(utterance) => answers::answer(self, utterance, now, &mut outcome),
+            Input::Utterance(utterance) => {
+                answers::answer(self, utterance, now, &mut outcome);
+                outcome.log.append(&mut self.stage().run.log);
+            }
             Input::ActionResult(result) => answers::action_result(result, now, &mut outcome),
             Input::GivenUp(attempt) => queue.extend(given_up(attempt, now).map(Next::Event)),
             Input::Answer(reply) => outcome.replies.push(reply),

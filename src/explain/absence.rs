@@ -102,6 +102,9 @@ fn told(case: &Case, decision: &Decision, past: &Past, zone: &TimeZone) -> Vec<S
     let deliveries: Vec<&PastDelivery> = past.deliveries.iter().filter(mine).collect();
     let accepted = deliveries.iter().any(|past| past.status == "sent");
     let what = problem(decision, zone);
+    if let (true, Some(gathered)) = (deliveries.is_empty(), gathered(decision, &case.target)) {
+        return vec![format!("{} was to be told of {what}", case.target), gathered];
+    }
     let head = match (deliveries.is_empty(), accepted) {
         (true, _) => format!("{} was to be told of {what}, but no delivery of it is kept", case.target),
         (_, true) => format!("{} was told of {what}", case.target),
@@ -115,6 +118,15 @@ fn told(case: &Case, decision: &Decision, past: &Past, zone: &TimeZone) -> Vec<S
         format!("  d{}{} by {}: {}", past.delivery.id, to(past), past.delivery.sink, fate(past, zone))
     });
     std::iter::once(head).chain(lines).collect()
+}
+
+/// Which rule had it gathered for the target, and until when.
+fn gathered(decision: &Decision, target: &str) -> Option<String> {
+    let begin = format!("gathered for {target} (");
+    decision.steps.iter().find_map(|step| {
+        let did = step.did.iter().find(|did| did.starts_with(&begin))?;
+        Some(format!("  {}: {}", step.rule, short(did, LONGEST_LINE)))
+    })
 }
 
 /// It was not told.

@@ -2,7 +2,7 @@
 //! told.
 
 use super::words::{by_rules, decided, delivered, event, fate, moment, short, verdict};
-use crate::model::{About, Decision, Delivery, Verdict};
+use crate::model::{About, Decision, Delivery, EventType, Verdict};
 use crate::store::{Past, PastDelivery};
 use jiff::tz::TimeZone;
 
@@ -49,8 +49,12 @@ pub(super) fn belongs(delivery: &Delivery, decision: &Decision) -> bool {
         Verdict::Dropped(_) => false,
         Verdict::Unmatched => true,
     };
-    let same = (&delivery.at, &delivery.event, &delivery.object);
-    named && same == (&decision.at, &decision.event, &decision.object)
+    // What was gathered is told as the very event where that was the only one.
+    let same = match decision.event == EventType::Digest.name() && delivery.event != decision.event {
+        true => delivery.object == decision.object,
+        false => (&delivery.event, &delivery.object) == (&decision.event, &decision.object),
+    };
+    named && same && delivery.at == decision.at
 }
 
 /// Deliveries of one moment, in the order they were decided, with their text; what several
@@ -127,7 +131,10 @@ fn brief(past: &Past, decision: &Decision, zone: &TimeZone) -> String {
         verdict(decision, false)
     );
     if matches!(decision.verdict, Verdict::Told(_)) {
-        line.push_str(&format!(" ({})", by_rules(decision).join(", ")));
+        let rules = by_rules(decision);
+        if !rules.is_empty() {
+            line.push_str(&format!(" ({})", rules.join(", ")));
+        }
     }
     line.push_str(&failures(of_decision(past, decision).collect(), zone));
     short(&line, LONGEST_LINE)

@@ -43,13 +43,21 @@ pub(super) fn verdict(decision: &Decision, would: bool) -> String {
 
 /// The step that kept an event from people: the last that ran.
 pub(super) fn silencer(decision: &Decision) -> Option<&Step> {
-    let ends = |did: &String| did.starts_with("drop: ") || did == "stop";
+    let reason = match &decision.verdict {
+        Verdict::Dropped(reason) => Some(reason),
+        _ => None,
+    };
+    // A rule that holds says the reason alone.
+    let ends = |did: &String| did.starts_with("drop: ") || did == "stop" || Some(did) == reason;
     decision.steps.iter().rev().find(|step| step.did.iter().any(ends))
 }
 
-/// The rules that wanted a target told, in order.
+/// The rules that wanted a target told, at once or gathered, in order.
 pub(super) fn by_rules(decision: &Decision) -> Vec<String> {
-    let told = |step: &&Step| step.did.iter().any(|did| did.starts_with("notify "));
+    let tells = |did: &String| {
+        ["notify ", "gathered for ", "told what was gathered "].iter().any(|verb| did.starts_with(verb))
+    };
+    let told = |step: &&Step| step.did.iter().any(tells);
     decision.steps.iter().filter(told).map(|step| step.rule.to_string()).collect()
 }
 

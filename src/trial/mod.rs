@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::engine::script::TestHandle;
 use crate::engine::trial::Trial;
-use crate::engine::{RuleFault, RuleTest, Settings};
+use crate::engine::{RuleFault, RuleTest, SCRIPT_STACK, Settings};
 use crate::load::Set;
 use crate::model::RuleRef;
 use road::Joined;
@@ -22,8 +22,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// The name of the Icinga in a trial, where the configuration names none.
 const SOURCE: &str = "icinga";
-/// Deep scripts recurse on the native stack, in bytes.
-const STACK: usize = 16 << 20;
 
 /// Which targets rules and tests may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +71,7 @@ pub fn run(
         let all = move || run_all(set, config, targets, wanted);
         let thread = std::thread::Builder::new()
             .name("tests".to_owned())
-            .stack_size(STACK)
+            .stack_size(SCRIPT_STACK)
             .spawn_scoped(scope, all)?;
         thread.join().map_err(|_| io::Error::other("the tests made Watchbell panic; please report it"))
     })

@@ -171,6 +171,16 @@ impl Watchbell {
         })
     }
 
+    /// Waits until it has a thread of this name.
+    pub(crate) fn wait_for_thread(&self, name: &str) {
+        let tasks = PathBuf::from(format!("/proc/{}/task", self.process.id()));
+        wait_for(&format!("the thread {name}"), PATIENCE, || {
+            let threads = fs::read_dir(&tasks).ok()?.flatten();
+            let mut names = threads.filter_map(|thread| fs::read_to_string(thread.path().join("comm")).ok());
+            names.any(|known| known.trim_end() == name).then_some(())
+        });
+    }
+
     /// Whether it still runs.
     pub(crate) fn runs(&mut self) -> bool {
         self.process.runs()

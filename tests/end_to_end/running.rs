@@ -1,6 +1,7 @@
 //! Starting, ending, and asking a Watchbell that runs.
 
 use crate::common::channel::{NICK, Room, blanked};
+use crate::common::watchbell::Site;
 
 #[tokio::test]
 async fn a_running_watchbell_explains_itself_keeps_others_out_and_says_goodbye() {
@@ -32,4 +33,21 @@ async fn a_running_watchbell_explains_itself_keeps_others_out_and_says_goodbye()
     let quit = room.alice.expect_line(" QUIT ");
     assert!(quit.starts_with(&format!(":{NICK}!")) && quit.ends_with(":Watchbell stops"), "{quit}");
     room.watchbell.log.expect("stopping");
+}
+
+#[test]
+fn neither_the_start_nor_the_end_waits_for_the_tests_of_rules() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let site = Site::new(folder.path());
+    let nowhere = "[[icinga]]\nname = \"lab\"\nurls = [\"https://127.0.0.1:9\"]\nuser = \"bot\"\npassword_file = \"icinga.password\"\n";
+    site.secret("icinga.password", "pw");
+    site.configure(&[nowhere.to_owned(), site.console()]);
+    // Each of them is stopped after some seconds, all of them after minutes.
+    let slow = |number: u32| format!("test(\"slow {number}\", |t| {{ loop {{ t.wait(\"1s\"); }} }});\n");
+    site.write("rules/slow.test.rhai", &(0..60).map(slow).collect::<String>());
+    let mut watchbell = site.start();
+    // It asks Icinga, in vain, and runs the tests meanwhile.
+    watchbell.log.expect("127.0.0.1:9");
+    watchbell.wait_for_thread("tests");
+    assert_eq!(watchbell.terminate().code(), Some(0));
 }

@@ -159,11 +159,15 @@ fn take_in(
     plans: &Plans,
     notification: Notification,
 ) -> Option<Notification> {
-    // The error of a rule does not wait.
+    let (scene, target) = (notification.scene.clone(), notification.target.clone());
+    // The error of a rule does not wait. What waits of the object is older: it goes where a
+    // newer state is told, and is told later where only something else happened.
     if notification.note.is_some() {
+        if told_state(&scene).is_some() {
+            world.take_back(&target, scene.event.object.as_ref(), "");
+        }
         return Some(notification);
     }
-    let (scene, target) = (notification.scene.clone(), notification.target.clone());
     let plan = match notification.by {
         By::Rule(_) => plans.of_target.get(&target),
         By::Default => plans.from_here.as_ref(),

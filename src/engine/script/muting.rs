@@ -29,6 +29,8 @@ pub(super) fn register(engine: &mut Engine) {
         .map_err(error)
     });
     engine.register_fn("unmute", |number: i64, by: &str| -> Answer<String> {
-        on_stage(|stage| stage.unmute(number as u64, by)).map_err(error)
+        let none = || error(format!("there is no mute m{number}; `mutes` lists them"));
+        let id = u64::try_from(number).map_err(|_| none())?;
+        on_stage(|stage| stage.unmute(id, by)).map_err(error)
     });
 }

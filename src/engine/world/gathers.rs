@@ -175,7 +175,8 @@ impl World {
         let place = member.object.clone().map(|object| (held.head.target.clone(), object));
         let before = place.filter(|_| member.state.is_some());
         let before = before.and_then(|place| self.gathers.waiting.get(&place)).map(|(_, number)| *number);
-        held.only = if held.members.is_empty() { Some(notification) } else { None };
+        let is_first = held.members.is_empty() && held.head.beyond == 0;
+        held.only = is_first.then_some(notification);
         let number = match before.and_then(|number| Some((number, held.members.get(&number)?))) {
             Some((number, older)) => {
                 let worst = |state: &Option<State>| state.map_or(0, State::severity);
@@ -271,4 +272,66 @@ impl World {
 
 fn rested(gather: &Gather, now: Timestamp) -> bool {
     gather.since.is_none() && gather.due <= now
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::outcome::By;
+    use crate::model::{Detail, Event, Scene};
+    use std::sync::Arc;
+
+    fn of_a_gap() -> Notification {
+        let now = Timestamp::UNIX_EPOCH;
+        let gap = crate::model::event::Gap {
+            since: None,
+            until: now,
+            reason: String::new(),
+            open: false,
+            made_up: 0,
+            problems: 0,
+        };
+        let scene = Scene {
+            event: Event::ours(now, Detail::Gap(gap)),
+            now,
+            host: None,
+            service: None,
+            status: Arc::default(),
+            host_status: Arc::default(),
+            incident: None,
+        };
+        let target = "ops".to_owned();
+        Notification {
+            target,
+            scene: Arc::new(scene),
+            by: By::Default,
+            text: None,
+            template: None,
+            note: None,
+        }
+    }
+
+    #[test]
+    fn what_is_only_counted_is_not_told_as_if_it_were_all() {
+        let now = Timestamp::UNIX_EPOCH;
+        let mut world = World::new(true);
+        let rule = RuleRef { file: "t.rhai".into(), line: 1, name: "r".into() };
+        let head = Gather {
+            target: "ops".to_owned(),
+            key: "k".to_owned(),
+            rule,
+            since: Some(now),
+            due: now,
+            every: Duration::ZERO,
+            beyond: 0,
+        };
+        world.put_gather("g", head);
+        world.gathers.members = bounds::GATHERED;
+        for _ in 0..2 {
+            let member = Member { object: None, state: None, was: None, words: String::new(), at: now };
+            world.put_member("g", member, of_a_gap());
+        }
+        let due = world.due_gathers(now).pop().expect("it is due");
+        assert_eq!((due.gather.beyond, due.only.is_none()), (2, true));
+    }
 }
