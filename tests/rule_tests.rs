@@ -145,7 +145,10 @@ fn what_a_test_says_wrong_is_told_with_what_was_meant() {
             r#"t.at("tomorrow");"#,
             "2:3: `tomorrow` is no moment; write it like 2026-12-24 22:00, or 2026-12-24 22:00 Europe/Berlin",
         ),
-        (r#"t.at("2026-12-24 22:00 Europe/Berln");"#, "2:3: there is no time zone `Europe/Berln`"),
+        (
+            r#"t.at("2026-12-24 22:00 Europe/Berln");"#,
+            "2:3: there is no time zone `Europe/Berln`; write it like Europe/Berlin",
+        ),
         (r#"t.person("bob", ["boss"]);"#, "2:3: there is no role `boss`; there are: operator, admin"),
         (
             r#"t.expect_action("akc", "db1");"#,

@@ -3,6 +3,7 @@
 //! Promises: each time of day comes once a day, also in a night with a clock change: what
 //! the clock skips comes as much later, what it shows twice comes the first time.
 
+use crate::engine::span;
 use crate::model::Timestamp;
 use crate::model::time::{later, parse_duration};
 use jiff::civil::{Time, Weekday};
@@ -56,7 +57,7 @@ impl At {
             _ => return Err(error(String::new())),
         };
         let time = clock(time).ok_or_else(|| error(String::new()))?;
-        let zone = zone.map(|zone| TimeZone::get(zone)).transpose();
+        let zone = zone.map(|zone| span::zone(zone)).transpose();
         let zone = zone.map_err(|_| error(": there is no such time zone".to_owned()))?;
         Ok(At::Clock { days, time, zone })
     }

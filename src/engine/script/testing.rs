@@ -1,6 +1,7 @@
 //! Verbs of tests: what happens in a trial, and what is expected of it.
 
 use super::{Answer, duration, error, no_more, take_duration};
+use crate::engine::span;
 use crate::engine::trial::{Found, Trial, Window};
 use crate::model::Timestamp;
 use jiff::civil::DateTime;
@@ -201,7 +202,7 @@ fn moment(text: &str, zone: TimeZone) -> Result<Timestamp, String> {
     let mut words = text.split_whitespace();
     let (Some(date), Some(time)) = (words.next(), words.next()) else { return Err(wrong()) };
     let zone = match words.next() {
-        Some(name) => TimeZone::get(name).map_err(|_| format!("there is no time zone `{name}`"))?,
+        Some(name) => span::zone(name)?,
         None => zone,
     };
     if words.next().is_some() {
