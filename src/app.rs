@@ -105,6 +105,7 @@ pub async fn run(
     let peers = peers(&config, &links)?;
     drop(links);
 
+    let webhooks = listen(&config).await?;
     let nudges = Nudges::new(&config, &peers);
     let writer = {
         let nudges = nudges.clone();
@@ -170,10 +171,7 @@ pub async fn run(
     tasks.spawn(until(upstream.clone(), tidy(store.clone(), limits)));
 
     let sources = TaskTracker::new();
-    if let Some(incoming) = &config.incoming {
-        let webhooks = WebhookSource::bind(incoming)
-            .await
-            .with_context(|| format!("cannot listen for webhooks at {}", incoming.address))?;
+    if let Some(webhooks) = webhooks {
         tracing::info!("webhooks are taken at http://{}/webhook/NAME", webhooks.address()?);
         tasks.spawn(take_webhooks(webhooks, inputs.clone(), upstream.clone()));
     }
@@ -294,6 +292,13 @@ fn build_sinks(
         Ok((settings.name.clone(), sink::build(settings, wiring)?))
     };
     config.sinks.values().map(build).collect()
+}
+
+/// Begins to listen for webhooks, where somebody may send one.
+async fn listen(config: &Config) -> anyhow::Result<Option<WebhookSource>> {
+    let Some(incoming) = &config.incoming else { return Ok(None) };
+    let bound = WebhookSource::bind(incoming).await;
+    bound.map(Some).with_context(|| format!("cannot listen for webhooks at {}", incoming.address))
 }
 
 async fn take_webhooks(webhooks: WebhookSource, inputs: mpsc::Sender<Input>, stop: CancellationToken) {

@@ -51,7 +51,7 @@ pub(super) fn judge(engine: &mut Engine, event: Event, now: Timestamp, outcome: 
         &scene,
         failure,
         &mut notifications,
-        run.dropped.is_some() || run.stopped,
+        run.dropped.is_some() || run.stopped || run.heard,
     );
     if notifications.is_empty() && run.dropped.is_none() && !run.stopped && !run.heard {
         if event_type == EventType::Timer {

@@ -112,7 +112,8 @@ pub fn zone(name: &str) -> Result<TimeZone, String> {
         .map_err(|_| format!("there is no time zone `{name}`; write it like Europe/Berlin"))
 }
 
-fn add_days(days: &mut [bool; 7], word: &str) -> Result<(), String> {
+/// Adds a day or a span of days, such as `Mon` or `Fri-Mon`; the error says what is wrong.
+pub(super) fn add_days(days: &mut [bool; 7], word: &str) -> Result<(), String> {
     let (first, last) = word.split_once('-').unwrap_or((word, word));
     let (Some(first), Some(last)) = (day(first), day(last)) else {
         return Err(format!(

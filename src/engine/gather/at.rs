@@ -6,7 +6,7 @@
 use crate::engine::span;
 use crate::model::Timestamp;
 use crate::model::time::{later, parse_duration};
-use jiff::civil::{Time, Weekday};
+use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use std::time::Duration;
 
@@ -94,29 +94,8 @@ fn clock(word: &str) -> Option<Time> {
 /// Days and spans of days: `Mon`, `Mon-Fri`, `Sat,Sun`.
 fn days(words: &str) -> Option<[bool; 7]> {
     let mut days = [false; 7];
-    for part in words.split(',') {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        let (mut day, last) = (weekday(first)?, weekday(last)?);
-        days[last.to_monday_zero_offset() as usize] = true;
-        while day != last {
-            days[day.to_monday_zero_offset() as usize] = true;
-            day = day.next();
-        }
-    }
+    words.split(',').try_for_each(|word| span::add_days(&mut days, word)).ok()?;
     Some(days)
-}
-
-fn weekday(word: &str) -> Option<Weekday> {
-    Some(match word.to_ascii_lowercase().as_str() {
-        "mon" => Weekday::Monday,
-        "tue" => Weekday::Tuesday,
-        "wed" => Weekday::Wednesday,
-        "thu" => Weekday::Thursday,
-        "fri" => Weekday::Friday,
-        "sat" => Weekday::Saturday,
-        "sun" => Weekday::Sunday,
-        _ => return None,
-    })
 }
 
 #[cfg(test)]
