@@ -105,6 +105,27 @@ fn a_recovery_does_not_overtake_its_problem_and_is_told_at_once_after_it() {
 }
 
 #[test]
+fn an_escalation_does_not_wait_for_the_digest_that_holds_its_problem() {
+    let mut world = World::new(
+        r#"
+        rule("later", #{ on: "StateChange", is_problem: true }, |e| {
+            e.after("5m", "nobody took it");
+            e.digest("ops", "1h");
+        });
+        rule("now", #{ on: "Timer" }, |e| e.notify("ops", #{ text: "nobody took it" }));
+        rule("recoveries", #{ on: "StateChange", is_recovery: true }, |e| { e.tell_those_told(); });
+        "#,
+    );
+    world.state("db1", "DOWN");
+    world.wait("6m");
+    world.expect(&["ops: Timer db1 DOWN \"nobody took it\""]);
+    world.state("db1", "UP");
+    world.expect_silence();
+    world.wait("1h");
+    world.expect(&["ops: Digest 1h: db1 UP again (was DOWN)"]);
+}
+
+#[test]
 fn a_worse_state_that_is_told_at_once_takes_the_older_one_back() {
     let rules = r#"
         rule("worst", #{ on: "StateChange", state: "CRITICAL" }, |e| { e.notify("ops"); e.stop(); });

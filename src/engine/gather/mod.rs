@@ -107,14 +107,20 @@ fn told_state(scene: &Scene) -> Option<State> {
     scene.event.report().map(|report| report.state)
 }
 
+/// Whether somebody is called by it now, whatever waits: a rule asked for this moment.
+fn calls(scene: &Scene) -> bool {
+    matches!(scene.event.detail, Detail::Timer(_) | Detail::Reminder(_))
+}
+
 fn place(world: &World, scene: &Scene, target: &str, plan: Option<&Arc<Plan>>) -> Place {
     let object = scene.event.object.as_ref();
     let waits_in = object.and_then(|object| world.waits_in(target, object));
     let is_new_problem = told_state(scene).is_some_and(State::is_problem);
     match (waits_in, plan) {
         // What follows on a state that still waits must not overtake it. A new problem
-        // may: the older state is taken back then.
-        (Some(name), _) if !is_new_problem => Place::Joins(name.to_owned()),
+        // may: the older state is taken back then. So may what calls somebody: it says how
+        // things are now.
+        (Some(name), _) if !is_new_problem && !calls(scene) => Place::Joins(name.to_owned()),
         (_, Some(plan)) => {
             let name = plan.name(target);
             let room = world.gather(&name).is_some() || world.has_room_to_gather(scene.now);
@@ -176,7 +182,9 @@ fn take_in(
     let name = match place(world, &scene, &target, plan) {
         Place::Out => {
             // Whatever of the object waits is older, and would be told after this.
-            world.take_back(&target, object, "");
+            if !calls(&scene) {
+                world.take_back(&target, object, "");
+            }
             if plan.is_some() {
                 world.forgotten.gathers += 1;
             }
@@ -184,7 +192,9 @@ fn take_in(
         }
         Place::Joins(name) => name,
         Place::Planned(name, plan) => {
-            world.take_back(&target, object, &name);
+            if !calls(&scene) {
+                world.take_back(&target, object, &name);
+            }
             let head = plan.applied(world.gather(&name), &target, scene.now, zone);
             world.put_gather(&name, head);
             name
