@@ -112,12 +112,14 @@ async fn when_the_engine_has_ended_the_sender_is_asked_to_try_again() {
 
 #[tokio::test]
 async fn a_connection_that_says_nothing_does_not_keep_it_from_ending() {
-    let listener = Listener::start().await;
+    let mut listener = Listener::start().await;
     let mut silent = TcpStream::connect(listener.address).await.expect("it listens");
     silent.write_all(b"POST /webhook/deploys HTTP/1.1\r\nHost: x\r\n").await.expect("it is open");
     listener.stop.cancel();
     listener.task.await.expect("no panic").expect("it ends in order");
+    assert!(listener.inputs.recv().await.is_none(), "it keeps nobody waiting for inputs");
     assert!(TcpStream::connect(listener.address).await.is_err(), "nobody listens any more");
+    drop(silent);
 }
 
 #[test]

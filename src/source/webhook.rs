@@ -40,7 +40,8 @@ pub struct WebhookSource {
 #[derive(Clone)]
 struct Door {
     tokens: Arc<BTreeMap<String, SecretString>>,
-    inputs: mpsc::Sender<Input>,
+    /// Weak, so that a connection that never ends does not keep the engine from ending.
+    inputs: mpsc::WeakSender<Input>,
 }
 
 /// A status and one line for whoever sent it.
@@ -60,7 +61,7 @@ impl WebhookSource {
 
     /// Takes what is sent until `stop` is cancelled; what is under way is answered.
     pub async fn run(self, inputs: mpsc::Sender<Input>, stop: CancellationToken) -> std::io::Result<()> {
-        let door = Door { tokens: self.tokens, inputs };
+        let door = Door { tokens: self.tokens, inputs: inputs.downgrade() };
         let router = Router::new().route("/webhook/{name}", post(take)).with_state(door);
         let serving =
             axum::serve(self.listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
@@ -92,12 +93,10 @@ impl Door {
         let body = parse(&read(body).await?)?;
         tracing::debug!(webhook = %name, "taken");
         let event = Event::ours(Timestamp::now(), Detail::Webhook(Webhook { name, body }));
-        match tokio::time::timeout(TAKEN_WITHIN, self.inputs.send(Input::Event(event))).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => {
-                Err((StatusCode::SERVICE_UNAVAILABLE, "Watchbell is too busy; send it again".to_owned()))
-            }
-        }
+        let busy = || (StatusCode::SERVICE_UNAVAILABLE, "Watchbell is too busy; send it again".to_owned());
+        let inputs = self.inputs.upgrade().ok_or_else(busy)?;
+        let handed = tokio::time::timeout(TAKEN_WITHIN, inputs.send(Input::Event(event))).await;
+        handed.map_err(|_| busy())?.map_err(|_| busy())
     }
 
     fn may_send(&self, name: &str, headers: &HeaderMap) -> bool {
