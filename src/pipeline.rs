@@ -12,7 +12,7 @@ use crate::config::{Config, ConsoleSettings, SinkKind, SinkSettings, Target};
 use crate::engine::{Ask, Engine, Notification, Outcome, Ruleset, SCRIPT_STACK, Settings, World};
 use crate::load::Set;
 use crate::model::identity::digest;
-use crate::model::{Action, Decision, Delivery, Input, Message, Reply, StateWrite, Timestamp};
+use crate::model::{Action, Brief, Decision, Delivery, Input, Message, Reply, StateWrite, Timestamp};
 use crate::router;
 use crate::store::Batch;
 use crate::store::writer::{WriterGone, WriterHandle};
@@ -171,6 +171,7 @@ impl Pipeline {
             incident: None,
             rule: "command".to_owned(),
             message: Message { text: reply.text, ..Message::default() },
+            brief: Brief::default(),
             attempts: 0,
         }
     }

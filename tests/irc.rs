@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use watchbell::config::{IrcSettings, Sasl};
-use watchbell::model::{Delivery, Message, Timestamp, Utterance};
+use watchbell::model::{Brief, Delivery, Message, Timestamp, Utterance};
 use watchbell::sink::irc::Irc;
 use watchbell::sink::{Receipt, SendError, Sink, Wiring};
 
@@ -84,6 +84,7 @@ impl Bell {
             incident: None,
             rule: "10-a.rhai:1 a".to_owned(),
             message: Message { text: text.to_owned(), ..Message::default() },
+            brief: Brief::default(),
             attempts: 0,
         };
         self.runtime.block_on(self.sink.send(&delivery))

@@ -5,7 +5,7 @@ use crate::common::happenings::{
     acknowledged, acknowledgement_ended, comment, downtime, flapping, in_effect,
 };
 use watchbell::model::event::{Downtime, RulesetChanged};
-use watchbell::model::{Attempt, AttemptResult, Delivery, Detail, Input, Message, State};
+use watchbell::model::{Attempt, AttemptResult, Brief, Delivery, Detail, Input, Message, State};
 
 const DB: &str = "db1!postgres";
 
@@ -524,6 +524,7 @@ fn a_delivery_that_was_given_up_is_told_and_its_own_failure_is_not() {
             incident: None,
             rule: String::new(),
             message: Message { text: "it burns".to_owned(), ..Message::default() },
+            brief: Brief::default(),
             attempts: 3,
         },
         at: world_moment(),

@@ -1,6 +1,7 @@
 //! Deliveries: one finished text for one recipient, and what became of it.
 
-use super::Timestamp;
+use super::words::first_line;
+use super::{Detail, Scene, State, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// The number of a delivery in the store; counts up.
@@ -32,6 +33,9 @@ pub struct Delivery {
     pub rule: String,
     /// What to say.
     pub message: Message,
+    /// What it says, in short.
+    #[serde(default)]
+    pub brief: Brief,
     /// How often it was tried before now.
     pub attempts: u32,
 }
@@ -40,6 +44,77 @@ impl Delivery {
     /// What keeps its order: deliveries of one lane leave one after the other.
     pub fn lane(&self) -> String {
         format!("{}\u{1f}{}\u{1f}{}", self.target, self.recipient, self.object)
+    }
+}
+
+/// What a delivery says, as far as those must know who send it: whether a newer one
+/// makes it needless, how long it is worth sending, and its place in a digest.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Brief {
+    /// Whether it tells of a problem or its end.
+    pub tells: Tells,
+    /// The state that it tells; `None` unless it tells one.
+    pub state: Option<State>,
+    /// What the object belongs to: the first of its host's groups, or else its host;
+    /// empty without an object.
+    pub group: String,
+    /// What the check wrote: its first line, 100 characters at most.
+    pub words: String,
+}
+
+/// What a delivery tells of its object's state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tells {
+    /// A problem state.
+    Problem,
+    /// The end of a problem.
+    Recovery,
+    /// Something besides a state, such as a comment or an answer.
+    #[default]
+    Other,
+}
+
+impl Tells {
+    /// As it is written in the store.
+    pub fn name(self) -> &'static str {
+        match self {
+            Tells::Problem => "problem",
+            Tells::Recovery => "recovery",
+            Tells::Other => "other",
+        }
+    }
+
+    /// The one that is called so.
+    pub fn of_name(name: &str) -> Option<Tells> {
+        [Tells::Problem, Tells::Recovery, Tells::Other].into_iter().find(|tells| tells.name() == name)
+    }
+}
+
+/// How much of a check's output a brief keeps, in characters.
+const BRIEF_CHARS: usize = 100;
+
+impl Brief {
+    /// What telling of this event says.
+    pub fn of(scene: &Scene) -> Brief {
+        let report = match &scene.event.detail {
+            Detail::StateChange(report) => Some(report),
+            _ => None,
+        };
+        let group = match &scene.host {
+            Some(host) => host.groups.first().map_or(host.key.host(), String::as_str),
+            None => scene.event.object.as_ref().map_or("", |object| object.host()),
+        };
+        Brief {
+            tells: match report.map(|report| report.state.is_problem()) {
+                Some(true) => Tells::Problem,
+                Some(false) => Tells::Recovery,
+                None => Tells::Other,
+            },
+            state: report.map(|report| report.state),
+            group: group.to_owned(),
+            words: report.map_or(String::new(), |report| first_line(&report.output, BRIEF_CHARS).to_owned()),
+        }
     }
 }
 

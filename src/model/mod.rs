@@ -23,7 +23,7 @@ pub mod words;
 pub use action::{Action, ActionId, ActionKind, ActionResult};
 pub use command::{Reply, Speaker, Utterance};
 pub use decision::{About, Decision, Facts, RuleRef, Step, Verdict};
-pub use delivery::{Attempt, AttemptResult, Delivery, DeliveryId, Message};
+pub use delivery::{Attempt, AttemptResult, Brief, Delivery, DeliveryId, Message, Tells};
 pub use event::{Detail, Event, StateReport};
 pub use event_type::EventType;
 pub use incident::{Hold, Incident, IncidentId, Reminding};

@@ -93,7 +93,7 @@ fn clipped(mut text: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Message;
+    use crate::model::{Brief, Message};
     use futures_util::future::BoxFuture;
 
     const POLICY: BackoffPolicy = BackoffPolicy::QUICK;
@@ -115,6 +115,7 @@ mod tests {
             incident: None,
             rule: "rules.rhai:1 tell".to_owned(),
             message: Message { text: "CRITICAL".to_owned(), ..Message::default() },
+            brief: Brief::default(),
             attempts: 2,
         }
     }

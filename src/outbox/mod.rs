@@ -17,6 +17,7 @@ pub mod backoff;
 pub mod worker;
 
 mod attempt;
+mod breaker;
 
 pub use actions::{Act, ActionWorker};
 pub use backoff::BackoffPolicy;

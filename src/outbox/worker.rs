@@ -7,6 +7,7 @@
 
 use super::attempt::attempt;
 use super::backoff::BackoffPolicy;
+use super::breaker::{Breaker, Change};
 use crate::model::{Attempt, AttemptResult, Delivery, Input, Timestamp};
 use crate::sink::Sink;
 use crate::store::writer::{WriterGone, WriterHandle};
@@ -24,10 +25,6 @@ const PERIOD: Duration = Duration::from_secs(5);
 
 /// How many due deliveries are read at once.
 const LOOK_AHEAD: usize = 256;
-
-/// After so many failures in a row the sink itself is in doubt: then one delivery
-/// at a time is tried, with a pause between, until one is answered.
-const DOUBTFUL: u32 = 5;
 
 /// How long deliveries under way may still take when the worker is stopped.
 const GRACE: Duration = Duration::from_secs(8);
@@ -60,10 +57,7 @@ struct Work {
     /// Lanes of the deliveries under way.
     busy: Vec<String>,
     under_way: JoinSet<Result<Ended, WriterGone>>,
-    failures_in_a_row: u32,
-    paused_until: Option<Instant>,
-    /// Whether the sink said that it cannot send at all now.
-    not_ready: bool,
+    breaker: Breaker,
     /// Whether the last look at the store failed.
     blind: bool,
 }
@@ -82,13 +76,6 @@ struct Postponed {
     not_ready: bool,
 }
 
-impl Work {
-    fn resume(&mut self) {
-        self.paused_until = None;
-        self.not_ready = false;
-    }
-}
-
 impl Worker {
     /// Works until stopped, then waits 8 s at most for what is under way; the rest
     /// stays pending. Fails only if the writer has ended before.
@@ -101,7 +88,7 @@ impl Worker {
                 () = worker.stop.cancelled() => {}
                 () = worker.nudge.notified() => {}
                 () = tokio::time::sleep_until(wake) => {}
-                () = worker.sink.ready(), if work.not_ready => work.resume(),
+                () = worker.sink.ready(), if work.breaker.is_not_ready() => work.breaker.resume(),
                 Some(ended) = work.under_way.join_next() => worker.settle(&mut work, ended)?,
             }
         }
@@ -112,11 +99,11 @@ impl Worker {
     /// back at the latest.
     async fn start_due(self: &Arc<Self>, work: &mut Work) -> Instant {
         let mut wake = Instant::now() + PERIOD;
-        if let Some(until) = work.paused_until.filter(|until| *until > Instant::now()) {
+        if let Some(until) = work.breaker.paused(Instant::now()) {
             return until;
         }
-        work.resume();
-        while work.busy.len() < self.places(work) {
+        work.breaker.resume();
+        while work.busy.len() < work.breaker.places(self.sink.concurrency()) {
             if work.ready.is_empty() {
                 wake = self.look(work).await;
             }
@@ -125,10 +112,6 @@ impl Worker {
             work.under_way.spawn(self.clone().carry(delivery));
         }
         wake
-    }
-
-    fn places(&self, work: &Work) -> usize {
-        if work.failures_in_a_row >= DOUBTFUL { 1 } else { self.sink.concurrency().max(1) }
     }
 
     /// Reads what is due. Returns when to look again if that is nothing.
@@ -235,26 +218,20 @@ impl Worker {
     }
 
     fn trust(&self, work: &mut Work) {
-        if work.failures_in_a_row >= DOUBTFUL {
+        if work.breaker.answered() == Change::Closed {
             tracing::info!(sink = %self.sink_name, "the sink works again");
         }
-        work.failures_in_a_row = 0;
-        work.resume();
     }
 
     fn doubt(&self, work: &mut Work, postponed: &Postponed) {
-        work.failures_in_a_row = work.failures_in_a_row.saturating_add(1);
-        if work.failures_in_a_row == DOUBTFUL {
-            let reason = &postponed.reason;
-            tracing::warn!(sink = %self.sink_name, reason, "the sink does not work; its deliveries wait");
-        }
-        if postponed.not_ready {
+        let Postponed { reason, not_ready } = postponed;
+        if *not_ready {
             // What was read as due is read again then, the oldest first.
             work.ready.clear();
-            work.not_ready = true;
         }
-        if postponed.not_ready || work.failures_in_a_row >= DOUBTFUL {
-            work.paused_until = Some(Instant::now() + self.policy.not_ready(rand::random()));
+        let change = work.breaker.failed(*not_ready, &self.policy, Instant::now(), rand::random());
+        if change == Change::Opened {
+            tracing::warn!(sink = %self.sink_name, reason, "the sink does not work; its deliveries wait");
         }
     }
 

@@ -6,7 +6,7 @@
 use super::Templates;
 use crate::config::{Config, SinkSettings, Target};
 use crate::model::identity::digest;
-use crate::model::{Delivery, Scene, Timestamp};
+use crate::model::{Brief, Delivery, Scene, Timestamp};
 use std::sync::Arc;
 
 /// Where a target's messages go.
@@ -56,6 +56,7 @@ pub fn deliveries(
     }
     let event = &scene.event;
     let identity = event.identity();
+    let brief = Brief::of(scene);
     let address = |recipient: &String| Delivery {
         id: 0,
         key: digest(&[&identity, rule, &route.target.name, recipient]),
@@ -68,6 +69,7 @@ pub fn deliveries(
         incident: scene.incident.as_ref().map(|incident| incident.id.0),
         rule: rule.to_owned(),
         message: message.clone(),
+        brief: brief.clone(),
         attempts: 0,
     };
     route.target.to.iter().map(address).collect()

@@ -105,7 +105,7 @@ fn paint(severity: u8, text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Message;
+    use crate::model::{Brief, Message};
     use anstream::{AutoStream, ColorChoice};
     use proptest::prelude::*;
     use std::sync::Mutex as StdMutex;
@@ -127,6 +127,7 @@ mod tests {
             incident: Some(42),
             rule: "50-route.rhai:1 all".to_owned(),
             message: Message { text: text.to_owned(), severity: 3, ..Message::default() },
+            brief: Brief::default(),
             attempts: 0,
         }
     }

@@ -1,6 +1,6 @@
 //! Deliveries, attempts and batches for tests of the store, the outbox and the sinks.
 
-use watchbell::model::{Attempt, AttemptResult, Delivery, Message, Timestamp};
+use watchbell::model::{Attempt, AttemptResult, Brief, Delivery, Message, Timestamp};
 use watchbell::store::{Batch, StateWrite};
 
 /// A moment that many seconds into the tests' own era.
@@ -22,6 +22,7 @@ pub(crate) fn delivery(key: &str, object: &str) -> Delivery {
         incident: Some(42),
         rule: "50-route.rhai:3 tell ops".to_owned(),
         message: Message { text: format!("text of {key}"), ..Message::default() },
+        brief: Brief::default(),
         attempts: 0,
     }
 }
@@ -73,6 +74,7 @@ pub(crate) fn finished(recipient: &str, text: &str) -> Delivery {
             severity: 3,
             ..Message::default()
         },
+        brief: Brief::default(),
         attempts: 0,
     }
 }

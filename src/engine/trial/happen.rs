@@ -7,7 +7,7 @@ use crate::engine::reach;
 use crate::model::event::{Acknowledgement, Flapping, Reminder, StateReport, Webhook};
 use crate::model::time::later;
 use crate::model::{
-    Attempt, AttemptResult, Broken, Delivery, Detail, Event, Input, Message, ObjectKey, Snapshot,
+    Attempt, AttemptResult, Brief, Broken, Delivery, Detail, Event, Input, Message, ObjectKey, Snapshot,
     SnapshotObject, Speaker, State, Timestamp, Utterance,
 };
 use std::time::Duration;
@@ -263,6 +263,7 @@ impl Trial {
                 incident: None,
                 rule: String::new(),
                 message: Message { text: "a message of a test".to_owned(), ..Message::default() },
+                brief: Brief::default(),
                 attempts: 1,
             };
             Input::GivenUp(Attempt {

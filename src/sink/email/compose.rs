@@ -144,6 +144,7 @@ mod tests {
                 thread: Some("incident-42".to_owned()),
                 ..model::Message::default()
             },
+            brief: model::Brief::default(),
             attempts: 0,
         }
     }

@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/001_first.sql"),
     include_str!("../migrations/002_facts.sql"),
     include_str!("../migrations/003_journal.sql"),
+    include_str!("../migrations/004_fates.sql"),
 ];
 
 /// More than the statements there are, so that each is parsed once.

@@ -1,7 +1,7 @@
 //! Everything that is read from the database. Changes nothing.
 
 use super::while_doing;
-use crate::model::{Action, Delivery, Timestamp};
+use crate::model::{Action, Brief, Delivery, State, Tells, Timestamp};
 use crate::store::{Entry, StoreError};
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use serde::de::DeserializeOwned;
@@ -89,7 +89,18 @@ pub(super) fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
         incident: row.get::<_, Option<i64>>("incident")?.map(i64::cast_unsigned),
         rule: row.get("rule")?,
         message: json(row, "message")?,
+        brief: brief(row)?,
         attempts: row.get("attempts")?,
+    })
+}
+
+fn brief(row: &Row<'_>) -> rusqlite::Result<Brief> {
+    let state: Option<String> = row.get("state")?;
+    Ok(Brief {
+        tells: Tells::of_name(row.get_ref("tells")?.as_str()?).unwrap_or_default(),
+        state: state.as_deref().and_then(State::from_name),
+        group: row.get("grouping")?,
+        words: row.get("words")?,
     })
 }
 

@@ -4,7 +4,7 @@
 //! no commit waits long for it.
 
 use super::{journal, while_doing};
-use crate::model::{Action, ActionResult, Attempt, AttemptResult, Decision, Delivery, Timestamp};
+use crate::model::{Action, ActionResult, Attempt, AttemptResult, Decision, Delivery, State, Timestamp};
 use crate::store::{Batch, StateWrite, StoreError};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use serde::Serialize;
@@ -61,8 +61,9 @@ fn delivery(transaction: &Transaction<'_>, delivery: &Delivery) -> Result<(), St
     transaction
         .prepare_cached(
             "INSERT INTO deliveries
-                 (key, at, sink, target, recipient, lane, event, object, incident, rule, message, attempts)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+                 (key, at, sink, target, recipient, lane, event, object, incident, rule, message, attempts,
+                  tells, state, severity, grouping, words)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
              ON CONFLICT (key) DO NOTHING",
         )
         .and_then(|mut statement| {
@@ -79,6 +80,11 @@ fn delivery(transaction: &Transaction<'_>, delivery: &Delivery) -> Result<(), St
                 delivery.rule,
                 message,
                 delivery.attempts,
+                delivery.brief.tells.name(),
+                delivery.brief.state.map(State::name),
+                delivery.message.severity,
+                delivery.brief.group,
+                delivery.brief.words,
             ])
         })
         .map(drop)
