@@ -45,10 +45,7 @@ impl Set {
         let names = Names { templates: named.map(|templates| named_templates(templates, config)), targets };
         let (rules, mut faults) = read_rules(&config.rules, &names);
         faults.extend(wrong);
-        match (rules, templates) {
-            (Some(rules), Some(templates)) if faults.is_empty() => Ok(Set::of(rules, templates)),
-            _ => Err(faults),
-        }
+        Set::of(rules, templates, faults)
     }
 
     /// Reads both folders where there is no configuration: which sinks and targets there
@@ -57,10 +54,7 @@ impl Set {
         let (rules, mut faults) = read_rules(rules, &Names::any());
         let (templates, wrong) = read_templates(templates);
         faults.extend(wrong);
-        match (rules, templates) {
-            (Some(rules), Some(templates)) if faults.is_empty() => Ok(Set::of(rules, templates)),
-            _ => Err(faults),
-        }
+        Set::of(rules, templates, faults)
     }
 
     /// What the rules say and probably do not mean, in the folder they were read from.
@@ -71,20 +65,23 @@ impl Set {
     /// The set that is part of the program.
     pub fn shipped() -> Result<Set, Vec<Diagnostic>> {
         let (rules, mut faults) = compile(Path::new("rules"), &shipped_rules(), &Names::any());
-        match (rules, Templates::built_in()) {
-            (Some(rules), Ok(templates)) => Ok(Set::of(rules, templates)),
-            (_, Ok(_)) => Err(faults),
-            (_, Err(wrong)) => {
-                faults.extend(wrong.into_iter().map(|fault| in_folder(Path::new("templates"), fault)));
-                Err(faults)
-            }
-        }
+        let (templates, wrong) = whole(Path::new("templates"), Templates::built_in());
+        faults.extend(wrong);
+        Set::of(rules, templates, faults)
     }
 
-    fn of(rules: Ruleset, templates: Templates) -> Set {
+    /// The set, if both halves are there and nothing is wrong.
+    fn of(
+        rules: Option<Ruleset>,
+        templates: Option<Templates>,
+        faults: Vec<Diagnostic>,
+    ) -> Result<Set, Vec<Diagnostic>> {
+        let (Some(rules), Some(templates), true) = (rules, templates, faults.is_empty()) else {
+            return Err(faults);
+        };
         let digest = Sha256::digest(format!("{} {}", rules.hash(), templates.hash()));
         let hash: String = digest[..4].iter().map(|byte| format!("{byte:02x}")).collect();
-        Set { rules: Arc::new(rules.with_hash(hash.clone())), templates: Arc::new(templates), hash }
+        Ok(Set { rules: Arc::new(rules.with_hash(hash.clone())), templates: Arc::new(templates), hash })
     }
 }
 
@@ -111,7 +108,15 @@ fn read_rules(folder: &Path, names: &Names) -> (Option<Ruleset>, Vec<Diagnostic>
 }
 
 fn read_templates(folder: &Path) -> (Option<Templates>, Vec<Diagnostic>) {
-    match Templates::load(folder) {
+    whole(folder, Templates::load(folder))
+}
+
+/// Templates, or what is wrong in their folder.
+fn whole(
+    folder: &Path,
+    templates: Result<Templates, Vec<Diagnostic>>,
+) -> (Option<Templates>, Vec<Diagnostic>) {
+    match templates {
         Ok(templates) => (Some(templates), Vec::new()),
         Err(wrong) => (None, wrong.into_iter().map(|fault| in_folder(folder, fault)).collect()),
     }
@@ -157,16 +162,20 @@ fn in_folder(folder: &Path, fault: Diagnostic) -> Diagnostic {
     Diagnostic { file: folder.join(&fault.file).display().to_string(), ..fault }
 }
 
+/// Folders of templates that serve more than one sink.
+const SHARED_FOLDERS: [&str; 6] = ["default", "console", "irc", "email", "webhook", "exec"];
+
 /// Folders that no sink will ever look into: a misspelt name.
 fn unused_folders(templates: &Templates, config: &Config) -> Vec<Diagnostic> {
-    const KINDS: [&str; 6] = ["default", "console", "irc", "email", "webhook", "exec"];
+    let help =
+        format!("a folder of templates is called {}, or as one of your sinks", SHARED_FOLDERS.join(", "));
     let folders = templates.folders();
     folders
-        .filter(|folder| !KINDS.contains(folder) && !config.sinks.contains_key(*folder))
+        .filter(|folder| !SHARED_FOLDERS.contains(folder) && !config.sinks.contains_key(*folder))
         .map(|folder| {
             let path = config.templates.join(folder).display().to_string();
             Diagnostic::of_file(path, format!("`{folder}` is neither a kind of sink nor the name of one"))
-                .help("a folder of templates is called default, console, irc, email, webhook, exec, or as one of your sinks")
+                .help(&help)
         })
         .collect()
 }

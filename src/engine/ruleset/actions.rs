@@ -9,7 +9,7 @@ use super::arguments;
 use super::fault::{Finding, meant};
 use super::forms::{self, On};
 use super::names::Names;
-use super::syntax::{Call, Function, Step, call_of, closure_of, functions, steps, variable_of};
+use super::syntax::{Call, Function, Step, call_of, closure_of, each_call, functions, steps, variable_of};
 use crate::engine::script::reference::COMMAND_FIELDS;
 use crate::model::scene::Path;
 use rhai::{AST, ASTNode, Expr, Stmt};
@@ -25,12 +25,9 @@ pub(super) fn faults(ast: &AST, verbs: &BTreeSet<String>, names: &Names) -> Vec<
     let functions = functions(ast).into_iter().map(|(name, function)| (name, Rc::new(function))).collect();
     let mut look = Look { functions, verbs, names, visited: BTreeSet::new(), found: Vec::new() };
     let mut actions = Vec::new();
-    ast.walk(&mut |path| {
-        if let Some(call) = path.last().and_then(|node| call_of(*node)) {
-            look.plain_call(&call);
-            actions.extend(action(&call));
-        }
-        true
+    each_call(ast, &mut |call| {
+        look.plain_call(&call);
+        actions.extend(action(&call));
     });
     for (function, on) in actions {
         look.handed_on(&function, |parameters| parameters.last().map(|name| (name.clone(), on)));

@@ -3,7 +3,8 @@
 
 use super::fault::{Finding, meant};
 use super::sandbox::FORBIDDEN;
-use rhai::{AST, ASTNode, Engine, Expr, Stmt};
+use super::syntax::{Call, each_call};
+use rhai::{AST, Engine};
 use std::collections::BTreeSet;
 
 /// The names of everything a script can call.
@@ -19,25 +20,18 @@ pub(super) fn verb_names(engine: &Engine) -> BTreeSet<String> {
 pub(super) fn unknown_calls(ast: &AST, verbs: &BTreeSet<String>) -> Vec<Finding> {
     let own: BTreeSet<String> = ast.iter_functions().map(|function| function.name.to_owned()).collect();
     let mut found = Vec::new();
-    ast.walk(&mut |path| {
-        let Some(node) = path.last() else { return true };
-        if let ASTNode::Expr(Expr::FnCall(call, position) | Expr::MethodCall(call, position))
-        | ASTNode::Stmt(Stmt::FnCall(call, position)) = node
-            && let Some(message) = call_fault(call, &own, verbs)
-        {
-            found.push(Finding::new(*position, message));
-        }
-        true
+    each_call(ast, &mut |call| {
+        found.extend(call_fault(&call, &own, verbs).map(|message| Finding::new(call.position, message)));
     });
     found
 }
 
-fn call_fault(call: &rhai::FnCallExpr, own: &BTreeSet<String>, verbs: &BTreeSet<String>) -> Option<String> {
+fn call_fault(call: &Call<'_>, own: &BTreeSet<String>, verbs: &BTreeSet<String>) -> Option<String> {
     // What a module offers is known to `modules`.
-    if call.is_operator_call() || !call.namespace.is_empty() {
+    if !call.is_plain() {
         return None;
     }
-    let name = call.name.as_str();
+    let name = call.name();
     if let Some((_, why)) = FORBIDDEN.iter().find(|(forbidden, _)| *forbidden == name) {
         return Some(format!("`{name}` cannot be called in a rule: {why}"));
     }

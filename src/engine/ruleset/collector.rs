@@ -218,9 +218,7 @@ impl Collector {
     /// Checks the texts that a script of this file writes out.
     pub(super) fn check_literals(&mut self, ast: &AST) {
         let found = literals::find(ast);
-        for (position, message) in found.faults {
-            self.fault(position, message, "");
-        }
+        found.faults.into_iter().for_each(|fault| self.add(fault));
         self.calendars.note(&self.file, found.holidays);
     }
 

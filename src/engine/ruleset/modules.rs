@@ -8,14 +8,15 @@
 //! action runs later and without it, so the modules a file imports are kept with its
 //! rules and commands, and brought along at each call.
 
-use super::fault::Finding;
+use super::fault::{Finding, meant};
 use super::loader::Loader;
+use super::syntax::{Call, each_call};
 use super::{RuleFile, top_level};
 use crate::diagnostic::did_you_mean;
 use crate::engine::script::reference::DECLARATIONS;
 use rhai::{
-    AST, ASTNode, Engine, EvalAltResult, Expr, FnCallExpr, ImmutableString, Module, ModuleResolver, Position,
-    Shared, Stmt,
+    AST, ASTNode, Engine, EvalAltResult, Expr, ImmutableString, Module, ModuleResolver, Position, Shared,
+    Stmt,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -97,7 +98,7 @@ impl<'a> Modules<'a> {
         }
         let unknown = unknown_functions(ast, &imports);
         sound &= unknown.is_empty();
-        unknown.into_iter().for_each(|(position, message)| loader.fault(position, message, ""));
+        unknown.into_iter().for_each(|finding| loader.lock().add(finding));
         let complete: Option<Imports> =
             imports.into_iter().map(|(alias, module)| Some((alias.into(), module?))).collect();
         complete.filter(|_| sound)
@@ -142,7 +143,7 @@ impl<'a> Modules<'a> {
             ast.set_source(file);
             let imports = self.import(loader, &ast);
             findings.extend(loader.written_faults(&ast));
-            findings.extend(declarations(&ast).into_iter().map(|(at, message)| Finding::new(at, message)));
+            findings.extend(declarations(&ast));
             loader.lock().check_literals(&ast);
             if imports.is_some() && findings.is_empty() {
                 module =
@@ -195,55 +196,42 @@ fn imported_name(name: &Expr, alias: &str, at_top: bool) -> Result<String, Refus
 
 /// Calls of functions that an imported module does not have, and of modules that are
 /// not imported. What a faulty module has is not known.
-fn unknown_functions(
-    ast: &AST,
-    imports: &BTreeMap<String, Option<Shared<Module>>>,
-) -> Vec<(Position, String)> {
-    each_call(ast, |call| {
-        if call.namespace.path.len() != 1 || call.namespace.root() == "global" {
-            return None;
-        }
-        let alias = call.namespace.root();
-        let Some(module) = imports.get(alias) else {
-            let meant = did_you_mean(alias, imports.keys().map(String::as_str))
-                .map_or(String::new(), |known| format!("; did you mean `{known}`?"));
-            return Some(format!("no module is imported as `{alias}`{meant}"));
-        };
-        let functions: BTreeSet<&str> =
-            module.as_ref()?.iter_script_fn_info().map(|(_, _, name, ..)| name).collect();
-        if functions.contains(call.name.as_str()) {
-            return None;
-        }
-        let meant = did_you_mean(&call.name, functions)
-            .map_or(String::new(), |name| format!("; did you mean `{alias}::{name}`?"));
-        Some(format!("the module `{alias}` has no function `{}`{meant}", call.name))
-    })
+fn unknown_functions(ast: &AST, imports: &BTreeMap<String, Option<Shared<Module>>>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    each_call(ast, &mut |call| {
+        found.extend(unknown_function(&call, imports).map(|message| Finding::new(call.position, message)));
+    });
+    found
+}
+
+fn unknown_function(call: &Call<'_>, imports: &BTreeMap<String, Option<Shared<Module>>>) -> Option<String> {
+    let alias = call.module()?;
+    let Some(module) = imports.get(alias) else {
+        let meant = meant(alias, imports.keys().map(String::as_str));
+        return Some(format!("no module is imported as `{alias}`{meant}"));
+    };
+    let functions: BTreeSet<&str> =
+        module.as_ref()?.iter_script_fn_info().map(|(_, _, name, ..)| name).collect();
+    let name = call.name();
+    if functions.contains(name) {
+        return None;
+    }
+    let meant = did_you_mean(name, functions)
+        .map_or(String::new(), |name| format!("; did you mean `{alias}::{name}`?"));
+    Some(format!("the module `{alias}` has no function `{name}`{meant}"))
 }
 
 /// What only a file of rules may declare.
-fn declarations(ast: &AST) -> Vec<(Position, String)> {
-    each_call(ast, |call| {
-        let is_declaration = DECLARATIONS.iter().any(|verb| verb.name == call.name.as_str());
-        is_declaration.then(|| {
-            let name = &call.name;
-            format!("`{name}` has no place in a module; it stands in a file of rules, at the top of the rules folder")
-        })
-    })
-}
-
-/// What `judge` says of the calls of a script, each once.
-fn each_call(ast: &AST, judge: impl Fn(&FnCallExpr) -> Option<String>) -> Vec<(Position, String)> {
+fn declarations(ast: &AST) -> Vec<Finding> {
     let mut found = Vec::new();
-    ast.walk(&mut |path: &[ASTNode<'_>]| {
-        if let Some(
-            ASTNode::Expr(Expr::FnCall(call, position)) | ASTNode::Stmt(Stmt::FnCall(call, position)),
-        ) = path.last()
-        {
-            found.extend(judge(call).map(|message| (*position, message)));
+    each_call(ast, &mut |call| {
+        let name = call.name();
+        if !call.is_method && DECLARATIONS.iter().any(|verb| verb.name == name) {
+            let message = format!(
+                "`{name}` has no place in a module; it stands in a file of rules, at the top of the rules folder"
+            );
+            found.push(Finding::new(call.position, message));
         }
-        true
     });
-    found.sort_by_key(|(position, _)| (position.line(), position.position()));
-    found.dedup();
     found
 }

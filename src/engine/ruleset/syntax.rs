@@ -22,6 +22,18 @@ impl<'a> Call<'a> {
         self.expression.name.as_str()
     }
 
+    /// The module that it is called in, by the name it was imported as; `None` for what
+    /// stands in the file itself or everywhere.
+    pub(super) fn module(&self) -> Option<&'a str> {
+        let namespace = &self.expression.namespace;
+        (namespace.path.len() == 1 && namespace.root() != "global").then(|| namespace.root())
+    }
+
+    /// Whether it is a plain name, and no operator and nothing of a module.
+    pub(super) fn is_plain(&self) -> bool {
+        !self.expression.is_operator_call() && self.expression.namespace.is_empty()
+    }
+
     /// What it is called with; what a method is called on is none of them.
     pub(super) fn arguments(&self) -> &'a [Expr] {
         &self.expression.args
@@ -39,6 +51,15 @@ pub(super) fn call_of(node: ASTNode<'_>) -> Option<Call<'_>> {
         }
         _ => None,
     }
+}
+
+/// Calls `look` for every call of a script. A closure's body is reached twice: through
+/// the closure and as a function.
+pub(super) fn each_call(ast: &AST, look: &mut impl FnMut(Call<'_>)) {
+    ast.walk(&mut |path| {
+        path.last().and_then(|node| call_of(*node)).into_iter().for_each(&mut *look);
+        true
+    });
 }
 
 /// The variable that an expression is.

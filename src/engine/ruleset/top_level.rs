@@ -6,7 +6,7 @@
 use super::deadline;
 use super::fault::Finding;
 use super::sandbox::took_longer;
-use super::syntax::{call_of, keys as keys_of};
+use super::syntax::{each_call, keys as keys_of};
 use rhai::{AST, Dynamic, Engine, EvalAltResult, Module, ParseErrorType, Position, Scope, Stmt};
 use std::collections::BTreeMap;
 
@@ -53,14 +53,7 @@ fn help_for(fault: &ParseErrorType, message: &str) -> &'static str {
 /// Where the keys stand of each declaration's map, by the place of the declaration.
 pub(super) fn keys(ast: &AST) -> BTreeMap<Position, BTreeMap<String, Position>> {
     let mut all = BTreeMap::new();
-    ast.walk(&mut |path| {
-        if let Some(call) = path.last().and_then(|node| call_of(*node))
-            && let Some(keys) = keys_of(&call)
-        {
-            all.insert(call.position, keys);
-        }
-        true
-    });
+    each_call(ast, &mut |call| all.extend(keys_of(&call).map(|keys| (call.position, keys))));
     all
 }
 
