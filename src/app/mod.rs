@@ -10,27 +10,32 @@
 
 mod begin;
 mod chores;
+mod crew;
 mod nudges;
 mod start;
 mod stop;
+mod supervisor;
 
 use crate::config::Config;
 use crate::model::{Input, Utterance};
 use crate::outbox::Act;
-use crate::source::Source;
 use crate::source::icinga::{IcingaClient, IcingaSource};
+use crate::source::{Source, SourceError};
 use crate::store::Store;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+/// Makes a source: at the start, and again after a panic in it.
+pub type MakeSource = Box<dyn Fn() -> Result<Box<dyn Source>, SourceError> + Send>;
+
 /// One Icinga, or what stands for it.
 pub struct Peer {
     /// Its name in the configuration.
     pub name: String,
     /// Where its events come from.
-    pub source: Box<dyn Source>,
+    pub source: MakeSource,
     /// How to ask it something.
     pub act: Act,
 }
@@ -48,13 +53,16 @@ pub struct Links {
 /// The Icingas of a configuration.
 pub fn icingas(config: &Config, links: &Links) -> anyhow::Result<Vec<Peer>> {
     let peers = config.icinga.iter().map(|settings| {
-        let source = IcingaSource::new(settings, links.types.clone())?;
+        let (again, types) = (settings.clone(), links.types.clone());
+        let make = move || Ok(Box::new(IcingaSource::new(&again, types.clone())?) as Box<dyn Source>);
+        // What can never work is said at the start.
+        make()?;
         let client = IcingaClient::new(settings)?;
         let act: Act = Arc::new(move |action| {
             let client = client.clone();
             Box::pin(async move { client.act(&action).await })
         });
-        Ok(Peer { name: settings.name.clone(), source: Box::new(source), act })
+        Ok(Peer { name: settings.name.clone(), source: Box::new(make), act })
     });
     peers.collect()
 }
@@ -72,6 +80,6 @@ pub async fn run(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let running = start::start(Arc::new(config), store, peers, force).await?;
-    let why = running.until(&stop).await;
+    let why = stop::reason(&running.inputs, &running.groups.sources, &stop).await;
     running.stop(why).await
 }

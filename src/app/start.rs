@@ -4,24 +4,22 @@
 //! see `stop`.
 
 use super::begin::{begin_journal, build_sinks, first_set, listen, restore};
-use super::chores::{hand_on, tidy};
+use super::chores;
+use super::crew::{Crew, Groups};
 use super::nudges::Nudges;
 use super::stop::Running;
+use super::supervisor::Supervisor;
 use super::{Links, Peer};
 use crate::config::Config;
 use crate::inquiry::Inquiry;
 use crate::model::Input;
-use crate::outbox::{ActionWorker, BackoffPolicy, Worker};
 use crate::pipeline::{self, Pipeline, Wires};
 use crate::reload::Reloader;
-use crate::source::webhook::WebhookSource;
 use crate::store::writer::StoreWriter;
 use crate::store::{JournalLimits, Store};
 use anyhow::Context;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 /// How many inputs may wait for the engine. When they do, sources keep what they
 /// read to themselves, as far as they may.
@@ -59,26 +57,7 @@ pub(super) async fn start(
     let sinks = build_sinks(&config, &utterances)?;
     drop(utterances);
 
-    let sending = CancellationToken::new();
-    let workers = TaskTracker::new();
-    for (name, sink) in &sinks {
-        let worker = Worker {
-            sink_name: name.clone(),
-            sink: sink.clone(),
-            store: store.clone(),
-            writer: writer.handle(),
-            nudge: nudges.sink(name),
-            inputs: inputs.clone(),
-            policy: BackoffPolicy::of(&config.sinks[name].kind),
-            stop: sending.clone(),
-        };
-        workers.spawn(async move {
-            if let Err(error) = worker.run().await {
-                tracing::error!(%error, "a sink's worker ended");
-            }
-        });
-    }
-
+    let (supervisor, troubles) = Supervisor::new();
     let (set_sender, sets) = mpsc::channel(4);
     let (reloads, requests) = mpsc::channel(4);
     let (ask, asks) = mpsc::channel(WAITING_QUESTIONS);
@@ -93,8 +72,16 @@ pub(super) async fn start(
         inputs.send(Input::RulesetChanged(news)).await.context("the engine has ended")?;
     }
 
-    let upstream = CancellationToken::new();
-    let tasks = TaskTracker::new();
+    let crew = Crew {
+        supervisor,
+        config: config.clone(),
+        store: store.clone(),
+        writer: writer.handle(),
+        inputs: inputs.clone(),
+        nudges: nudges.clone(),
+        groups: Groups::default(),
+    };
+    crew.send(&sinks);
     let reloader = Reloader {
         config: config.clone(),
         set,
@@ -104,50 +91,22 @@ pub(super) async fn start(
         requests,
         refused: is_refused,
         force,
-        stop: upstream.clone(),
+        stop: crew.groups.upstream.clone(),
     };
-    tasks.spawn(until(upstream.clone(), reloader.run()));
-    let inquiry =
-        Inquiry { asks, reloads, store: store.clone(), config: config.clone(), inputs: inputs.clone() };
-    tasks.spawn(until(upstream.clone(), inquiry.run()));
-    tasks.spawn(until(upstream.clone(), pipeline::tick(wanted_wake, inputs.clone())));
-    tasks.spawn(until(upstream.clone(), hand_on(heard, inputs.clone())));
-    tasks.spawn(until(upstream.clone(), tidy(store.clone(), limits)));
-
-    let sources = TaskTracker::new();
-    if let Some(webhooks) = webhooks {
-        tracing::info!("webhooks are taken at http://{}/webhook/NAME", webhooks.address()?);
-        tasks.spawn(take_webhooks(webhooks, inputs.clone(), upstream.clone()));
-    }
-    for peer in peers {
-        let worker = ActionWorker {
-            source: peer.name.clone(),
-            act: peer.act,
-            store: store.clone(),
-            writer: writer.handle(),
-            nudge: nudges.actions(&peer.name),
-            inputs: inputs.clone(),
-            stop: sending.clone(),
-        };
-        workers.spawn(worker.run());
-        let running = peer.source.run(inputs.clone(), upstream.clone());
-        sources.spawn(async move {
-            if let Err(error) = running.await {
-                tracing::error!(source = %peer.name, "the source ended: {error}");
-            }
-        });
-    }
+    crew.beside("reloader", reloader, |reloader| Box::pin(reloader.run()));
+    let inquiry = Inquiry { asks, reloads, store: store.clone(), config, inputs: inputs.clone() };
+    crew.beside("inquiry", inquiry, |inquiry| Box::pin(inquiry.run()));
+    crew.beside("ticker", (wanted_wake, inputs.clone()), |(wake, inputs)| {
+        Box::pin(pipeline::tick(wake.clone(), inputs.clone()))
+    });
+    crew.beside("chat", (heard, inputs.clone()), |(heard, inputs)| Box::pin(chores::hand_on(heard, inputs)));
+    crew.beside("troubles", (troubles, inputs.clone()), |(troubles, inputs)| {
+        Box::pin(chores::tell(troubles, inputs))
+    });
+    crew.beside("tidy", store, move |store| Box::pin(chores::tidy(store.clone(), limits)));
+    crew.listen(webhooks)?;
+    crew.follow(peers);
     nudges.all();
-    sources.close();
-    Ok(Running { inputs, sources, tasks, workers, upstream, sending, engine, writer, sinks })
-}
-
-async fn take_webhooks(webhooks: WebhookSource, inputs: mpsc::Sender<Input>, stop: CancellationToken) {
-    if let Err(error) = webhooks.run(inputs, stop).await {
-        tracing::error!(%error, "webhooks are no longer taken");
-    }
-}
-
-async fn until(stop: CancellationToken, work: impl Future<Output = ()>) {
-    stop.run_until_cancelled(work).await;
+    crew.groups.sources.close();
+    Ok(Running { inputs, groups: crew.groups, engine, writer, sinks })
 }

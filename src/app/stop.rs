@@ -4,6 +4,7 @@
 //! the end was in order, and an error says when it is not; a disk that takes nothing
 //! keeps nobody from ending.
 
+use super::crew::Groups;
 use crate::model::Input;
 use crate::sink::Sink;
 use crate::store::writer::{StoreWriter, WriterGone, WriterHandle};
@@ -24,16 +25,7 @@ const END_WITHIN: Duration = Duration::from_secs(20);
 /// All that was started.
 pub(super) struct Running {
     pub(super) inputs: mpsc::Sender<Input>,
-    /// Icingas and webhooks.
-    pub(super) sources: TaskTracker,
-    /// The reloader, the inquiry, the chores.
-    pub(super) tasks: TaskTracker,
-    /// Those of sinks, and those that ask Icinga.
-    pub(super) workers: TaskTracker,
-    /// Ends sources and tasks.
-    pub(super) upstream: CancellationToken,
-    /// Ends workers.
-    pub(super) sending: CancellationToken,
+    pub(super) groups: Groups,
     pub(super) engine: std::thread::JoinHandle<Result<(), WriterGone>>,
     pub(super) writer: StoreWriter,
     pub(super) sinks: BTreeMap<String, Arc<dyn Sink>>,
@@ -50,19 +42,24 @@ pub(super) enum Why {
     EngineEnded,
 }
 
-impl Running {
-    /// Waits for a reason to end.
-    pub(super) async fn until(&self, stop: &CancellationToken) -> Why {
-        tokio::select! {
-            () = stop.cancelled() => Why::Asked,
-            () = self.sources.wait() => Why::NoSources,
-            () = self.inputs.closed() => Why::EngineEnded,
-        }
+/// Waits for a reason to end.
+pub(super) async fn reason(
+    inputs: &mpsc::Sender<Input>,
+    sources: &TaskTracker,
+    stop: &CancellationToken,
+) -> Why {
+    tokio::select! {
+        () = stop.cancelled() => Why::Asked,
+        () = sources.wait() => Why::NoSources,
+        () = inputs.closed() => Why::EngineEnded,
     }
+}
 
+impl Running {
     /// Ends everything.
     pub(super) async fn stop(self, why: Why) -> anyhow::Result<()> {
-        let Running { inputs, sources, tasks, workers, upstream, sending, engine, writer, sinks } = self;
+        let Running { inputs, groups, engine, writer, sinks } = self;
+        let Groups { sources, tasks, workers, upstream, sending } = groups;
         tracing::info!("stopping");
         upstream.cancel();
         sources.wait().await;
