@@ -35,7 +35,7 @@ pub struct Inquiry {
 
 impl Inquiry {
     /// Answers until nobody asks any more.
-    pub async fn run(mut self) {
+    pub async fn run(&mut self) {
         let mut comparison = Comparison::new(self.config.clone(), self.inputs.clone());
         while let Some(ask) = self.asks.recv().await {
             let goes_on = match ask.question {

@@ -33,5 +33,6 @@ pub mod router;
 pub mod sink;
 pub mod source;
 pub mod store;
+pub mod supervise;
 pub mod tls;
 pub mod trial;

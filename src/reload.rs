@@ -73,7 +73,7 @@ pub struct Reloader {
 
 impl Reloader {
     /// Runs until stopped.
-    pub async fn run(mut self) {
+    pub async fn run(&mut self) {
         if !self.refused && self.test_first().await.is_err() {
             return;
         }

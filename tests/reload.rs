@@ -222,7 +222,7 @@ async fn who_asks_by_force_gets_a_set_whose_tests_fail() {
     let (types, _wanted) = watch::channel(BTreeSet::new());
     let (asks, requests) = mpsc::channel(4);
     let stop = CancellationToken::new();
-    let reloader = Reloader {
+    let mut reloader = Reloader {
         config,
         set: set.clone(),
         sets: set_sender,
@@ -234,7 +234,7 @@ async fn who_asks_by_force_gets_a_set_whose_tests_fail() {
         stop: stop.clone(),
     };
     put(folder.path(), "rules/own.test.rhai", "test(\"a promise\", |t| t.expect(\"ops\"));\n");
-    let running = tokio::spawn(reloader.run());
+    let running = tokio::spawn(async move { reloader.run().await });
     let mut answer = async |force| {
         asks.send(Request { force }).await.expect("it listens");
         match inputs.recv().await {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use watchbell::app::{self, Peer};
+use watchbell::app::{self, MakeSource, Peer};
 use watchbell::model::{About, Action, Decision, Delivery, Input, Timestamp};
 use watchbell::source::{Source, SourceError};
 use watchbell::store::{Batch, Past, PastDelivery, Store, StoreError};
@@ -91,7 +91,8 @@ async fn a_database_that_cannot_be_written_does_not_keep_the_program_from_ending
     }
     let config = watchbell::config::builtin(rules, Path::new("").to_owned());
     let stop = CancellationToken::new();
-    let source = Box::new(OneInput { stop: stop.clone() });
+    let asks = stop.clone();
+    let source: MakeSource = Box::new(move || Ok(Box::new(OneInput { stop: asks.clone() })));
     let act: watchbell::outbox::Act = Arc::new(|_| Box::pin(async { Ok(String::new()) }));
     let peers = move |_: &_, _: &_| Ok(vec![Peer { name: "one".to_owned(), source, act }]);
     let running = app::run(config, Arc::new(FullStore), peers, false, stop);

@@ -74,9 +74,10 @@ fn play(folder: &Path) -> anyhow::Result<ExitCode> {
                     Ok("done".to_owned())
                 })
             });
+            let play = Play { recording, typed, states };
             Ok(vec![Peer {
                 name: SOURCE.to_owned(),
-                source: Box::new(Play { recording, typed, states }),
+                source: Box::new(move || Ok(Box::new(play.clone()) as Box<dyn Source>)),
                 act,
             }])
         };
@@ -143,6 +144,7 @@ fn read_terminal(utterances: mpsc::Sender<Utterance>) -> anyhow::Result<watch::R
     Ok(seen)
 }
 
+#[derive(Clone)]
 struct Recording {
     objects: Vec<Object>,
     events: Vec<Event>,
@@ -186,6 +188,7 @@ impl States {
 }
 
 /// The recording, at a pace for people.
+#[derive(Clone)]
 struct Play {
     recording: Recording,
     typed: watch::Receiver<Instant>,

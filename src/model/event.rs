@@ -68,6 +68,8 @@ pub enum Detail {
     DeliveryFailed(DeliveryFailed),
     /// See [`EventType::RulesetChanged`].
     RulesetChanged(RulesetChanged),
+    /// See [`EventType::Trouble`].
+    Trouble(Trouble),
     /// See [`EventType::Webhook`].
     Webhook(Webhook),
     /// See [`EventType::Timer`].
@@ -101,6 +103,7 @@ impl Event {
             Detail::MuteEnding(_) => EventType::MuteEnding,
             Detail::DeliveryFailed(_) => EventType::DeliveryFailed,
             Detail::RulesetChanged(_) => EventType::RulesetChanged,
+            Detail::Trouble(_) => EventType::Trouble,
             Detail::Webhook(_) => EventType::Webhook,
             Detail::Timer(_) => EventType::Timer,
             Detail::Reminder(_) => EventType::Reminder,
@@ -379,6 +382,19 @@ pub struct RulesetChanged {
     /// How many warnings a set has that was taken; 0 for one that was refused.
     #[serde(default)]
     pub warnings: usize,
+}
+
+/// Something is wrong with Watchbell itself: told once when it begins, and once when it
+/// is over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// What has it, in the same words at its beginning and its end, such as
+    /// `the task sink libera`.
+    pub what: String,
+    /// What is wrong and how to mend it; or how it ended.
+    pub text: String,
+    /// Whether it is over.
+    pub over: bool,
 }
 
 /// Somebody sent JSON to Watchbell.

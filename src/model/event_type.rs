@@ -73,6 +73,8 @@ event_types! {
     DeliveryFailed ours,
     /// The rules and templates were changed, or a change was refused.
     RulesetChanged ours,
+    /// Something is wrong with Watchbell itself, or is over.
+    Trouble ours,
     /// Somebody sent JSON to Watchbell.
     Webhook ours,
     /// A time that a rule had set has come.

@@ -72,6 +72,9 @@ impl Event {
             Detail::RulesetChanged(changed) => {
                 vec![self.timestamp.to_string(), changed.hash.clone(), changed.accepted.to_string()]
             }
+            Detail::Trouble(trouble) => {
+                vec![self.timestamp.to_string(), trouble.what.clone(), trouble.over.to_string()]
+            }
             Detail::Webhook(webhook) => {
                 vec![self.timestamp.to_string(), webhook.name.clone(), webhook.body.to_string()]
             }

@@ -27,6 +27,7 @@ const PERIOD: Duration = Duration::from_secs(5);
 const TRIES: u32 = 6;
 
 /// Asks the actions of one Icinga, one after the other.
+#[derive(Clone)]
 pub struct ActionWorker {
     /// The Icinga's name in the configuration.
     pub source: String,

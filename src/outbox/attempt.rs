@@ -6,9 +6,9 @@
 use super::backoff::BackoffPolicy;
 use crate::model::{Attempt, AttemptResult, Delivery, Timestamp};
 use crate::sink::{Receipt, SendError, Sink};
+use crate::supervise::panic_text;
 use futures_util::FutureExt;
 use jiff::SignedDuration;
-use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
@@ -42,11 +42,6 @@ async fn send(sink: &dyn Sink, delivery: &Delivery) -> Result<Receipt, SendError
 
 fn failed(reason: String) -> SendError {
     SendError::Retry { reason, after: None }
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    let literal = panic.downcast_ref::<&str>().copied();
-    literal.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no reason given")
 }
 
 /// What an answer means for the delivery. Pure.

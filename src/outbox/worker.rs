@@ -30,6 +30,7 @@ const LOOK_AHEAD: usize = 256;
 const GRACE: Duration = Duration::from_secs(8);
 
 /// Sends what is due for one sink, until it is stopped.
+#[derive(Clone)]
 pub struct Worker {
     /// The sink's name in the configuration, as deliveries carry it.
     pub sink_name: String,

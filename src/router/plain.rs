@@ -73,6 +73,7 @@ fn words(event: &Event) -> Cow<'_, str> {
             Cow::Owned(format!("{} rules in force", changed.rules))
         }
         Detail::RulesetChanged(changed) => said("refused", &changed.error),
+        Detail::Trouble(trouble) => said(&trouble.what, &trouble.text),
         Detail::Webhook(webhook) => Cow::Owned(format!("{}: {}", webhook.name, webhook.body)),
         Detail::Timer(timer) => said(&timer.rule, &timer.name),
         Detail::Reminder(reminder) => Cow::Owned(format!("reminder {}", reminder.number)),
@@ -113,6 +114,7 @@ pub(super) fn thread(scene: &Scene) -> String {
         (Detail::MuteEnding(mute), _) => hashed("mute", &[&mute.what]),
         (Detail::DeliveryFailed(failed), _) => hashed("failed", &[&failed.target, &failed.recipient]),
         (Detail::RulesetChanged(_), _) => "ruleset".to_owned(),
+        (Detail::Trouble(trouble), _) => hashed("trouble", &[&trouble.what]),
         (Detail::Webhook(webhook), _) => hashed("webhook", &[&webhook.name]),
         (Detail::Digest(digest), _) => hashed("digest", &[&digest.key]),
         (_, Some(object)) => hashed("object", &[&event.source, object.name()]),
@@ -121,8 +123,8 @@ pub(super) fn thread(scene: &Scene) -> String {
 }
 
 /// The severity of the state where the event reports a problem; 0 for what ends
-/// one or only informs. Of ours, a lost delivery counts as critical and refused
-/// rules as a warning.
+/// one or only informs. Of ours, a lost delivery and a trouble of its own count as
+/// critical, and refused rules as a warning.
 pub(super) fn severity(scene: &Scene) -> u8 {
     match &scene.event.detail {
         Detail::CheckResult(report) | Detail::StateChange(report) => report.state.severity(),
@@ -133,6 +135,7 @@ pub(super) fn severity(scene: &Scene) -> u8 {
         Detail::Timer(_) | Detail::Reminder(_) => scene.state().map_or(0, State::severity),
         Detail::DeliveryFailed(_) => State::Critical.severity(),
         Detail::RulesetChanged(changed) if !changed.accepted => State::Warning.severity(),
+        Detail::Trouble(trouble) if !trouble.over => State::Critical.severity(),
         Detail::Digest(digest) => digest.worst.map_or(0, State::severity),
         _ => 0,
     }

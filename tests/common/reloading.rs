@@ -59,7 +59,7 @@ impl Reloading {
         let (sets_to, sets) = mpsc::channel(1024);
         let (inputs, told) = mpsc::channel(1024);
         let (requests, asked) = mpsc::channel(16);
-        let reloader = Reloader {
+        let mut reloader = Reloader {
             force: false,
             config: Arc::new(config.clone()),
             set: first.clone(),
@@ -70,7 +70,7 @@ impl Reloading {
             refused: false,
             stop: CancellationToken::new(),
         };
-        let task = AbortOnDropHandle::new(tokio::spawn(reloader.run()));
+        let task = AbortOnDropHandle::new(tokio::spawn(async move { reloader.run().await }));
         Reloading { first, config, sets, told, requests, base, _task: task }
     }
 

@@ -117,6 +117,10 @@ fn poison_event(detail: &mut Detail, text: &str) {
             changed.error = text();
             changed.hash = text();
         }
+        Detail::Trouble(trouble) => {
+            trouble.what = text();
+            trouble.text = text();
+        }
         Detail::Webhook(webhook) => {
             webhook.name = text();
             webhook.body = serde_json::json!({ "text": text() });

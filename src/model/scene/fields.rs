@@ -243,6 +243,18 @@ pub static FIELDS: &[Field] = fields! {
         Detail::RulesetChanged(changed) => Value::Int(changed.warnings as i64),
         _ => Value::Missing,
     };
+    "trouble.what" "what of Watchbell itself has a trouble, such as `the task sink libera`" |s| match &s.event.detail {
+        Detail::Trouble(trouble) => Value::text(&trouble.what),
+        _ => Value::Missing,
+    };
+    "trouble.text" "what is wrong and how to mend it, or how it ended" |s| match &s.event.detail {
+        Detail::Trouble(trouble) => Value::text(&trouble.text),
+        _ => Value::Missing,
+    };
+    "trouble.over" "whether the trouble is over" |s| match &s.event.detail {
+        Detail::Trouble(trouble) => Value::Bool(trouble.over),
+        _ => Value::Missing,
+    };
     "webhook.name" "who sent it, as the configuration calls them" |s| match &s.event.detail {
         Detail::Webhook(webhook) => Value::text(&webhook.name),
         _ => Value::Missing,

@@ -58,6 +58,7 @@ const TRUTHS: &[&str] = &[
     "is_flapping",
     "gap.open",
     "ruleset.accepted",
+    "trouble.over",
 ];
 const NUMBERS: &[&str] = &[
     "timestamp",
@@ -113,6 +114,8 @@ const TEXTS: &[&str] = &[
     "failed.text",
     "ruleset.hash",
     "ruleset.error",
+    "trouble.what",
+    "trouble.text",
 ];
 const STATES: &[&str] = &["state", "hard_state", "previous", "told_state"];
 const TRUTHS_OF_OBJECTS: &[&str] = &["is_problem", "acknowledged", "in_downtime", "flapping", "reachable"];
@@ -166,6 +169,7 @@ pub fn types_with(path: &str) -> Option<&'static [EventType]> {
             "mute" => &[T::MuteEnding],
             "failed" => &[T::DeliveryFailed],
             "ruleset" => &[T::RulesetChanged],
+            "trouble" => &[T::Trouble],
             _ => return None,
         },
     })

@@ -2,7 +2,9 @@
 
 use super::Sample;
 use super::stage::{at, our_scene, sample};
-use crate::model::event::{DeliveryFailed, Digest, Gap, MuteEnding, ObjectChange, RulesetChanged, Webhook};
+use crate::model::event::{
+    DeliveryFailed, Digest, Gap, MuteEnding, ObjectChange, RulesetChanged, Trouble, Webhook,
+};
 use crate::model::{Detail, State};
 
 pub(super) fn objects() -> Vec<Sample> {
@@ -59,6 +61,14 @@ pub(super) fn ours() -> Vec<Sample> {
     let doubtful = RulesetChanged { warnings: 2, ..accepted.clone() };
     let error = "error: there is no target `opps`; did you mean `ops`?\n --> 50-route.rhai:3:14\n  |\n3 |     e.notify(\"opps\");\n  |              ^^^^^^";
     let refused = RulesetChanged { accepted: false, error: error.to_owned(), ..accepted.clone() };
+    let trouble = Trouble {
+        what: "the task sink libera".to_owned(),
+        text:
+            "it panicked 5 times within a minute and is started again every minute; the log has the reasons"
+                .to_owned(),
+        over: false,
+    };
+    let mended = Trouble { text: "it has run for a minute".to_owned(), over: true, ..trouble.clone() };
     let webhook = Webhook {
         name: "deploys".to_owned(),
         body: serde_json::json!({ "text": "shop 4.2 is on its way", "by": "alice" }),
@@ -77,6 +87,8 @@ pub(super) fn ours() -> Vec<Sample> {
         sample("new rules are in force", our_scene("watchbell", Detail::RulesetChanged(accepted))),
         sample("new rules have warnings", our_scene("watchbell", Detail::RulesetChanged(doubtful))),
         sample("new rules are refused", our_scene("watchbell", Detail::RulesetChanged(refused))),
+        sample("Watchbell itself has a trouble", our_scene("watchbell", Detail::Trouble(trouble))),
+        sample("a trouble is over", our_scene("watchbell", Detail::Trouble(mended))),
         sample("a webhook with a text", our_scene("watchbell", Detail::Webhook(webhook))),
         sample("a webhook without one", our_scene("watchbell", Detail::Webhook(bare))),
     ]

@@ -33,6 +33,7 @@ mod words;
 use super::{BuildError, Receipt, SendError, Sink, Wiring};
 use crate::config::IrcSettings;
 use crate::model::Delivery;
+use crate::supervise::supervise;
 use delivery::Job;
 use futures_util::future::BoxFuture;
 use link::Tls;
@@ -86,7 +87,7 @@ impl Irc {
             dropped: 0,
             stop: stop.clone(),
         };
-        let task = Mutex::new(Some(tokio::spawn(runner.run())));
+        let task = Mutex::new(Some(tokio::spawn(keep_running(runner))));
         Ok(Irc { name: name.to_owned(), status, _stop_on_drop: stop.clone().drop_guard(), stop, task })
     }
 
@@ -126,8 +127,10 @@ impl Sink for Irc {
     fn ready(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {
             let mut status = self.status.clone();
-            // Without a task there is nobody who could become ready.
-            if status.wait_for(|status| matches!(status, Status::Ready(_))).await.is_err() {
+            // Without a task there is nobody who could become ready; after a panic there is
+            // none for a while.
+            let takes = |status: &Status| matches!(status, Status::Ready(jobs) if !jobs.is_closed());
+            if status.wait_for(takes).await.is_err() {
                 std::future::pending().await
             }
         })
@@ -144,6 +147,13 @@ impl Sink for Irc {
             }
         })
     }
+}
+
+/// A panic ends the connection, and the next is made. What it means for people, the
+/// deliveries that wait, is told by whoever counts those.
+async fn keep_running(runner: Runner) {
+    let (name, stop) = (format!("connection of {}", runner.sink), runner.stop.clone());
+    supervise(&name, runner, |runner| Box::pin(runner.run()), &stop, |_| {}).await;
 }
 
 /// Says what can never work, and how to mend it.

@@ -51,7 +51,7 @@ pub(super) struct Runner {
 
 impl Runner {
     /// Runs until told to stop.
-    pub(super) async fn run(mut self) {
+    pub(super) async fn run(&mut self) {
         let mut backoff = Backoff::new(LONGEST_WAIT);
         loop {
             let mut registered_at = None;

@@ -1,0 +1,92 @@
+//! What must be there before anything runs: rules, state, sinks, the socket for webhooks.
+//!
+//! Promises: what can be known to be wrong before the start is said then. Never: starts
+//! a task, but for those that sinks keep to themselves.
+
+use crate::config::Config;
+use crate::load::Set;
+use crate::model::event::RulesetChanged;
+use crate::model::{Timestamp, Utterance};
+use crate::reload;
+use crate::sink::{self, Sink, Wiring};
+use crate::source::webhook::WebhookSource;
+use crate::store::{JournalLimits, Store};
+use crate::{diagnostic, engine::World};
+use anyhow::Context;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// The set to begin with. A bad one must not keep the night watch from starting:
+/// the shipped set stands in, and everybody hears why. One whose own tests fail is
+/// taken all the same: there is no other that would be nearer to what is wanted. The
+/// reloader tells of it, so that nothing waits for tests.
+pub(super) fn first_set(config: &Arc<Config>) -> anyhow::Result<(Set, Option<RulesetChanged>)> {
+    let faults = match Set::load(config) {
+        Ok(set) => {
+            reload::warn_of(&set, config);
+            return Ok((set, None));
+        }
+        Err(faults) => faults,
+    };
+    let error = diagnostic::render(&faults, false);
+    tracing::error!("rules and templates cannot be used; the shipped ones stand in:\n{error}");
+    let set = Set::shipped().map_err(|faults| anyhow::anyhow!(diagnostic::render(&faults, false)))?;
+    let refused = RulesetChanged {
+        accepted: false,
+        hash: set.hash.clone(),
+        rules: set.rules.rules().len(),
+        error: format!("the shipped rules stand in\n{}", reload::told(&faults)),
+        warnings: 0,
+    };
+    Ok((set, Some(refused)))
+}
+
+pub(super) async fn restore(store: &Arc<dyn Store>) -> anyhow::Result<World> {
+    let store = store.clone();
+    let entries = tokio::task::spawn_blocking(move || store.load_state()).await??;
+    let world = World::restore(entries).context("the database holds state that this Watchbell cannot use")?;
+    for (kind, count) in world.unread() {
+        tracing::warn!(
+            "the database holds {count} of `{kind}` that this Watchbell cannot read; they stay there, unused"
+        );
+    }
+    Ok(world)
+}
+
+/// What is kept from now on begins with the state as it is now.
+pub(super) async fn begin_journal(
+    store: &Arc<dyn Store>,
+    limits: Option<JournalLimits>,
+) -> anyhow::Result<()> {
+    let store = store.clone();
+    let begun = tokio::task::spawn_blocking(move || store.begin_journal(limits, Timestamp::now())).await?;
+    if let Err(error) = begun {
+        tracing::warn!(%error, "what comes in may be of no use to `diff` and `replay --journal`");
+    }
+    Ok(())
+}
+
+pub(super) fn build_sinks(
+    config: &Config,
+    utterances: &mpsc::Sender<Utterance>,
+) -> anyhow::Result<BTreeMap<String, Arc<dyn Sink>>> {
+    let build = |settings: &crate::config::SinkSettings| {
+        let recipients = config
+            .targets
+            .values()
+            .filter(|target| target.sink == settings.name)
+            .flat_map(|target| target.to.iter().cloned())
+            .collect();
+        let wiring = Wiring { utterances: utterances.clone(), prefix: config.prefix.clone(), recipients };
+        Ok((settings.name.clone(), sink::build(settings, wiring)?))
+    };
+    config.sinks.values().map(build).collect()
+}
+
+/// Begins to listen for webhooks, where somebody may send one.
+pub(super) async fn listen(config: &Config) -> anyhow::Result<Option<WebhookSource>> {
+    let Some(incoming) = &config.incoming else { return Ok(None) };
+    let bound = WebhookSource::bind(incoming).await;
+    bound.map(Some).with_context(|| format!("cannot listen for webhooks at {}", incoming.address))
+}

@@ -1,0 +1,137 @@
+//! Every task by its name: what it needs, and which group ends it.
+//!
+//! ```text
+//! sources   source NAME, webhooks                               ended by `upstream`
+//! tasks     reloader, inquiry, ticker, chat, troubles, tidy     ended by `upstream`
+//! workers   sink NAME, actions NAME                             ended by `sending`
+//! ```
+//! Promises: each is kept running by the supervisor. Never: waits for one.
+
+use super::Peer;
+use super::chores::Webhooks;
+use super::nudges::Nudges;
+use super::supervisor::Supervisor;
+use crate::config::Config;
+use crate::model::Input;
+use crate::outbox::{ActionWorker, BackoffPolicy, Worker};
+use crate::sink::Sink;
+use crate::source::webhook::WebhookSource;
+use crate::store::Store;
+use crate::store::writer::WriterHandle;
+use futures_util::future::BoxFuture;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// What tasks are made of.
+pub(super) struct Crew {
+    pub(super) supervisor: Supervisor,
+    pub(super) config: Arc<Config>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) writer: WriterHandle,
+    pub(super) inputs: mpsc::Sender<Input>,
+    pub(super) nudges: Nudges,
+    pub(super) groups: Groups,
+}
+
+/// The three groups of tasks, in the order in which they end, and what ends them.
+#[derive(Default)]
+pub(super) struct Groups {
+    pub(super) sources: TaskTracker,
+    pub(super) tasks: TaskTracker,
+    pub(super) workers: TaskTracker,
+    /// Ends sources and tasks.
+    pub(super) upstream: CancellationToken,
+    /// Ends workers, which finish what is under way.
+    pub(super) sending: CancellationToken,
+}
+
+impl Crew {
+    /// Starts a task that is dropped wherever it is at the end.
+    pub(super) fn beside<T, R>(&self, name: &str, state: T, run: R)
+    where
+        T: Send + 'static,
+        R: for<'a> FnMut(&'a mut T) -> BoxFuture<'a, ()> + Send + 'static,
+    {
+        let Groups { tasks, upstream, .. } = &self.groups;
+        self.supervisor.start_until(tasks, name, upstream, state, run);
+    }
+
+    /// Starts the worker of each sink.
+    pub(super) fn send(&self, sinks: &BTreeMap<String, Arc<dyn Sink>>) {
+        let Groups { workers, sending, .. } = &self.groups;
+        for (name, sink) in sinks {
+            let worker = Worker {
+                sink_name: name.clone(),
+                sink: sink.clone(),
+                store: self.store.clone(),
+                writer: self.writer.clone(),
+                nudge: self.nudges.sink(name),
+                inputs: self.inputs.clone(),
+                policy: BackoffPolicy::of(&self.config.sinks[name].kind),
+                stop: sending.clone(),
+            };
+            self.supervisor.start(workers, format!("sink {name}"), sending, worker, |worker| {
+                Box::pin(async {
+                    if let Err(error) = worker.clone().run().await {
+                        tracing::error!(%error, "a sink's worker ended");
+                    }
+                })
+            });
+        }
+    }
+
+    /// Starts to take webhooks, where somebody may send one.
+    pub(super) fn listen(&self, bound: Option<WebhookSource>) -> std::io::Result<()> {
+        let (Some(bound), Some(incoming)) = (bound, self.config.incoming.clone()) else { return Ok(()) };
+        tracing::info!("webhooks are taken at http://{}/webhook/NAME", bound.address()?);
+        let Groups { sources, upstream, .. } = &self.groups;
+        let (inputs, stop) = (self.inputs.clone(), upstream.clone());
+        let webhooks = Webhooks { bound: Some(bound), incoming, inputs, stop };
+        self.supervisor.start(sources, "webhooks", upstream, webhooks, |webhooks| Box::pin(webhooks.run()));
+        Ok(())
+    }
+
+    /// Starts what each Icinga needs: a source, and a worker that asks it.
+    pub(super) fn follow(&self, peers: Vec<Peer>) {
+        for peer in peers {
+            self.ask(&peer);
+            self.read(peer);
+        }
+    }
+
+    fn ask(&self, peer: &Peer) {
+        let Groups { workers, sending, .. } = &self.groups;
+        let worker = ActionWorker {
+            source: peer.name.clone(),
+            act: peer.act.clone(),
+            store: self.store.clone(),
+            writer: self.writer.clone(),
+            nudge: self.nudges.actions(&peer.name),
+            inputs: self.inputs.clone(),
+            stop: sending.clone(),
+        };
+        self.supervisor.start(workers, format!("actions {}", peer.name), sending, worker, |worker| {
+            Box::pin(worker.clone().run())
+        });
+    }
+
+    fn read(&self, peer: Peer) {
+        let Groups { sources, upstream, .. } = &self.groups;
+        let (inputs, stop) = (self.inputs.clone(), upstream.clone());
+        self.supervisor.start(sources, format!("source {}", peer.name), upstream, peer, move |peer| {
+            let (inputs, stop) = (inputs.clone(), stop.clone());
+            Box::pin(async move {
+                let ended = match (peer.source)() {
+                    Ok(source) => source.run(inputs, stop).await,
+                    Err(error) => Err(error),
+                };
+                if let Err(error) = ended {
+                    tracing::error!(source = %peer.name, "the source ended: {error}");
+                }
+            })
+        });
+    }
+}

@@ -1,0 +1,85 @@
+//! The whole program: the only room that knows all others.
+//!
+//! Owns: every task and thread, and the order in which they end. Promises: nothing
+//! is started that is not ended here. Never: decides anything.
+//!
+//! ```text
+//! start: store, writer, sinks, workers, engine, reload, sources
+//! stop:  sources, reload, workers, engine, sinks, writer
+//! ```
+
+mod begin;
+mod chores;
+mod crew;
+mod nudges;
+mod start;
+mod stop;
+mod supervisor;
+
+use crate::config::Config;
+use crate::model::{Input, Utterance};
+use crate::outbox::Act;
+use crate::source::icinga::{IcingaClient, IcingaSource};
+use crate::source::{Source, SourceError};
+use crate::store::Store;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+/// Makes a source: at the start, and again after a panic in it.
+pub type MakeSource = Box<dyn Fn() -> Result<Box<dyn Source>, SourceError> + Send>;
+
+/// One Icinga, or what stands for it.
+pub struct Peer {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Where its events come from.
+    pub source: MakeSource,
+    /// How to ask it something.
+    pub act: Act,
+}
+
+/// What the peers need to know of the rest.
+pub struct Links {
+    /// The event types that rules ask for, now and later.
+    pub types: watch::Receiver<BTreeSet<crate::model::EventType>>,
+    /// Where inputs go.
+    pub inputs: mpsc::Sender<Input>,
+    /// Where two-way sinks put what they hear.
+    pub utterances: mpsc::Sender<Utterance>,
+}
+
+/// The Icingas of a configuration.
+pub fn icingas(config: &Config, links: &Links) -> anyhow::Result<Vec<Peer>> {
+    let peers = config.icinga.iter().map(|settings| {
+        let (again, types) = (settings.clone(), links.types.clone());
+        let make = move || Ok(Box::new(IcingaSource::new(&again, types.clone())?) as Box<dyn Source>);
+        // What can never work is said at the start.
+        make()?;
+        let client = IcingaClient::new(settings)?;
+        let act: Act = Arc::new(move |action| {
+            let client = client.clone();
+            Box::pin(async move { client.act(&action).await })
+        });
+        Ok(Peer { name: settings.name.clone(), source: Box::new(make), act })
+    });
+    peers.collect()
+}
+
+/// Runs everything until `stop` is cancelled, or until every source has come to
+/// its end.
+///
+/// `peers` makes the Icingas, once their links exist. `force`: whether each reload is
+/// taken even if the tests of its rules fail.
+pub async fn run(
+    config: Config,
+    store: Arc<dyn Store>,
+    peers: impl FnOnce(&Config, &Links) -> anyhow::Result<Vec<Peer>>,
+    force: bool,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let running = start::start(Arc::new(config), store, peers, force).await?;
+    let why = stop::reason(&running.inputs, &running.groups.sources, &stop).await;
+    running.stop(why).await
+}

@@ -1,0 +1,112 @@
+//! The start: every part is built and joined with its neighbours.
+//!
+//! Promises: what fails here fails before anything is told. Never: ends what it started;
+//! see `stop`.
+
+use super::begin::{begin_journal, build_sinks, first_set, listen, restore};
+use super::chores;
+use super::crew::{Crew, Groups};
+use super::nudges::Nudges;
+use super::stop::Running;
+use super::supervisor::Supervisor;
+use super::{Links, Peer};
+use crate::config::Config;
+use crate::inquiry::Inquiry;
+use crate::model::Input;
+use crate::pipeline::{self, Pipeline, Wires};
+use crate::reload::Reloader;
+use crate::store::writer::StoreWriter;
+use crate::store::{JournalLimits, Store};
+use anyhow::Context;
+use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
+
+/// How many inputs may wait for the engine. When they do, sources keep what they
+/// read to themselves, as far as they may.
+const INPUTS: usize = 4096;
+/// How many lines of chat may wait; more are dropped by the sink that heard them.
+const UTTERANCES: usize = 256;
+/// How many questions of people may wait for an answer from outside of the engine.
+const WAITING_QUESTIONS: usize = 16;
+
+/// Starts all.
+pub(super) async fn start(
+    config: Arc<Config>,
+    store: Arc<dyn Store>,
+    peers: impl FnOnce(&Config, &Links) -> anyhow::Result<Vec<Peer>>,
+    force: bool,
+) -> anyhow::Result<Running> {
+    let (set, news) = first_set(&config)?;
+    let world = restore(&store).await?;
+    let limits = config.journal.map(|kept| JournalLimits { keep: kept.keep, size: kept.size });
+    begin_journal(&store, limits).await?;
+    let (inputs, engine_inputs) = mpsc::channel(INPUTS);
+    let (utterances, heard) = mpsc::channel(UTTERANCES);
+    let (types, wanted_types) = watch::channel(set.rules.types());
+    let links = Links { types: wanted_types, inputs: inputs.clone(), utterances: utterances.clone() };
+    let peers = peers(&config, &links)?;
+    drop(links);
+
+    let webhooks = listen(&config).await?;
+    let nudges = Nudges::new(&config, &peers);
+    let writer = {
+        let nudges = nudges.clone();
+        StoreWriter::start(store.clone(), move |batch| nudges.after(batch))
+            .context("cannot start the writing thread")?
+    };
+    let sinks = build_sinks(&config, &utterances)?;
+    drop(utterances);
+
+    let (supervisor, troubles) = Supervisor::new();
+    let (set_sender, sets) = mpsc::channel(4);
+    let (reloads, requests) = mpsc::channel(4);
+    let (ask, asks) = mpsc::channel(WAITING_QUESTIONS);
+    let (wake, wanted_wake) = watch::channel(None);
+    let engine = pipeline::spawn(
+        Pipeline::new(config.clone(), set.clone(), world),
+        Wires { inputs: engine_inputs, sets, writer: writer.handle(), wake, asks: ask },
+    )
+    .context("cannot start the engine's thread")?;
+    let is_refused = news.as_ref().is_some_and(|news| !news.accepted);
+    if let Some(news) = news {
+        inputs.send(Input::RulesetChanged(news)).await.context("the engine has ended")?;
+    }
+
+    let crew = Crew {
+        supervisor,
+        config: config.clone(),
+        store: store.clone(),
+        writer: writer.handle(),
+        inputs: inputs.clone(),
+        nudges: nudges.clone(),
+        groups: Groups::default(),
+    };
+    crew.send(&sinks);
+    let reloader = Reloader {
+        config: config.clone(),
+        set,
+        sets: set_sender,
+        inputs: inputs.clone(),
+        types,
+        requests,
+        refused: is_refused,
+        force,
+        stop: crew.groups.upstream.clone(),
+    };
+    crew.beside("reloader", reloader, |reloader| Box::pin(reloader.run()));
+    let inquiry = Inquiry { asks, reloads, store: store.clone(), config, inputs: inputs.clone() };
+    crew.beside("inquiry", inquiry, |inquiry| Box::pin(inquiry.run()));
+    crew.beside("ticker", (wanted_wake, inputs.clone()), |(wake, inputs)| {
+        Box::pin(pipeline::tick(wake.clone(), inputs.clone()))
+    });
+    crew.beside("chat", (heard, inputs.clone()), |(heard, inputs)| Box::pin(chores::hand_on(heard, inputs)));
+    crew.beside("troubles", (troubles, inputs.clone()), |(troubles, inputs)| {
+        Box::pin(chores::tell(troubles, inputs))
+    });
+    crew.beside("tidy", store, move |store| Box::pin(chores::tidy(store.clone(), limits)));
+    crew.listen(webhooks)?;
+    crew.follow(peers);
+    nudges.all();
+    crew.groups.sources.close();
+    Ok(Running { inputs, groups: crew.groups, engine, writer, sinks })
+}
