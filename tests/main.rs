@@ -1,5 +1,6 @@
 //! All capabilities, one module each.
 
+mod backup;
 mod bad_files;
 mod bad_rules;
 mod bounds;
@@ -9,6 +10,7 @@ mod commands;
 mod common;
 mod config;
 mod cookbook;
+mod damage;
 mod decode;
 mod definitions;
 mod diff;
@@ -45,6 +47,7 @@ mod store;
 mod supervision;
 mod suspicions;
 mod templates;
+mod upgrade;
 mod webhook;
 mod webhooks_in;
 mod why;

@@ -4,6 +4,7 @@
 //! 2: the command line itself was wrong; 3: `route` found that nobody would be told.
 //! `diff` has its own.
 
+mod backup;
 mod check;
 mod demo;
 mod diff;
@@ -83,6 +84,11 @@ enum Verb {
     /// known now, and what would follow by itself. Changes and sends nothing. Exit 0 if
     /// anybody would be told, 3 if nobody.
     Route(RouteArguments),
+    /// Copy the database, also while Watchbell runs: whole, checked, for its owner only.
+    Backup {
+        /// The file to make; one that is there is not overwritten.
+        file: PathBuf,
+    },
     /// See it work: a recorded Icinga plays through the shipped rules into this
     /// terminal, where you can type commands and edit the rules meanwhile.
     Demo,
@@ -209,6 +215,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Verb::WhyNot { object, target } => why::why_not(&named(config), object, target),
         Verb::Route(options) => route::route(config, options),
         Verb::Diff(options) => Ok(diff::diff(config, options)),
+        Verb::Backup { file } => backup::backup(&named(config), file),
         Verb::Demo => demo::demo(),
     };
     match result {

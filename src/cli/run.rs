@@ -1,8 +1,12 @@
 //! `watchbell run`.
 
 use crate::app;
+use crate::config::Config;
 use crate::engine::SCRIPT_STACK;
+use crate::model::Timestamp;
+use crate::router;
 use crate::store::sqlite::SqliteStore;
+use crate::store::{Batch, Store};
 use anyhow::Context;
 use std::path::Path;
 use std::process::ExitCode;
@@ -21,7 +25,7 @@ pub(super) fn run(path: &Path, force: bool) -> anyhow::Result<ExitCode> {
         "{} names no Icinga to listen to; add an [[icinga]] section",
         path.display()
     );
-    let store = Arc::new(SqliteStore::open(&config.store)?);
+    let store = open_store(&config)?;
     let runtime = runtime()?;
     let ended = runtime.block_on(async {
         let stop = CancellationToken::new();
@@ -32,6 +36,18 @@ pub(super) fn run(path: &Path, force: bool) -> anyhow::Result<ExitCode> {
     // What is still read, such as rules whose tests are being run, is of no use any more.
     runtime.shutdown_background();
     ended.map(|()| ExitCode::SUCCESS)
+}
+
+/// Opens the database. What is wrong with it is logged, and told with the first deliveries.
+fn open_store(config: &Config) -> anyhow::Result<Arc<SqliteStore>> {
+    let now = Timestamp::now();
+    let (store, alarm) = SqliteStore::open_or_replace(&config.store, now)?;
+    if let Some(alarm) = alarm {
+        tracing::error!("{alarm}");
+        let deliveries = router::notice(config, "the database", &alarm.to_string(), now);
+        store.commit(&Batch { deliveries, ..Batch::default() })?;
+    }
+    Ok(Arc::new(store))
 }
 
 /// The runtime of the whole program. Its threads also read rule files, when they change.

@@ -6,8 +6,11 @@
 use super::Templates;
 use crate::config::{Config, SinkSettings, Target};
 use crate::model::identity::digest;
-use crate::model::{Brief, Delivery, Scene, Timestamp};
+use crate::model::{Brief, Delivery, Message, Scene, State, Timestamp};
 use std::sync::Arc;
+
+/// What stands for the type of event in what Watchbell says of itself.
+const NOTICE: &str = "Notice";
 
 /// Where a target's messages go.
 #[derive(Debug, Clone, Copy)]
@@ -70,6 +73,35 @@ pub fn deliveries(
         rule: rule.to_owned(),
         message: message.clone(),
         brief: brief.clone(),
+        attempts: 0,
+    };
+    route.target.to.iter().map(address).collect()
+}
+
+/// What Watchbell has to say of itself in its own words, for the default target: neither
+/// rules nor templates are asked, so that nothing can be wrong with them.
+pub fn notice(config: &Config, subject: &str, words: &str, at: Timestamp) -> Vec<Delivery> {
+    let Some(route) = route(config, &config.default_target) else { return Vec::new() };
+    let severity = State::Critical.severity();
+    let message = Message {
+        text: format!("Watchbell: {}", super::escape::one_line(words)),
+        subject: Some(format!("Watchbell: {subject}")),
+        severity,
+        ..Message::default()
+    };
+    let address = |recipient: &String| Delivery {
+        id: 0,
+        key: digest(&[NOTICE, words, &at.to_string(), recipient]),
+        at,
+        sink: route.sink.name.clone(),
+        target: route.target.name.clone(),
+        recipient: recipient.clone(),
+        event: NOTICE.to_owned(),
+        object: String::new(),
+        incident: None,
+        rule: "watchbell".to_owned(),
+        message: message.clone(),
+        brief: Brief::default(),
         attempts: 0,
     };
     route.target.to.iter().map(address).collect()

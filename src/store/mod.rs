@@ -122,7 +122,9 @@ pub trait Store: Send + Sync {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database could not be opened.
-    #[error("cannot open the database {path}: {source}")]
+    #[error(
+        "cannot open the database {path}: {source}; its disk may be full or failing, or the file not be ours to write"
+    )]
     Open {
         /// The file.
         path: String,
@@ -168,6 +170,42 @@ pub enum StoreError {
     InUse {
         /// The file.
         path: String,
+    },
+    /// A copy would overwrite something.
+    #[error("{path} is there already and is not overwritten; name a file that is not there yet")]
+    Exists {
+        /// The file.
+        path: String,
+    },
+    /// There is no room for a copy.
+    #[error(
+        "there is no room for the copy {path}, which takes up to {bytes} bytes; free that much, and try again; the database is as it was"
+    )]
+    NoRoom {
+        /// The copy.
+        path: String,
+        /// How large it becomes at most.
+        bytes: u64,
+    },
+    /// A copy could not be made.
+    #[error("cannot make the copy {path}: {source}; the database is as it was")]
+    Copy {
+        /// The copy.
+        path: String,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+    /// A database of an older schema could not be brought up to date.
+    #[error(
+        "cannot bring the database {path} up to date: {source}; it is whole and can be tried again, and a copy from before is {copy}; if its disk is full, free some room"
+    )]
+    Upgrade {
+        /// The file.
+        path: String,
+        /// The copy from before.
+        copy: String,
+        /// What SQLite said.
+        source: rusqlite::Error,
     },
     /// A statement failed.
     #[error("cannot {doing}: {source}")]

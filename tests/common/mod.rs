@@ -20,6 +20,7 @@ pub(crate) mod recipes;
 pub(crate) mod reloading;
 pub(crate) mod scenes;
 pub(crate) mod site;
+pub(crate) mod small_disk;
 pub(crate) mod smtp;
 pub(crate) mod watchbell;
 

@@ -8,20 +8,25 @@
 //! After a crash the next open finds the last commit that had returned, whole,
 //! and perhaps the one under way, also whole.
 
+mod alarm;
+mod copy;
 mod journal;
+mod lock;
+mod migrate;
 mod open;
 mod past;
 mod read;
 mod reader;
 mod write;
 
+pub use alarm::Alarm;
 pub use journal::read::{Journal, JournalInputs};
 pub use reader::SqliteReader;
 
 use super::{Batch, Entry, JournalLimits, Past, PastDelivery, Store, StoreError};
 use crate::model::{About, Action, Decision, Delivery, Timestamp};
+use lock::Lock;
 use rusqlite::Connection;
-use std::fs::File;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -34,7 +39,7 @@ pub struct SqliteStore {
     reader: Option<Mutex<Connection>>,
     tidier: Option<Mutex<Connection>>,
     writer: Mutex<Connection>,
-    _lock: Option<File>,
+    _lock: Option<Lock>,
 }
 
 impl SqliteStore {
@@ -42,18 +47,47 @@ impl SqliteStore {
     /// where there is none. The folder must exist and allow new files.
     ///
     /// Takes time in proportion to the size of the file, since all of it is
-    /// checked. Fails if another Watchbell has it open, if it is damaged, or if a
-    /// newer Watchbell wrote it; the file is then as it was before.
+    /// checked; one of an older schema is copied beside itself first. Fails if another
+    /// Watchbell has it open, if it is damaged, if a newer Watchbell wrote it, or if the
+    /// copy finds no room; the file is then as it was before.
     pub fn open(path: &Path) -> Result<SqliteStore, StoreError> {
-        let lock = open::lock(path)?;
-        let writer = open::writer(path)?;
-        let reader = || Ok(Some(Mutex::new(open::reader(path)?)));
-        Ok(SqliteStore {
-            reader: reader()?,
-            tidier: reader()?,
-            writer: Mutex::new(writer),
-            _lock: Some(lock),
-        })
+        let lock = Lock::take(path)?;
+        SqliteStore::open_under(path, lock).map_err(|(error, _)| error)
+    }
+
+    /// The same for a run, which a damaged file does not stop: it is set aside, and an
+    /// empty one takes its place. What people should know of that comes with it.
+    pub fn open_or_replace(path: &Path, now: Timestamp) -> Result<(SqliteStore, Option<Alarm>), StoreError> {
+        let lock = Lock::take(path)?;
+        let alarm = alarm::look(path, lock.left());
+        match SqliteStore::open_under(path, lock) {
+            Ok(store) => Ok((store, alarm)),
+            Err((StoreError::Damaged { reason, .. }, lock)) => {
+                let kept = alarm::set_aside(path, now)?.display().to_string();
+                let store = SqliteStore::open_under(path, lock).map_err(|(error, _)| error)?;
+                Ok((store, Some(Alarm::Damaged { reason, kept })))
+            }
+            Err((error, _)) => Err(error),
+        }
+    }
+
+    /// Gives the lock back where it fails.
+    fn open_under(path: &Path, mut lock: Lock) -> Result<SqliteStore, (StoreError, Lock)> {
+        let connect = |lock: &mut Lock| {
+            let writer = open::writer(path)?;
+            let noted = lock.note_in_use();
+            noted.map_err(|source| StoreError::File { path: path.display().to_string(), source })?;
+            Ok((writer, open::reader(path)?, open::reader(path)?))
+        };
+        match connect(&mut lock) {
+            Ok((writer, reader, tidier)) => Ok(SqliteStore {
+                reader: Some(Mutex::new(reader)),
+                tidier: Some(Mutex::new(tidier)),
+                writer: Mutex::new(writer),
+                _lock: Some(lock),
+            }),
+            Err(error) => Err((error, lock)),
+        }
     }
 
     /// A database that ends with this value, for replay and tests.

@@ -1,6 +1,6 @@
 //! Reading a database that another Watchbell may be writing.
 
-use super::{Journal, journal, locked, open, past, read};
+use super::{Journal, copy, journal, locked, open, past, read};
 use crate::model::{About, Timestamp};
 use crate::store::{Past, StoreError};
 use rusqlite::Connection;
@@ -21,6 +21,19 @@ impl SqliteReader {
         let connection = open::reader(path)?;
         open::refuse_other_schema(&connection, path)?;
         Ok(SqliteReader { connection: Mutex::new(connection) })
+    }
+
+    /// Copies the database at `database` to the new file `to`, as it is at this moment, and
+    /// gives the size of the copy in bytes. Any schema that this Watchbell knows will do.
+    pub fn back_up(database: &Path, to: &Path) -> Result<u64, StoreError> {
+        let missing = |source| StoreError::File { path: database.display().to_string(), source };
+        std::fs::metadata(database).map_err(missing)?;
+        if to.symlink_metadata().is_ok() {
+            return Err(StoreError::Exists { path: to.display().to_string() });
+        }
+        let connection = open::reader(database)?;
+        open::refuse_newer(&connection, database)?;
+        copy::copy(&connection, to)
     }
 
     /// What is kept about something: at most `limit` decisions, the newest ones, and the
