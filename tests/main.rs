@@ -28,6 +28,7 @@ mod journal;
 mod later;
 mod ledger;
 mod limits;
+mod masters;
 mod mixed_sets;
 mod modules;
 mod outbox;

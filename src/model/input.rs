@@ -45,8 +45,14 @@ pub struct Snapshot {
     pub source: Arc<str>,
     /// When the reading began.
     pub at: Timestamp,
-    /// How the stream before this one ended; `None` at the first connection.
+    /// How the last stream before this one ended; `None` at the first connection, and where
+    /// another master is read.
     pub broken: Option<Broken>,
+    /// Where another master of the zone was read all the time, so that there is no gap: the
+    /// objects of which it told meanwhile, in no order; else `None`. What is read of those
+    /// may be older than what was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside: Option<Vec<ObjectKey>>,
     /// All of them, in no order.
     pub objects: Vec<SnapshotObject>,
     /// All comments, with the object each is on; `None` where we may not read them.

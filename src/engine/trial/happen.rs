@@ -220,6 +220,7 @@ impl Trial {
             at: self.now,
             objects: objects.collect(),
             broken: Some(broken),
+            beside: None,
             comments: None,
             downtimes: None,
         }
