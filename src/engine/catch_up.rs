@@ -6,10 +6,12 @@
 //! what is newer than this one's word stands. Never: guesses what happened and ended
 //! inside a gap.
 
+use super::observe::is_stale;
 use super::world::World;
 use crate::model::event::{
     Acknowledgement, AcknowledgementEnd, Comment, Downtime, Flapping, Gap, ObjectChange,
 };
+use crate::model::state::is_cut_off;
 use crate::model::{
     Broken, Detail, Event, ObjectKey, Snapshot, SnapshotObject, State, StateReport, Status, Timestamp,
 };
@@ -34,7 +36,7 @@ pub(super) fn catch_up(world: &mut World, mut snapshot: Snapshot, now: Timestamp
         order(a).cmp(&order(b)).then_with(|| a.object.key.cmp(&b.object.key))
     });
     leave_out_strangers(&mut snapshot);
-    let standing = leave_out_standing(world, &mut snapshot);
+    let standing = leave_out_standing(world, &mut snapshot, now);
     for found in &mut snapshot.objects {
         // It ends with the problem, even where the answer was made in between.
         found.acknowledged &= found.state.is_some_and(State::is_problem);
@@ -89,12 +91,12 @@ fn leave_out_strangers(snapshot: &mut Snapshot) {
 
 /// Takes out, and gives back, the objects of which we know what is newer than the word of
 /// this master: another one told it while this one was read, or the check ended later.
-fn leave_out_standing(world: &World, snapshot: &mut Snapshot) -> HashSet<ObjectKey> {
+fn leave_out_standing(world: &World, snapshot: &mut Snapshot, now: Timestamp) -> HashSet<ObjectKey> {
     let Some(moved) = &snapshot.beside else { return HashSet::new() };
     let mut standing: HashSet<ObjectKey> = moved.iter().cloned().collect();
     let is_older = |found: &&SnapshotObject| match (found.execution_end, world.record(&found.object.key)) {
-        (Some(end), Some(record)) => record.status.execution_end.is_some_and(|known| end < known),
-        _ => false,
+        (end, Some(record)) => is_stale(record.status.execution_end, end, now),
+        (_, None) => false,
     };
     standing.extend(snapshot.objects.iter().filter(is_older).map(|found| found.object.key.clone()));
     snapshot.objects.retain(|found| !standing.contains(&found.object.key));
@@ -108,6 +110,9 @@ fn leave_out_standing(world: &World, snapshot: &mut Snapshot) -> HashSet<ObjectK
 }
 
 fn hard_state(found: &SnapshotObject) -> Option<State> {
+    if is_cut_off(found.exit_status, &found.output) {
+        return None;
+    }
     // For what is in its first soft state ever, Icinga names a last hard state that
     // never was: it has no time.
     if found.hard { found.state } else { found.last_hard_state.filter(|_| found.since.is_some()) }
@@ -274,7 +279,7 @@ fn report(found: &SnapshotObject, state: State, before: Option<State>) -> StateR
         reachable: found.reachable,
         output: found.output.clone(),
         performance_data: Vec::new(),
-        exit_status: 0,
+        exit_status: found.exit_status,
         check_source: String::new(),
         execution_end: found.execution_end,
         downtime_depth: None,

@@ -87,6 +87,9 @@ pub struct SnapshotObject {
     pub since: Option<Timestamp>,
     /// `last_check_result.output`; read only for problems, else empty.
     pub output: String,
+    /// `last_check_result.exit_status`; read only for problems, else 0.
+    #[serde(default)]
+    pub exit_status: i64,
     /// `last_check_result.execution_end`, or `last_check` where that was not read.
     pub execution_end: Option<Timestamp>,
     /// `last_reachable`.

@@ -99,6 +99,7 @@ fn unchecked(name: &str) -> SnapshotObject {
         since: None,
         output: String::new(),
         execution_end: None,
+        exit_status: 0,
         reachable: true,
         acknowledged: false,
         sticky: false,

@@ -149,6 +149,7 @@ impl Catalog {
         for found in found {
             if let Some(result) = by_name.remove(found.object.key.name()) {
                 found.output = result.output;
+                found.exit_status = result.exit_status;
                 found.execution_end = result.execution_end.or(found.execution_end);
             }
         }
