@@ -228,6 +228,22 @@ async fn an_icinga_that_cannot_be_read_is_told_once_with_the_reason() {
 }
 
 #[tokio::test]
+async fn what_is_missing_is_looked_for_twice_before_it_is_gone() {
+    let (_dir, mut fake) = fake().await;
+    let hosts = |count: u64| fake.behaviour.hosts.store(count, Ordering::Relaxed);
+    hosts(2);
+    let limits = Limits { second_look: Duration::from_millis(50), ..Limits::default() };
+    let mut reader = Reader::start_with(&fake.settings(), limits, 1024, &all_types());
+    assert!(reader.snapshot().await.settled, "there is nothing to compare with");
+    hosts(1);
+    drop(fake.stream().await);
+    let first = reader.snapshot().await;
+    assert!(!first.settled && first.broken.is_some(), "one is missing after the break");
+    let second = reader.snapshot().await;
+    assert!(second.settled && second.broken.is_none() && second.beside.is_some(), "{second:?}");
+}
+
+#[tokio::test]
 async fn a_reading_that_fails_gives_no_snapshot_and_is_tried_again() {
     let (_dir, mut fake) = fake().await;
     fake.behaviour.broken_objects.store(true, Ordering::Relaxed);

@@ -89,11 +89,16 @@ fn leave_out_strangers(snapshot: &mut Snapshot) {
     }
 }
 
-/// Takes out, and gives back, the objects of which we know what is newer than the word of
-/// this master: another one told it while this one was read, or the check ended later.
+/// Takes out, and gives back, the objects of which this reading says nothing: another master
+/// told of them while this one was read, or their check ended later than the one that is read;
+/// and those that are missing for the first time, as in the middle of a reload.
 fn leave_out_standing(world: &World, snapshot: &mut Snapshot, now: Timestamp) -> HashSet<ObjectKey> {
-    let Some(moved) = &snapshot.beside else { return HashSet::new() };
-    let mut standing: HashSet<ObjectKey> = moved.iter().cloned().collect();
+    let mut standing = HashSet::new();
+    if !snapshot.settled {
+        standing.extend(missing(world, snapshot));
+    }
+    let Some(moved) = &snapshot.beside else { return standing };
+    standing.extend(moved.iter().cloned());
     let is_older = |found: &&SnapshotObject| match (found.execution_end, world.record(&found.object.key)) {
         (end, Some(record)) => is_stale(record.status.execution_end, end, now),
         (_, None) => false,
@@ -391,15 +396,18 @@ fn comment_differences(
 
 /// Objects that Icinga no longer has are deleted, never "recovered".
 fn gone_objects(world: &mut World, snapshot: &Snapshot, standing: &HashSet<ObjectKey>) -> Vec<Event> {
-    let now: HashSet<&ObjectKey> = snapshot.objects.iter().map(|found| &found.object.key).collect();
-    let mut gone: Vec<ObjectKey> = world
-        .object_keys()
-        .filter(|key| *key.source() == snapshot.source && !now.contains(key) && !standing.contains(*key))
-        .cloned()
-        .collect();
+    let mut gone = missing(world, snapshot);
+    gone.retain(|key| !standing.contains(key));
     gone.sort();
     gone.iter().for_each(|key| world.remove_object(key));
     gone.iter().map(|key| deleted(snapshot, key)).collect()
+}
+
+/// What is known and not in the snapshot, in no order.
+fn missing(world: &World, snapshot: &Snapshot) -> Vec<ObjectKey> {
+    let now: HashSet<&ObjectKey> = snapshot.objects.iter().map(|found| &found.object.key).collect();
+    let known = world.object_keys().filter(|key| *key.source() == snapshot.source);
+    known.filter(|key| !now.contains(key)).cloned().collect()
 }
 
 fn deleted(snapshot: &Snapshot, key: &ObjectKey) -> Event {

@@ -48,17 +48,24 @@ pub struct Snapshot {
     /// How the last stream before this one ended; `None` at the first connection, and where
     /// another master is read.
     pub broken: Option<Broken>,
-    /// Where another master of the zone was read all the time, so that there is no gap: the
-    /// objects of which it told meanwhile, in no order; else `None`. What is read of those
-    /// may be older than what was told.
+    /// Where a stream was open all the time, of another master of the zone or before a second
+    /// look, so that there is no gap: the objects of which was told meanwhile, in no order;
+    /// else `None`. What is read of those may be older than what was told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beside: Option<Vec<ObjectKey>>,
+    /// Whether what is not in it is gone: it was not in the list before it either.
+    #[serde(default = "yes")]
+    pub settled: bool,
     /// All of them, in no order.
     pub objects: Vec<SnapshotObject>,
     /// All comments, with the object each is on; `None` where we may not read them.
     pub comments: Option<Vec<(ObjectKey, Comment)>>,
     /// All downtimes, with the object each is for; `None` where we may not read them.
     pub downtimes: Option<Vec<(ObjectKey, Downtime)>>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// How a stream ended.

@@ -70,6 +70,7 @@ impl Truth {
             at: now,
             broken: None,
             beside: None,
+            settled: true,
             objects: self.objects.values().cloned().collect(),
             comments: self.comments.clone(),
             downtimes: self.downtimes.clone(),

@@ -222,6 +222,7 @@ impl Trial {
             objects: objects.collect(),
             broken: Some(broken),
             beside: None,
+            settled: true,
             comments: None,
             downtimes: None,
         }

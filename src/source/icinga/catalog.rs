@@ -59,6 +59,7 @@ impl Catalog {
             at,
             broken: None,
             beside: None,
+            settled: true,
             objects: found,
             comments: match comments {
                 Some(body) => Some(self.decoded(body, objects::comments).await?),

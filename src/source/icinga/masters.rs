@@ -2,10 +2,13 @@
 //!
 //! Owns: which of them are read, and what they share. Promises: there is a gap only
 //! where no stream was open that continues what the engine knows; one master at a time
-//! is asked for all its objects; of what both tell, one passes. Never: connects.
+//! is asked for all its objects; of what both tell, one passes; an object is gone only when
+//! it is missing twice. Never: connects.
 
 use super::twins::Twins;
-use crate::model::{Broken, Event, Snapshot, Timestamp};
+use crate::model::{Broken, Event, Snapshot, SnapshotObject, Timestamp};
+use std::collections::HashSet;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -32,6 +35,8 @@ pub(super) struct Place<'a> {
 struct Shared {
     coverage: Coverage,
     twins: Twins,
+    /// Digests of the names of all objects that were there when they were last read.
+    there: Option<HashSet<u64>>,
 }
 
 impl Masters {
@@ -39,7 +44,10 @@ impl Masters {
     pub(super) fn new(count: usize) -> Masters {
         let coverage = Coverage::new(count, Timestamp::now());
         let twins = Twins::new(count, Instant::now());
-        Masters { shared: Mutex::new(Shared { coverage, twins }), reading: tokio::sync::Mutex::new(()) }
+        Masters {
+            shared: Mutex::new(Shared { coverage, twins, there: None }),
+            reading: tokio::sync::Mutex::new(()),
+        }
     }
 
     /// Waits until no other master is being asked for all its objects.
@@ -61,6 +69,7 @@ impl Masters {
         let then = began.checked_sub(BEHIND).unwrap_or(began);
         snapshot.beside = shared.coverage.is_covered(master).then(|| shared.twins.moved_since(then));
         snapshot.broken = shared.coverage.caught_up();
+        snapshot.settled = shared.is_settled(snapshot);
     }
 
     /// Whether no other master has told this event before.
@@ -76,6 +85,18 @@ impl Masters {
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().expect("nothing panics while it is held")
+    }
+}
+
+impl Shared {
+    /// Whether all are there that were there the last time.
+    fn is_settled(&mut self, snapshot: &Snapshot) -> bool {
+        let digest = |found: &SnapshotObject| {
+            BuildHasherDefault::<DefaultHasher>::default().hash_one(found.object.key.name())
+        };
+        let there: HashSet<u64> = snapshot.objects.iter().map(digest).collect();
+        let before = self.there.replace(there);
+        before.is_none_or(|before| self.there.as_ref().is_some_and(|there| before.is_subset(there)))
     }
 }
 

@@ -82,6 +82,8 @@ pub struct Limits {
     pub probe: Duration,
     /// How long it may be out of reach before that is told: 60 s.
     pub unreachable: Duration,
+    /// After how long all objects are read once more where some were missing: 60 s.
+    pub second_look: Duration,
 }
 
 impl Default for Limits {
@@ -92,6 +94,7 @@ impl Default for Limits {
             line_bytes: LONGEST_LINE_BYTES,
             probe: client::STATUS,
             unreachable: Duration::from_secs(60),
+            second_look: Duration::from_secs(60),
         }
     }
 }

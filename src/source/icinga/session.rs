@@ -16,8 +16,8 @@ use crate::model::event::{Detail, ObjectChange};
 use crate::model::{Event, EventType, Input, ObjectKey};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Instant;
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 /// Why a session ended.
 #[derive(Debug)]
@@ -110,9 +110,20 @@ impl Session<'_> {
     async fn feed(&self, mut lines: Reader, lacking: Vec<String>, flapping_enabled: bool) -> Result<(), End> {
         let mut catalog = Catalog::new(self.api.clone(), self.source.clone());
         catalog.lacking = lacking;
-        self.catch_up(&mut catalog, flapping_enabled).await?;
+        let mut second_look = self.catch_up(&mut catalog, flapping_enabled).await?;
         self.tell_lacking(&catalog.lacking);
-        while let Some(line) = lines.next().await {
+        loop {
+            let line = match second_look {
+                None => lines.next().await,
+                Some(at) => match tokio::time::timeout_at(at, lines.next()).await {
+                    Ok(line) => line,
+                    Err(_) => {
+                        second_look = self.catch_up(&mut catalog, flapping_enabled).await?;
+                        continue;
+                    }
+                },
+            };
+            let Some(line) = line else { return Ok(()) };
             Counters::add(&self.counters.lines);
             match decode(self.source, &line) {
                 Ok(event) => self.event(&mut catalog, event).await?,
@@ -122,19 +133,20 @@ impl Session<'_> {
                 }
             }
         }
-        Ok(())
     }
 
-    /// Reads all objects and hands them over.
-    async fn catch_up(&self, catalog: &mut Catalog, flapping_enabled: bool) -> Result<(), End> {
+    /// Reads all objects and hands them over. Gives when to do it again: an object that is
+    /// missing may be so only because Icinga is in the middle of something.
+    async fn catch_up(&self, catalog: &mut Catalog, flapping_enabled: bool) -> Result<Option<Instant>, End> {
         let _turn = self.place.masters.turn().await;
-        let began = Instant::now();
+        let began = Instant::now().into_std();
         let mut snapshot = catalog.snapshot(flapping_enabled).await?;
         tracing::info!(icinga = %self.source, objects = snapshot.objects.len(), "caught up");
         let room = self.room().await?;
         self.place.masters.place(self.place.master, &mut snapshot, began);
+        let second_look = (!snapshot.settled).then(|| Instant::now() + self.limits.second_look);
         room.send(Input::Snapshot(snapshot));
-        Ok(())
+        Ok(second_look)
     }
 
     /// Clears the last error, or says which permissions are missing although
