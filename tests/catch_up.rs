@@ -7,7 +7,7 @@ use crate::common::happenings::{
 use crate::common::icinga_truth::Truth;
 use proptest::prelude::*;
 use watchbell::model::event::{Comment, Downtime};
-use watchbell::model::{Broken, Detail, Event, Input, State};
+use watchbell::model::{Broken, Detail, Event, Input, Snapshot, State};
 
 const DB: &str = "db1!postgres";
 
@@ -325,6 +325,38 @@ fn an_object_that_was_deleted_has_not_recovered() {
     world.expect_silence();
     assert_eq!(world.engine.world().incidents().count(), 0);
     assert!(world.engine.world().downtimes().is_empty() && world.engine.world().comments().is_empty());
+}
+
+#[test]
+fn an_object_that_is_missing_once_has_neither_recovered_nor_gone() {
+    let mut world = knowing(World::shipped(), &fine());
+    world.state(DB, "CRITICAL");
+    let window = in_effect(&downtime("db1!postgres!d", world.now), world.now);
+    world.happens(DB, Detail::DowntimeTriggered(window));
+    world.told();
+    let without = Truth::new().state("db1", State::Up);
+    let once = Snapshot { settled: false, ..without.read(world.now) };
+    world.looks(once);
+    world.expect_silence();
+    assert_eq!(world.engine.world().incidents().count(), 1);
+    assert_eq!(world.engine.world().downtimes().len(), 1);
+    world.looks(without.read_beside(&[], world.now));
+    assert_eq!(world.engine.world().incidents().count(), 0, "missing twice, it is gone");
+    world.expect_silence();
+}
+
+#[test]
+fn an_object_that_was_made_again_begins_anew_and_one_that_was_renamed_is_another() {
+    let mut world = knowing(World::shipped(), &fine());
+    world.state(DB, "CRITICAL");
+    world.told();
+    let renamed = Truth::new().state("db1", State::Up).state("db1!postgresql", State::Critical);
+    world.looks(renamed.read(world.now));
+    world.expect(&["ops: Gap (missed)", "ops: StateChange db1!postgresql CRITICAL (missed)"]);
+    world.looks(fine().read_beside(&[], world.now));
+    world.expect_silence();
+    world.state(DB, "CRITICAL");
+    world.expect(&["ops: StateChange db1!postgres CRITICAL"]);
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! The Icinga source against what a real Icinga cannot be made to do on purpose.
 
-use crate::common::closed_port;
 use crate::common::fake_icinga::{FakeIcinga, FakeStream};
 use crate::common::reader::{Reader, all_types};
 use std::sync::Arc;
@@ -215,20 +214,33 @@ async fn a_full_buffer_makes_it_hang_up_and_catch_up_later() {
 #[tokio::test]
 async fn an_icinga_that_cannot_be_read_is_told_once_with_the_reason() {
     let (_dir, mut fake) = fake().await;
-    let port = closed_port();
-    let address = port.local_addr().expect("a bound socket has an address");
-    let mut settings = fake.settings();
-    let closed: url::Url = format!("https://{address}").parse().expect("an address");
-    settings.urls.splice(0..0, [closed.clone(), closed]);
+    fake.behaviour.broken_objects.store(true, Ordering::Relaxed);
     let limits = Limits { unreachable: Duration::ZERO, ..Limits::default() };
-    let mut reader = Reader::start_with(&settings, limits, 1024, &all_types());
+    let mut reader = Reader::start_with(&fake.settings(), limits, 1024, &all_types());
     let wanted = |input| if let Input::OutOfReach { broken, .. } = input { Some(broken) } else { None };
     let broken = reader.next("the news", wanted).await;
-    assert!(broken.reason.contains("refused"), "{}", broken.reason);
-    // The second try fails too, the third does not.
-    let _stream = fake.stream().await;
+    assert!(broken.reason.contains("Unhandled exception"), "{}", broken.reason);
+    let _first = fake.stream().await;
+    fake.stream().await.hung_up().await;
+    fake.behaviour.broken_objects.store(false, Ordering::Relaxed);
     let next = reader.next("the next input", Some).await;
-    assert!(matches!(next, Input::Snapshot(_)), "{next:?}");
+    assert!(matches!(next, Input::Snapshot(_)), "the second failure is not told: {next:?}");
+}
+
+#[tokio::test]
+async fn what_is_missing_is_looked_for_twice_before_it_is_gone() {
+    let (_dir, mut fake) = fake().await;
+    let hosts = |count: u64| fake.behaviour.hosts.store(count, Ordering::Relaxed);
+    hosts(2);
+    let limits = Limits { second_look: Duration::from_millis(50), ..Limits::default() };
+    let mut reader = Reader::start_with(&fake.settings(), limits, 1024, &all_types());
+    assert!(reader.snapshot().await.settled, "there is nothing to compare with");
+    hosts(1);
+    drop(fake.stream().await);
+    let first = reader.snapshot().await;
+    assert!(!first.settled && first.broken.is_some(), "one is missing after the break");
+    let second = reader.snapshot().await;
+    assert!(second.settled && second.broken.is_none() && second.beside.is_some(), "{second:?}");
 }
 
 #[tokio::test]

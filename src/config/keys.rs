@@ -119,7 +119,7 @@ pub(super) const ICINGA: Table = table(
         required(
             "urls",
             r#"["https://icinga1:5665"]"#,
-            "Address of the API, or of both masters of one zone: `https`, host and port, no path.",
+            "Address of the API, or of both masters of one zone, which are read at the same time: `https`, host and port, no path.",
         ),
         optional("user", r#""watchbell""#, "Name of the `ApiUser`, to log in with a password."),
         optional("password_file", r#""icinga.password""#, "File that holds the password."),

@@ -2,12 +2,16 @@
 //!
 //! Owns: which differences make up an event. Promises: an object whose levels are
 //! as known yields nothing; the very first look at an Icinga yields nothing but
-//! the [`Gap`] that says so. Never: guesses what happened and ended inside a gap.
+//! the [`Gap`] that says so; where another master was read all the time there is no gap, and
+//! what is newer than this one's word stands. Never: guesses what happened and ended
+//! inside a gap.
 
+use super::observe::is_stale;
 use super::world::World;
 use crate::model::event::{
     Acknowledgement, AcknowledgementEnd, Comment, Downtime, Flapping, Gap, ObjectChange,
 };
+use crate::model::state::is_cut_off;
 use crate::model::{
     Broken, Detail, Event, ObjectKey, Snapshot, SnapshotObject, State, StateReport, Status, Timestamp,
 };
@@ -32,6 +36,7 @@ pub(super) fn catch_up(world: &mut World, mut snapshot: Snapshot, now: Timestamp
         order(a).cmp(&order(b)).then_with(|| a.object.key.cmp(&b.object.key))
     });
     leave_out_strangers(&mut snapshot);
+    let standing = leave_out_standing(world, &mut snapshot, now);
     for found in &mut snapshot.objects {
         // It ends with the problem, even where the answer was made in between.
         found.acknowledged &= found.state.is_some_and(State::is_problem);
@@ -39,12 +44,16 @@ pub(super) fn catch_up(world: &mut World, mut snapshot: Snapshot, now: Timestamp
     for found in &snapshot.objects {
         world.put_object(found.object.clone());
     }
-    let events = if source.known { differences(world, &snapshot) } else { adopt(world, &snapshot) };
+    let events =
+        if source.known { differences(world, &snapshot, &standing) } else { adopt(world, &snapshot) };
     world.change_source(&snapshot.source, |source| {
         source.known = true;
         source.read_at = Some(now);
         source.away = None;
     });
+    if source.known && snapshot.beside.is_some() {
+        return events;
+    }
     let problems =
         snapshot.objects.iter().filter(|found| hard_state(found).is_some_and(State::is_problem)).count();
     let broken = snapshot.broken.as_ref();
@@ -80,7 +89,35 @@ fn leave_out_strangers(snapshot: &mut Snapshot) {
     }
 }
 
+/// Takes out, and gives back, the objects of which this reading says nothing: another master
+/// told of them while this one was read, or their check ended later than the one that is read;
+/// and those that are missing for the first time, as in the middle of a reload.
+fn leave_out_standing(world: &World, snapshot: &mut Snapshot, now: Timestamp) -> HashSet<ObjectKey> {
+    let mut standing = HashSet::new();
+    if !snapshot.settled {
+        standing.extend(missing(world, snapshot));
+    }
+    let Some(moved) = &snapshot.beside else { return standing };
+    standing.extend(moved.iter().cloned());
+    let is_older = |found: &&SnapshotObject| match (found.execution_end, world.record(&found.object.key)) {
+        (end, Some(record)) => is_stale(record.status.execution_end, end, now),
+        (_, None) => false,
+    };
+    standing.extend(snapshot.objects.iter().filter(is_older).map(|found| found.object.key.clone()));
+    snapshot.objects.retain(|found| !standing.contains(&found.object.key));
+    if let Some(comments) = &mut snapshot.comments {
+        comments.retain(|(key, _)| !standing.contains(key));
+    }
+    if let Some(downtimes) = &mut snapshot.downtimes {
+        downtimes.retain(|(key, _)| !standing.contains(key));
+    }
+    standing
+}
+
 fn hard_state(found: &SnapshotObject) -> Option<State> {
+    if is_cut_off(found.exit_status, &found.output) {
+        return None;
+    }
     // For what is in its first soft state ever, Icinga names a last hard state that
     // never was: it has no time.
     if found.hard { found.state } else { found.last_hard_state.filter(|_| found.since.is_some()) }
@@ -159,11 +196,11 @@ fn adopt_object(world: &mut World, found: &SnapshotObject, at: Timestamp) {
     }
 }
 
-fn differences(world: &mut World, snapshot: &Snapshot) -> Vec<Event> {
+fn differences(world: &mut World, snapshot: &Snapshot, standing: &HashSet<ObjectKey>) -> Vec<Event> {
     // First, so that nothing is made up about what is gone.
-    let deleted = gone_objects(world, snapshot);
+    let deleted = gone_objects(world, snapshot, standing);
     let mut events = Vec::new();
-    downtime_differences(world, snapshot, &mut events);
+    downtime_differences(world, snapshot, standing, &mut events);
     let (ended, begun): (Vec<Event>, Vec<Event>) =
         events.drain(..).partition(|event| matches!(event.detail, Detail::DowntimeRemoved(_)));
     events.extend(begun);
@@ -175,7 +212,7 @@ fn differences(world: &mut World, snapshot: &Snapshot) -> Vec<Event> {
         }
     }
     events.extend(ended);
-    comment_differences(world, snapshot, &mut events);
+    comment_differences(world, snapshot, standing, &mut events);
     events.extend(deleted);
     events
 }
@@ -247,7 +284,7 @@ fn report(found: &SnapshotObject, state: State, before: Option<State>) -> StateR
         reachable: found.reachable,
         output: found.output.clone(),
         performance_data: Vec::new(),
-        exit_status: 0,
+        exit_status: found.exit_status,
         check_source: String::new(),
         execution_end: found.execution_end,
         downtime_depth: None,
@@ -289,7 +326,12 @@ fn acknowledgement(snapshot: &Snapshot, found: &SnapshotObject, state: State) ->
 }
 
 /// Made-up events for downtimes.
-fn downtime_differences(world: &World, snapshot: &Snapshot, events: &mut Vec<Event>) {
+fn downtime_differences(
+    world: &World,
+    snapshot: &Snapshot,
+    standing: &HashSet<ObjectKey>,
+    events: &mut Vec<Event>,
+) {
     let Some(downtimes) = &snapshot.downtimes else { return };
     let now: HashSet<&str> = downtimes.iter().map(|(_, downtime)| downtime.name.as_str()).collect();
     for (key, downtime) in downtimes {
@@ -309,6 +351,7 @@ fn downtime_differences(world: &World, snapshot: &Snapshot, events: &mut Vec<Eve
         .downtimes()
         .values()
         .filter(|(key, downtime)| *key.source() == snapshot.source && !now.contains(downtime.name.as_str()))
+        .filter(|(key, _)| !standing.contains(key))
         .collect();
     gone.sort_by(|a, b| a.1.name.cmp(&b.1.name));
     for (key, downtime) in gone {
@@ -319,7 +362,12 @@ fn downtime_differences(world: &World, snapshot: &Snapshot, events: &mut Vec<Eve
     }
 }
 
-fn comment_differences(world: &mut World, snapshot: &Snapshot, events: &mut Vec<Event>) {
+fn comment_differences(
+    world: &mut World,
+    snapshot: &Snapshot,
+    standing: &HashSet<ObjectKey>,
+    events: &mut Vec<Event>,
+) {
     let Some(comments) = &snapshot.comments else { return };
     let now: HashSet<&str> = comments.iter().map(|(_, comment)| comment.name.as_str()).collect();
     for (key, comment) in comments {
@@ -337,6 +385,7 @@ fn comment_differences(world: &mut World, snapshot: &Snapshot, events: &mut Vec<
         .comments()
         .values()
         .filter(|(key, comment)| *key.source() == snapshot.source && !now.contains(comment.name.as_str()))
+        .filter(|(key, _)| !standing.contains(key))
         .cloned()
         .collect();
     gone.sort_by(|a, b| a.1.name.cmp(&b.1.name));
@@ -346,16 +395,19 @@ fn comment_differences(world: &mut World, snapshot: &Snapshot, events: &mut Vec<
 }
 
 /// Objects that Icinga no longer has are deleted, never "recovered".
-fn gone_objects(world: &mut World, snapshot: &Snapshot) -> Vec<Event> {
-    let now: HashSet<&ObjectKey> = snapshot.objects.iter().map(|found| &found.object.key).collect();
-    let mut gone: Vec<ObjectKey> = world
-        .object_keys()
-        .filter(|key| *key.source() == snapshot.source && !now.contains(key))
-        .cloned()
-        .collect();
+fn gone_objects(world: &mut World, snapshot: &Snapshot, standing: &HashSet<ObjectKey>) -> Vec<Event> {
+    let mut gone = missing(world, snapshot);
+    gone.retain(|key| !standing.contains(key));
     gone.sort();
     gone.iter().for_each(|key| world.remove_object(key));
     gone.iter().map(|key| deleted(snapshot, key)).collect()
+}
+
+/// What is known and not in the snapshot, in no order.
+fn missing(world: &World, snapshot: &Snapshot) -> Vec<ObjectKey> {
+    let now: HashSet<&ObjectKey> = snapshot.objects.iter().map(|found| &found.object.key).collect();
+    let known = world.object_keys().filter(|key| *key.source() == snapshot.source);
+    known.filter(|key| !now.contains(key)).cloned().collect()
 }
 
 fn deleted(snapshot: &Snapshot, key: &ObjectKey) -> Event {

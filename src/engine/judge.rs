@@ -73,6 +73,16 @@ pub(super) fn judge(engine: &mut Engine, event: Event, now: Timestamp, outcome: 
     outcome.notifications.extend(notifications);
 }
 
+/// Notes in the audit that a check was cut off, and that nobody hears of it.
+pub(super) fn leave_out(engine: &mut Engine, event: Event, now: Timestamp, outcome: &mut Outcome) {
+    if !engine.ruleset.takes(event.event_type()) {
+        return;
+    }
+    let scene = scene(engine.stage(), event, now);
+    let verdict = Verdict::Dropped("the check was cut off: Icinga or its node was going down".to_owned());
+    outcome.decisions.push(decision(&scene, verdict, Vec::new(), engine.ruleset.hash()));
+}
+
 /// Whether people shall hear of it even where no rule asks for it. A timer is a matter
 /// between rules.
 fn is_news(event_type: EventType) -> bool {
@@ -371,7 +381,7 @@ fn summary(scene: &Scene) -> String {
         },
     };
     if scene.event.missed {
-        words.push_str(" (made up after a gap)");
+        words.push_str(" (missed)");
     }
     if let Some(reason) = &scene.event.withheld {
         words.push_str(&format!(" (judged again; before: {reason})"));

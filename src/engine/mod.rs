@@ -293,14 +293,17 @@ impl Engine {
 
     fn take_event(
         &mut self,
-        event: Event,
+        mut event: Event,
         now: Timestamp,
         queue: &mut VecDeque<Next>,
         outcome: &mut Outcome,
     ) {
-        if observe::observe(self.world_mut(), &event, now) != Observed::New {
-            return;
+        match observe::observe(self.world_mut(), &event, now) {
+            Observed::New => {}
+            Observed::Known | Observed::Stale => return,
+            Observed::CutOff => return judge::leave_out(self, event, now, outcome),
         }
+        event.missed |= event.withheld.is_none() && observe::is_late(&event);
         let uncovers = observe::uncovers(self.world(), &event);
         // A mute or a rule that hid problems may be gone.
         let uncovers_all = matches!(&event.detail, Detail::MuteEnding(_))

@@ -6,6 +6,7 @@
 
 use super::world::World;
 use crate::model::event::{AcknowledgementEnd, Downtime, StateReport};
+use crate::model::state::is_cut_off;
 use crate::model::time::age;
 use crate::model::{Detail, Event, ObjectKey, State, Status, Timestamp};
 use std::sync::Arc;
@@ -19,6 +20,8 @@ pub(super) enum Observed {
     Known,
     /// From before what is known: the checks came out of order.
     Stale,
+    /// A check that did not come to its own end, which says nothing of the object.
+    CutOff,
 }
 
 /// A stored check end this far ahead of now is a mistake of somebody's clock and
@@ -39,6 +42,9 @@ pub(super) fn observe(world: &mut World, event: &Event, now: Timestamp) -> Obser
     let Some(key) = &event.object else { return Observed::New };
     if event.withheld.is_some() {
         return Observed::New;
+    }
+    if event.report().is_some_and(|report| is_cut_off(report.exit_status, &report.output)) {
+        return Observed::CutOff;
     }
     match &event.detail {
         Detail::CheckResult(report) => check_result(world, key, report, now),
@@ -81,7 +87,8 @@ fn level(world: &mut World, key: &ObjectKey, field: fn(&mut Status) -> &mut bool
     if before == value { Observed::Known } else { Observed::New }
 }
 
-fn is_stale(known: Option<Timestamp>, end: Option<Timestamp>, now: Timestamp) -> bool {
+/// Whether a check ended before the one that is known.
+pub(super) fn is_stale(known: Option<Timestamp>, end: Option<Timestamp>, now: Timestamp) -> bool {
     match (known, end) {
         (Some(known), Some(end)) => end < known && age(now, known) <= FUTURE_SLACK,
         _ => false,
@@ -210,6 +217,16 @@ fn downtime_ends(world: &mut World, key: &ObjectKey, downtime: &Downtime) -> Obs
         status.downtime_depth = depth.max(left);
     });
     Observed::New
+}
+
+/// A check that ended this long before Icinga told of it is no news: a node was cut off from the
+/// others, and what it found comes now.
+const LATE: std::time::Duration = std::time::Duration::from_secs(600);
+
+/// Whether an event tells of a check that ended long ago. Both times are Icinga's.
+pub(super) fn is_late(event: &Event) -> bool {
+    let end = event.report().and_then(|report| report.execution_end);
+    end.is_some_and(|end| age(end, event.timestamp) > LATE)
 }
 
 /// Whether an event may uncover a problem that was kept from people: something

@@ -97,7 +97,7 @@ fn known(facts: &Facts) -> Option<String> {
         (facts.flapping, "flapping"),
         (facts.unreachable, "a parent is down"),
         (host_is_down, "its host is down"),
-        (facts.missed, "made up after a gap"),
+        (facts.missed, "missed before"),
     ];
     known.extend(marks.iter().filter(|(holds, _)| *holds).map(|(_, words)| (*words).to_owned()));
     if let Some(reason) = &facts.withheld {

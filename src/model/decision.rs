@@ -144,7 +144,7 @@ pub struct Facts {
     /// The targets that had been told of the incident before, and the state each heard.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub told: BTreeMap<String, State>,
-    /// Whether the event was made up after a gap.
+    /// Whether the event was made up after a gap, or its check had ended long before.
     #[serde(skip_serializing_if = "is_false")]
     pub missed: bool,
     /// Why the problem had been kept from people until then; `None` if it had not.

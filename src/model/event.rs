@@ -18,7 +18,8 @@ pub struct Event {
     /// The host or service it is about; `None` where it is about neither.
     pub object: Option<ObjectKey>,
     /// Whether it was made up after a gap, from the difference between what was
-    /// known before it and what Icinga says after it.
+    /// known before it and what Icinga says after it; or whether Icinga told it long after
+    /// its check had ended, as a node does that was cut off.
     pub missed: bool,
     /// Whether it was made up because what hid a problem is gone, and why it was
     /// hidden (such as `in downtime`).

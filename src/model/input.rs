@@ -45,14 +45,27 @@ pub struct Snapshot {
     pub source: Arc<str>,
     /// When the reading began.
     pub at: Timestamp,
-    /// How the stream before this one ended; `None` at the first connection.
+    /// How the last stream before this one ended; `None` at the first connection, and where
+    /// another master is read.
     pub broken: Option<Broken>,
+    /// Where a stream was open all the time, of another master of the zone or before a second
+    /// look, so that there is no gap: the objects of which was told meanwhile, in no order;
+    /// else `None`. What is read of those may be older than what was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside: Option<Vec<ObjectKey>>,
+    /// Whether what is not in it is gone: it was not in the list before it either.
+    #[serde(default = "yes")]
+    pub settled: bool,
     /// All of them, in no order.
     pub objects: Vec<SnapshotObject>,
     /// All comments, with the object each is on; `None` where we may not read them.
     pub comments: Option<Vec<(ObjectKey, Comment)>>,
     /// All downtimes, with the object each is for; `None` where we may not read them.
     pub downtimes: Option<Vec<(ObjectKey, Downtime)>>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// How a stream ended.
@@ -81,6 +94,9 @@ pub struct SnapshotObject {
     pub since: Option<Timestamp>,
     /// `last_check_result.output`; read only for problems, else empty.
     pub output: String,
+    /// `last_check_result.exit_status`; read only for problems, else 0.
+    #[serde(default)]
+    pub exit_status: i64,
     /// `last_check_result.execution_end`, or `last_check` where that was not read.
     pub execution_end: Option<Timestamp>,
     /// `last_reachable`.

@@ -85,8 +85,42 @@ impl State {
     }
 }
 
+/// Whether a check did not come to its own end, because Icinga or the system it runs on was
+/// going down: what it says of the object is nothing.
+///
+/// Icinga then writes exit status 128 and `<Terminated by signal 15 (Terminated).>` behind the
+/// output (`lib/base/process.cpp`). A check that took too long or crashed is a problem of its own.
+pub fn is_cut_off(exit_status: i64, output: &str) -> bool {
+    const ENDED: [&str; 4] = ["1", "2", "9", "15"];
+    let signal = output.rsplit_once("<Terminated by signal ").map(|(_, rest)| rest);
+    let number = signal.and_then(|rest| rest.split([' ', '.']).next());
+    exit_status >= 128
+        && number.is_some_and(|number| ENDED.contains(&number))
+        && !output.contains("<Timeout exceeded.>")
+}
+
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_is_cut_off_only_by_what_ends_programs_on_purpose() {
+        for (exit_status, output, cut_off) in [
+            (128, "<Terminated by signal 15 (Terminated).>", true),
+            (128, "PING <Terminated by signal 9 (Killed).>", true),
+            (143, "<Terminated by signal 15.>", true),
+            (128, "<Timeout exceeded.><Terminated by signal 9 (Killed).>", false),
+            (128, "<Terminated by signal 11 (Segmentation fault).>", false),
+            (2, "<Terminated by signal 15 (Terminated).>", false),
+            (128, "", false),
+        ] {
+            assert_eq!(is_cut_off(exit_status, output), cut_off, "{output}");
+        }
     }
 }

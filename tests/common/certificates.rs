@@ -35,7 +35,14 @@ impl Authority {
 
     /// Writes `<name>.pem` and `<name>.key.pem` of a certificate for one host.
     pub(crate) fn issue(&self, name: &str) -> Identity {
-        let params = CertificateParams::new(vec![name.to_owned()]).expect("a host name");
+        self.issue_for(name, &[name])
+    }
+
+    /// The same for several host names; `name` is its common name.
+    pub(crate) fn issue_for(&self, name: &str, hosts: &[&str]) -> Identity {
+        let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
+        let mut params = CertificateParams::new(hosts).expect("host names");
+        params.distinguished_name.push(DnType::CommonName, name);
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
         let cert_file = self.folder.join(format!("{name}.pem"));

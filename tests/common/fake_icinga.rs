@@ -5,6 +5,7 @@
 //! ends with the connection (chunked since Icinga 2.16).
 
 use secrecy::SecretString;
+use serde_json::json;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,6 +28,8 @@ pub(crate) struct Behaviour {
     pub(crate) silent: AtomicBool,
     /// Whether `/v1/objects` is answered with an error.
     pub(crate) broken_objects: AtomicBool,
+    /// How many hosts there are.
+    pub(crate) hosts: AtomicU64,
     /// `program_start`.
     pub(crate) program_start: AtomicU64,
     /// How often `/v1/status` was asked.
@@ -64,7 +67,11 @@ impl FakeIcinga {
             .expect("they belong together");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
         let address = listener.local_addr().expect("it is bound");
-        let behaviour = Arc::new(Behaviour { program_start: AtomicU64::new(1), ..Behaviour::default() });
+        let behaviour = Arc::new(Behaviour {
+            hosts: AtomicU64::new(1),
+            program_start: AtomicU64::new(1),
+            ..Behaviour::default()
+        });
         let (sender, streams) = mpsc::unbounded_channel();
         let served = behaviour.clone();
         tokio::spawn(async move {
@@ -162,13 +169,13 @@ impl Connection {
         if self.behaviour.silent.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
         }
-        let app = serde_json::json!({
+        let app = json!({
             "version": self.version,
             "node_name": "fake",
             "program_start": self.behaviour.program_start.load(Ordering::Relaxed),
             "enable_flapping": true,
         });
-        let status = serde_json::json!({"results": [{"status": {"icingaapplication": {"app": app}}}]});
+        let status = json!({"results": [{"status": {"icingaapplication": {"app": app}}}]});
         answer(200, &status.to_string())
     }
 
@@ -176,7 +183,11 @@ impl Connection {
         if self.behaviour.broken_objects.load(Ordering::Relaxed) {
             return answer(500, r#"{"error":500,"status":"Unhandled exception"}"#);
         }
-        answer(200, r#"{"results":[{"name":"host0","type":"Host","attrs":{"state":0,"last_check":1}}]}"#)
+        let hosts = self.behaviour.hosts.load(Ordering::Relaxed);
+        let rows: Vec<serde_json::Value> = (0..hosts)
+            .map(|number| json!({"name": format!("host{number}"), "type": "Host", "attrs": {"state": 0, "last_check": 1}}))
+            .collect();
+        answer(200, &json!({"results": rows}).to_string())
     }
 }
 

@@ -41,16 +41,28 @@ pub(crate) struct Icinga {
 impl Icinga {
     /// Starts one in `dir`, which must exist; ready when this returns.
     pub(crate) async fn start(dir: &Path, hosts: usize, services: usize) -> Icinga {
-        let dir = dir.join("icinga");
-        let port = free_port();
+        let (dir, port) = (dir.join("icinga"), free_port());
+        let text = configuration(&dir, port, hosts, services);
+        Icinga::start_as(dir, port, &text, &certificates().files).await
+    }
+
+    /// Starts one with this configuration and these files among its certificates, `ca.crt`
+    /// being one of them; the others hold a certificate for [`NODE`].
+    pub(crate) async fn start_as(
+        dir: PathBuf,
+        port: u16,
+        configuration: &str,
+        certificates: &[(String, Vec<u8>)],
+    ) -> Icinga {
         for folder in ["etc", "lib/certs", "cache", "log", "spool", "run"] {
             fs::create_dir_all(dir.join(folder)).expect("a temporary folder can be written");
         }
         fs::set_permissions(dir.parent().expect("it was joined"), fs::Permissions::from_mode(0o755))
             .expect("a temporary folder is ours");
-        fs::write(dir.join("etc/icinga2.conf"), configuration(&dir, port, hosts, services))
-            .expect("the configuration can be written");
-        certificates().write(&dir);
+        fs::write(dir.join("etc/icinga2.conf"), configuration).expect("the configuration can be written");
+        for (name, text) in certificates {
+            fs::write(dir.join("lib/certs").join(name), text).expect("a certificate can be written");
+        }
         give_away(&dir);
         let ca_file = dir.join("lib/certs/ca.crt");
         let mut icinga = Icinga { port, http: http(&ca_file, port), ca_file, dir, process: None };
@@ -254,12 +266,6 @@ impl Certificates {
             (name, text)
         };
         Certificates { files: names.into_iter().map(read).collect() }
-    }
-
-    fn write(&self, dir: &Path) {
-        for (name, text) in &self.files {
-            fs::write(dir.join("lib/certs").join(name), text).expect("a certificate can be written");
-        }
     }
 }
 

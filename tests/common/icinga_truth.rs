@@ -69,6 +69,8 @@ impl Truth {
             source: Arc::from(SOURCE),
             at: now,
             broken: None,
+            beside: None,
+            settled: true,
             objects: self.objects.values().cloned().collect(),
             comments: self.comments.clone(),
             downtimes: self.downtimes.clone(),
@@ -79,6 +81,12 @@ impl Truth {
     pub(crate) fn read_after_break(&self, broken: Timestamp, now: Timestamp) -> Snapshot {
         let reason = "connection reset".to_owned();
         Snapshot { broken: Some(Broken { reason, at: broken }), ..self.read(now) }
+    }
+
+    /// Read now from one master, while another told of these objects.
+    pub(crate) fn read_beside(&self, moved: &[&str], now: Timestamp) -> Snapshot {
+        let moved = moved.iter().map(|name| key(name)).collect();
+        Snapshot { beside: Some(moved), ..self.read(now) }
     }
 }
 
@@ -92,6 +100,7 @@ fn unchecked(name: &str) -> SnapshotObject {
         since: None,
         output: String::new(),
         execution_end: None,
+        exit_status: 0,
         reachable: true,
         acknowledged: false,
         sticky: false,

@@ -209,6 +209,7 @@ impl Trial {
                 execution_end: Some(self.now),
                 reachable: reach::is_reachable(world, key),
                 acknowledged: status.acknowledged,
+                exit_status: 0,
                 sticky: false,
                 acknowledgement_expiry: None,
                 flapping: status.flapping,
@@ -220,6 +221,8 @@ impl Trial {
             at: self.now,
             objects: objects.collect(),
             broken: Some(broken),
+            beside: None,
+            settled: true,
             comments: None,
             downtimes: None,
         }

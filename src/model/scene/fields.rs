@@ -18,7 +18,7 @@ pub static FIELDS: &[Field] = fields! {
     "source" "the Icinga it came from, as the configuration calls it" |s| Value::text(&s.event.source);
     "timestamp" "when Icinga sent it" |s| Value::Time(s.event.timestamp);
     "now" "when it was judged" |s| Value::Time(s.now);
-    "missed" "whether it was made up after a gap" |s| Value::Bool(s.event.missed);
+    "missed" "whether it was made up after a gap, or its check had ended long before" |s| Value::Bool(s.event.missed);
     "withheld" "why the problem was kept from people until now; missing if it was not" |s| match &s.event.withheld {
         Some(reason) => Value::text(reason),
         None => Value::Missing,

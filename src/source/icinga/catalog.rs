@@ -8,7 +8,7 @@ use super::client::{Api, Kind};
 use super::fault::words;
 use super::objects::{self, LastResult, Parents};
 use super::trouble::{self, ApiError};
-use crate::model::{Broken, Object, Snapshot, SnapshotObject, Timestamp};
+use crate::model::{Object, Snapshot, SnapshotObject, Timestamp};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -33,11 +33,7 @@ impl Catalog {
     ///
     /// Hosts and services are indispensable: without the permission for one of them
     /// this fails, and names all permissions that are missing.
-    pub(super) async fn snapshot(
-        &mut self,
-        broken: Option<&Broken>,
-        flapping_enabled: bool,
-    ) -> Result<Snapshot, ApiError> {
+    pub(super) async fn snapshot(&mut self, flapping_enabled: bool) -> Result<Snapshot, ApiError> {
         let at = Timestamp::now();
         let hosts = self.list(Kind::Host, &host_attrs()).await?;
         let services = self.list(Kind::Service, objects::SERVICE_ATTRS).await?;
@@ -61,7 +57,9 @@ impl Catalog {
         Ok(Snapshot {
             source: self.source.clone(),
             at,
-            broken: broken.cloned(),
+            broken: None,
+            beside: None,
+            settled: true,
             objects: found,
             comments: match comments {
                 Some(body) => Some(self.decoded(body, objects::comments).await?),
@@ -152,6 +150,7 @@ impl Catalog {
         for found in found {
             if let Some(result) = by_name.remove(found.object.key.name()) {
                 found.output = result.output;
+                found.exit_status = result.exit_status;
                 found.execution_end = result.execution_end.or(found.execution_end);
             }
         }

@@ -1,9 +1,10 @@
 //! Icinga 2 as a source: its event stream, its objects and its actions.
 //!
-//! Owns: the connection to one Icinga, or to the masters of one zone in turn, one at
-//! a time. Promises: reconnects for ever, with growing waits; after every break
+//! Owns: the connection to one Icinga, or to all masters of one zone at the same time.
+//! Promises: reconnects for ever, with growing waits; after every break
 //! subscribes first, then reads the state of all objects and hands it over as a
-//! snapshot, then what came meanwhile. Reads as fast as Icinga sends and hangs up on
+//! snapshot, then what came meanwhile. What several masters tell is handed over
+//! once. Reads as fast as Icinga sends and hangs up on
 //! purpose before Icinga would have to queue. Never: decides anything, or stores.
 //! On a crash the next start reads a snapshot: nothing is kept here.
 
@@ -15,10 +16,12 @@ mod client;
 mod decode;
 mod fault;
 mod line;
+mod masters;
 mod objects;
 mod session;
 mod stream;
 mod trouble;
+mod twins;
 mod wire;
 
 pub use actions::ActError;
@@ -28,12 +31,14 @@ pub use fault::DecodeError;
 pub(crate) use line::{Framed, Framer, LONGEST_LINE_BYTES};
 pub(crate) use objects::checkables;
 pub use trouble::ApiError;
+pub use twins::Twins;
 
 use super::{Source, SourceError};
 use crate::backoff::Backoff;
 use crate::config::IcingaSettings;
-use crate::model::{Broken, EventType, Input, Timestamp};
+use crate::model::{Broken, EventType, Input};
 use futures_util::future::BoxFuture;
+use masters::{Masters, Place};
 use session::{End, Session};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -77,6 +82,8 @@ pub struct Limits {
     pub probe: Duration,
     /// How long it may be out of reach before that is told: 60 s.
     pub unreachable: Duration,
+    /// After how long all objects are read once more where some were missing: 60 s.
+    pub second_look: Duration,
 }
 
 impl Default for Limits {
@@ -87,6 +94,7 @@ impl Default for Limits {
             line_bytes: LONGEST_LINE_BYTES,
             probe: client::STATUS,
             unreachable: Duration::from_secs(60),
+            second_look: Duration::from_secs(60),
         }
     }
 }
@@ -164,18 +172,23 @@ impl IcingaSource {
     }
 
     async fn keep_reading(self, inputs: mpsc::Sender<Input>) {
+        let urls = &self.client.settings.urls;
+        let masters = Masters::new(urls.len());
+        let readers = urls.iter().enumerate().map(|(master, url)| {
+            let place = Place { masters: &masters, master };
+            self.keep_reading_master(url, place, &inputs)
+        });
+        futures_util::future::join_all(readers).await;
+    }
+
+    /// Reads one master until nobody takes inputs any more.
+    async fn keep_reading_master(&self, url: &url::Url, place: Place<'_>, inputs: &mpsc::Sender<Input>) {
         let mut backoff = Backoff::new(LONGEST_WAIT);
-        let mut broken: Option<Broken> = None;
-        let mut lost = Some(Timestamp::now());
-        for url in self.client.settings.urls.iter().cycle() {
-            // A consumer that stalls must not be met with one connection after another.
-            if inputs.reserve().await.is_err() {
-                return;
-            }
+        // A consumer that stalls must not be met with one connection after another.
+        while inputs.reserve().await.is_ok() {
             let begun = Instant::now();
-            let mut caught_up = false;
-            let ended = match self.session(url, &inputs) {
-                Ok(session) => session.run(broken.as_ref(), &mut caught_up).await,
+            let ended = match self.session(url, place, inputs) {
+                Ok(session) => session.run().await,
                 Err(error) => End::Reconnect(error.to_string()),
             };
             let End::Reconnect(why) = ended else {
@@ -185,18 +198,9 @@ impl IcingaSource {
                 backoff.reset();
             }
             let wait = backoff.next_wait();
-            tracing::warn!(icinga = %self.name, ?wait, "{why}; connects again");
+            tracing::warn!(icinga = %self.name, master = %trouble::shown(url), ?wait, "{why}; connects again");
             self.last_error.send_replace(Some(why.clone()));
-            // What matters later is when and why events went missing, not why it took
-            // long to be back.
-            if caught_up {
-                lost = Some(Timestamp::now());
-                broken = Some(Broken { reason: why.clone(), at: Timestamp::now() });
-            }
-            let long_ago = |at: &Timestamp| {
-                Timestamp::now().duration_since(*at).unsigned_abs() >= self.limits.unreachable
-            };
-            if let Some(at) = lost.take_if(|at| long_ago(at)) {
+            if let Some(at) = place.masters.ended(place.master, &why, self.limits.unreachable) {
                 let away =
                     Input::OutOfReach { source: self.name.clone(), broken: Broken { reason: why, at } };
                 if inputs.send(away).await.is_err() {
@@ -210,11 +214,13 @@ impl IcingaSource {
     fn session<'a>(
         &'a self,
         url: &url::Url,
+        place: Place<'a>,
         inputs: &'a mpsc::Sender<Input>,
     ) -> Result<Session<'a>, SourceError> {
         Ok(Session {
             source: &self.name,
             api: self.client.api(url)?,
+            place,
             limits: &self.limits,
             counters: &self.counters,
             types: self.types.clone(),

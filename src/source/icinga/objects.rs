@@ -96,6 +96,7 @@ fn checkable(source: &Arc<str>, row: Row<Checkable>) -> SnapshotObject {
     let state = |number: Option<f64>| number.filter(|_| checked).map(|number| own_state(&key, number as i64));
     let acknowledgement = attrs.acknowledgement.unwrap_or(0.0);
     let result_end = attrs.last_check_result.as_ref().and_then(|result| result.execution_end);
+    let exit_status = attrs.last_check_result.as_ref().and_then(|result| result.exit_status);
     let flag = |flag: Option<wire::Flag>| flag.is_some_and(|flag| flag.0);
     SnapshotObject {
         state: state(attrs.state),
@@ -104,6 +105,7 @@ fn checkable(source: &Arc<str>, row: Row<Checkable>) -> SnapshotObject {
         attempt: attrs.check_attempt.map_or(1, |attempt| attempt as u32),
         since: optional_moment(attrs.last_hard_state_change),
         execution_end: optional_moment(result_end.or(attrs.last_check)),
+        exit_status: exit_status.unwrap_or(0.0) as i64,
         output: attrs.last_check_result.and_then(|result| result.output).unwrap_or_default(),
         reachable: attrs.last_reachable.is_none_or(|reachable| reachable.0),
         acknowledged: acknowledgement != 0.0,
@@ -132,6 +134,7 @@ fn checkable(source: &Arc<str>, row: Row<Checkable>) -> SnapshotObject {
 pub(super) struct LastResult {
     pub(super) name: String,
     pub(super) output: String,
+    pub(super) exit_status: i64,
     pub(super) execution_end: Option<Timestamp>,
 }
 
@@ -146,7 +149,12 @@ pub(super) fn last_results(body: &[u8]) -> serde_json::Result<Vec<LastResult>> {
     let result = |row: Row<WithResult>| {
         let result = row.attrs.last_check_result?;
         let execution_end = optional_moment(result.execution_end);
-        Some(LastResult { name: row.name, output: result.output.unwrap_or_default(), execution_end })
+        Some(LastResult {
+            name: row.name,
+            output: result.output.unwrap_or_default(),
+            exit_status: result.exit_status.unwrap_or(0.0) as i64,
+            execution_end,
+        })
     };
     Ok(rows(body)?.into_iter().filter_map(result).collect())
 }

@@ -8,14 +8,16 @@ use super::buffer::{self, Reader};
 use super::catalog::Catalog;
 use super::client::{Api, IcingaStatus};
 use super::decode::decode;
+use super::masters::Place;
 use super::stream::{self, Ended, Reading};
 use super::trouble::{self, ApiError};
 use super::{Counters, Limits, fault};
 use crate::model::event::{Detail, ObjectChange};
-use crate::model::{Broken, Event, EventType, Input, ObjectKey};
+use crate::model::{Event, EventType, Input, ObjectKey};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 /// Why a session ended.
 #[derive(Debug)]
@@ -36,6 +38,7 @@ impl From<ApiError> for End {
 pub(super) struct Session<'a> {
     pub(super) source: &'a Arc<str>,
     pub(super) api: Api,
+    pub(super) place: Place<'a>,
     pub(super) limits: &'a Limits,
     pub(super) counters: &'a Counters,
     pub(super) types: watch::Receiver<BTreeSet<EventType>>,
@@ -44,17 +47,15 @@ pub(super) struct Session<'a> {
 }
 
 impl Session<'_> {
-    /// Runs until the connection ends. `broken` is how the stream before it ended;
-    /// `caught_up` becomes true once the snapshot is handed over. Dropping it hangs
-    /// up at once.
-    pub(super) async fn run(&self, broken: Option<&Broken>, caught_up: &mut bool) -> End {
-        match self.connected(broken, caught_up).await {
+    /// Runs until the connection ends. Dropping it hangs up at once.
+    pub(super) async fn run(&self) -> End {
+        match self.connected().await {
             Ok(reason) => End::Reconnect(reason),
             Err(end) => end,
         }
     }
 
-    async fn connected(&self, broken: Option<&Broken>, caught_up: &mut bool) -> Result<String, End> {
+    async fn connected(&self) -> Result<String, End> {
         let mut types = self.types.clone();
         let asked = stream::wanted(&types.borrow_and_update());
         let (status, mut lacking) = self.status().await?;
@@ -67,6 +68,7 @@ impl Session<'_> {
         }
         let subscription = stream::subscribe(&self.api, &known).await?;
         lacking.extend(subscription.lacking);
+        self.place.masters.opened(self.place.master);
 
         let (writer, reader) = buffer::buffer(self.limits.buffer_bytes);
         let reading = Reading {
@@ -83,7 +85,7 @@ impl Session<'_> {
             }
         };
         let flapping = status.as_ref().is_none_or(|status| status.enable_flapping);
-        let feeding = self.feed(reader, lacking, flapping, broken, caught_up);
+        let feeding = self.feed(reader, lacking, flapping);
         tokio::select! {
             both = futures_util::future::try_join(reading, feeding) => Ok(both?.0),
             reason = grown(&mut types, &asked) => Ok(reason),
@@ -105,22 +107,23 @@ impl Session<'_> {
     }
 
     /// Hands over the snapshot and then the lines, until there are no more.
-    async fn feed(
-        &self,
-        mut lines: Reader,
-        lacking: Vec<String>,
-        flapping_enabled: bool,
-        broken: Option<&Broken>,
-        caught_up: &mut bool,
-    ) -> Result<(), End> {
+    async fn feed(&self, mut lines: Reader, lacking: Vec<String>, flapping_enabled: bool) -> Result<(), End> {
         let mut catalog = Catalog::new(self.api.clone(), self.source.clone());
         catalog.lacking = lacking;
-        let snapshot = catalog.snapshot(broken, flapping_enabled).await?;
-        tracing::info!(icinga = %self.source, objects = snapshot.objects.len(), "caught up");
-        self.hand_over(Input::Snapshot(snapshot)).await?;
-        *caught_up = true;
+        let mut second_look = self.catch_up(&mut catalog, flapping_enabled).await?;
         self.tell_lacking(&catalog.lacking);
-        while let Some(line) = lines.next().await {
+        loop {
+            let line = match second_look {
+                None => lines.next().await,
+                Some(at) => match tokio::time::timeout_at(at, lines.next()).await {
+                    Ok(line) => line,
+                    Err(_) => {
+                        second_look = self.catch_up(&mut catalog, flapping_enabled).await?;
+                        continue;
+                    }
+                },
+            };
+            let Some(line) = line else { return Ok(()) };
             Counters::add(&self.counters.lines);
             match decode(self.source, &line) {
                 Ok(event) => self.event(&mut catalog, event).await?,
@@ -130,7 +133,20 @@ impl Session<'_> {
                 }
             }
         }
-        Ok(())
+    }
+
+    /// Reads all objects and hands them over. Gives when to do it again: an object that is
+    /// missing may be so only because Icinga is in the middle of something.
+    async fn catch_up(&self, catalog: &mut Catalog, flapping_enabled: bool) -> Result<Option<Instant>, End> {
+        let _turn = self.place.masters.turn().await;
+        let began = Instant::now().into_std();
+        let mut snapshot = catalog.snapshot(flapping_enabled).await?;
+        tracing::info!(icinga = %self.source, objects = snapshot.objects.len(), "caught up");
+        let room = self.room().await?;
+        self.place.masters.place(self.place.master, &mut snapshot, began);
+        let second_look = (!snapshot.settled).then(|| Instant::now() + self.limits.second_look);
+        room.send(Input::Snapshot(snapshot));
+        Ok(second_look)
     }
 
     /// Clears the last error, or says which permissions are missing although
@@ -147,6 +163,9 @@ impl Session<'_> {
     }
 
     async fn event(&self, catalog: &mut Catalog, event: Event) -> Result<(), End> {
+        if !self.place.masters.is_first(self.place.master, &event) {
+            return Ok(());
+        }
         match &event.detail {
             // Rules see the object as it is now, so it goes first.
             Detail::ObjectCreated(change) | Detail::ObjectModified(change) => {
@@ -198,11 +217,16 @@ impl Session<'_> {
         }
     }
 
+    async fn hand_over(&self, input: Input) -> Result<(), End> {
+        self.room().await?.send(input);
+        Ok(())
+    }
+
     /// Waits for the engine, but not for long: meanwhile Icinga's own queue would
     /// grow as soon as ours is full.
-    async fn hand_over(&self, input: Input) -> Result<(), End> {
-        match tokio::time::timeout(self.limits.stall, self.inputs.send(input)).await {
-            Ok(Ok(())) => Ok(()),
+    async fn room(&self) -> Result<mpsc::Permit<'_, Input>, End> {
+        match tokio::time::timeout(self.limits.stall, self.inputs.reserve()).await {
+            Ok(Ok(room)) => Ok(room),
             Ok(Err(_)) => Err(End::NobodyListens),
             Err(_) => Err(End::Reconnect(format!(
                 "hung up to protect Icinga: Watchbell took no event for {:?}",

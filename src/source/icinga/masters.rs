@@ -1,0 +1,229 @@
+//! The masters of one zone, read at the same time.
+//!
+//! Owns: which of them are read, and what they share. Promises: there is a gap only
+//! where no stream was open that continues what the engine knows; one master at a time
+//! is asked for all its objects; of what both tell, one passes; an object is gone only when
+//! it is missing twice. Never: connects.
+
+use super::twins::Twins;
+use crate::model::{Broken, Event, Snapshot, SnapshotObject, Timestamp};
+use std::collections::HashSet;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+/// How far one master may lie behind the other: what was told this long before a reading
+/// began is newer than what is read.
+const BEHIND: Duration = Duration::from_secs(10);
+
+/// What the readers of one zone share.
+#[derive(Debug)]
+pub(super) struct Masters {
+    shared: Mutex<Shared>,
+    reading: tokio::sync::Mutex<()>,
+}
+
+/// One master among those of its zone.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) masters: &'a Masters,
+    /// Its number, from 0.
+    pub(super) master: usize,
+}
+
+#[derive(Debug)]
+struct Shared {
+    coverage: Coverage,
+    twins: Twins,
+    /// Digests of the names of all objects that were there when they were last read.
+    there: Option<HashSet<u64>>,
+}
+
+impl Masters {
+    /// This many, none of them read yet.
+    pub(super) fn new(count: usize) -> Masters {
+        let coverage = Coverage::new(count, Timestamp::now());
+        let twins = Twins::new(count, Instant::now());
+        Masters {
+            shared: Mutex::new(Shared { coverage, twins, there: None }),
+            reading: tokio::sync::Mutex::new(()),
+        }
+    }
+
+    /// Waits until no other master is being asked for all its objects.
+    pub(super) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.reading.lock().await
+    }
+
+    /// A master's stream is open.
+    pub(super) fn opened(&self, master: usize) {
+        let mut shared = self.shared();
+        shared.coverage.opened(master);
+        shared.twins.joins(master);
+    }
+
+    /// A master's snapshot, whose reading began then, is about to be handed over: writes into
+    /// it what it is to be compared with.
+    pub(super) fn place(&self, master: usize, snapshot: &mut Snapshot, began: Instant) {
+        let mut shared = self.shared();
+        let then = began.checked_sub(BEHIND).unwrap_or(began);
+        snapshot.beside = shared.coverage.is_covered(master).then(|| shared.twins.moved_since(then));
+        snapshot.broken = shared.coverage.caught_up();
+        snapshot.settled = shared.is_settled(snapshot);
+    }
+
+    /// Whether no other master has told this event before.
+    pub(super) fn is_first(&self, master: usize, event: &Event) -> bool {
+        self.shared().twins.is_first(master, event, Instant::now())
+    }
+
+    /// A master's stream ended, or none could be opened. Gives since when none has been
+    /// followed, once, when that is as long as `patience`.
+    pub(super) fn ended(&self, master: usize, reason: &str, patience: Duration) -> Option<Timestamp> {
+        self.shared().coverage.ended(master, reason, Timestamp::now(), patience)
+    }
+
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().expect("nothing panics while it is held")
+    }
+}
+
+impl Shared {
+    /// Whether all are there that were there the last time.
+    fn is_settled(&mut self, snapshot: &Snapshot) -> bool {
+        let digest = |found: &SnapshotObject| {
+            BuildHasherDefault::<DefaultHasher>::default().hash_one(found.object.key.name())
+        };
+        let there: HashSet<u64> = snapshot.objects.iter().map(digest).collect();
+        let before = self.there.replace(there);
+        before.is_none_or(|before| self.there.as_ref().is_some_and(|there| before.is_subset(there)))
+    }
+}
+
+/// How a master is read.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Standing {
+    Away,
+    /// Its stream is open, but what was before it is not known.
+    Open,
+    /// Its stream continues what the engine knows.
+    Followed,
+}
+
+/// Whether what happens reaches us by any of the masters.
+#[derive(Debug)]
+struct Coverage {
+    standings: Vec<Standing>,
+    /// How the last followed stream ended, until a snapshot tells it.
+    broken: Option<Broken>,
+    /// Since when none is followed, until that is told.
+    untold: Option<Timestamp>,
+}
+
+impl Coverage {
+    fn new(count: usize, now: Timestamp) -> Coverage {
+        Coverage { standings: vec![Standing::Away; count], broken: None, untold: Some(now) }
+    }
+
+    fn is_any_followed(&self) -> bool {
+        self.standings.contains(&Standing::Followed)
+    }
+
+    fn is_covered(&self, master: usize) -> bool {
+        self.standings[master] == Standing::Followed
+    }
+
+    fn opened(&mut self, master: usize) {
+        self.standings[master] = if self.is_any_followed() { Standing::Followed } else { Standing::Open };
+    }
+
+    /// From a snapshot on, all open streams continue what is known. Gives how the last stream
+    /// before it had ended.
+    fn caught_up(&mut self) -> Option<Broken> {
+        let open = self.standings.iter_mut().filter(|standing| **standing == Standing::Open);
+        open.for_each(|standing| *standing = Standing::Followed);
+        self.untold = None;
+        self.broken.take()
+    }
+
+    fn ended(
+        &mut self,
+        master: usize,
+        reason: &str,
+        now: Timestamp,
+        patience: Duration,
+    ) -> Option<Timestamp> {
+        let before = std::mem::replace(&mut self.standings[master], Standing::Away);
+        // What matters later is when and why events went missing, not why it took long to
+        // be back.
+        if before == Standing::Followed && !self.is_any_followed() {
+            self.broken = Some(Broken { reason: reason.to_owned(), at: now });
+            self.untold = Some(now);
+        }
+        self.untold.take_if(|since| now.duration_since(*since).unsigned_abs() >= patience)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("a moment")
+    }
+
+    fn two() -> Coverage {
+        Coverage::new(2, at(0))
+    }
+
+    #[test]
+    fn one_stream_that_ends_beside_another_is_no_gap() {
+        let mut zone = two();
+        zone.opened(0);
+        assert!(!zone.is_covered(0));
+        assert_eq!(zone.caught_up(), None);
+        zone.opened(1);
+        assert!(zone.is_covered(1), "the first tells what happens before the second is read");
+        assert_eq!(zone.ended(0, "killed", at(10), Duration::ZERO), None);
+        zone.opened(0);
+        assert!(zone.is_covered(0), "the second told what happened meanwhile");
+        assert_eq!(zone.caught_up(), None);
+    }
+
+    #[test]
+    fn both_away_is_a_gap_from_the_end_of_the_last() {
+        let mut zone = two();
+        zone.opened(0);
+        zone.opened(1);
+        zone.caught_up();
+        assert!(zone.is_covered(1), "it was open when the first was read");
+        zone.ended(0, "first", at(10), PATIENCE);
+        zone.ended(1, "last", at(20), PATIENCE);
+        zone.ended(0, "still away", at(30), PATIENCE);
+        zone.opened(0);
+        assert!(!zone.is_covered(0));
+        let broken = zone.caught_up().expect("there was a gap");
+        assert_eq!((broken.reason.as_str(), broken.at), ("last", at(20)));
+        zone.opened(1);
+        assert!(zone.is_covered(1) && zone.caught_up().is_none(), "it is told once");
+    }
+
+    #[test]
+    fn a_stream_that_ends_before_its_objects_are_read_hides_no_gap() {
+        let mut zone = two();
+        zone.opened(0);
+        zone.ended(0, "at once", at(1), PATIENCE);
+        zone.opened(0);
+        assert!(!zone.is_covered(0));
+    }
+
+    #[test]
+    fn that_none_is_read_is_told_once() {
+        let mut zone = two();
+        assert_eq!(zone.ended(0, "refused", at(59), PATIENCE), None);
+        assert_eq!(zone.ended(1, "refused", at(60), PATIENCE), Some(at(0)));
+        assert_eq!(zone.ended(0, "refused", at(90), PATIENCE), None);
+    }
+}
