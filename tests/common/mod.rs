@@ -15,6 +15,7 @@ pub(crate) mod icinga;
 pub(crate) mod icinga_truth;
 pub(crate) mod ircd;
 pub(crate) mod place;
+pub(crate) mod proxy;
 pub(crate) mod reader;
 pub(crate) mod recipes;
 pub(crate) mod reloading;

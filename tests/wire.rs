@@ -1,0 +1,3 @@
+//! The way between an Icinga and Watchbell, with its faults: real programs and a proxy between.
+
+mod proxy;
