@@ -27,6 +27,8 @@ pub(crate) struct Behaviour {
     pub(crate) silent: AtomicBool,
     /// Whether `/v1/objects` is answered with an error.
     pub(crate) broken_objects: AtomicBool,
+    /// `state` of its host, hard: 0 is UP.
+    pub(crate) host_state: AtomicU64,
     /// `program_start`.
     pub(crate) program_start: AtomicU64,
     /// How often `/v1/status` was asked.
@@ -176,7 +178,11 @@ impl Connection {
         if self.behaviour.broken_objects.load(Ordering::Relaxed) {
             return answer(500, r#"{"error":500,"status":"Unhandled exception"}"#);
         }
-        answer(200, r#"{"results":[{"name":"host0","type":"Host","attrs":{"state":0,"last_check":1}}]}"#)
+        let state = self.behaviour.host_state.load(Ordering::Relaxed);
+        let attrs =
+            serde_json::json!({"state": state, "state_type": 1, "last_hard_state": state, "last_check": 1});
+        let hosts = serde_json::json!({"results": [{"name": "host0", "type": "Host", "attrs": attrs}]});
+        answer(200, &hosts.to_string())
     }
 }
 

@@ -2,12 +2,14 @@
 //!
 //! Owns: the order that closes every gap: subscribe, read all objects, hand over the
 //! snapshot, then what came meanwhile, then what comes. Promises: each line that was
-//! read whole is decoded and handed over once, in order. Never: reconnects.
+//! read whole is decoded and handed over once, in order; after one that cannot be
+//! read, all objects are read again. Never: reconnects.
 
-use super::buffer::{self, Reader};
+use super::buffer::{self, Read, Reader};
 use super::catalog::Catalog;
 use super::client::{Api, IcingaStatus};
 use super::decode::decode;
+use super::holes::Holes;
 use super::stream::{self, Ended, Reading};
 use super::trouble::{self, ApiError};
 use super::{Counters, Limits, fault};
@@ -115,22 +117,47 @@ impl Session<'_> {
     ) -> Result<(), End> {
         let mut catalog = Catalog::new(self.api.clone(), self.source.clone());
         catalog.lacking = lacking;
-        let snapshot = catalog.snapshot(broken, flapping_enabled).await?;
-        tracing::info!(icinga = %self.source, objects = snapshot.objects.len(), "caught up");
-        self.hand_over(Input::Snapshot(snapshot)).await?;
+        self.look(&mut catalog, broken, flapping_enabled).await?;
         *caught_up = true;
         self.tell_lacking(&catalog.lacking);
-        while let Some(line) = lines.next().await {
-            Counters::add(&self.counters.lines);
-            match decode(self.source, &line) {
-                Ok(event) => self.event(&mut catalog, event).await?,
-                Err(error) => {
-                    Counters::add(&self.counters.bad_lines);
-                    tracing::warn!(icinga = %self.source, %error, "a line was not understood and is skipped");
+        let mut holes = Holes::new(self.limits.look_again);
+        loop {
+            let read = tokio::select! {
+                read = lines.next() => read,
+                () = holes.due() => {
+                    self.look(&mut catalog, holes.close().as_ref(), flapping_enabled).await?;
+                    continue;
                 }
+            };
+            match read {
+                None => return Ok(()),
+                Some(Read::Skipped) => holes.note(),
+                Some(Read::Line(line)) => match self.decoded(&line) {
+                    Some(event) => self.event(&mut catalog, event).await?,
+                    None => holes.note(),
+                },
             }
         }
-        Ok(())
+    }
+
+    /// Reads all objects and hands them over.
+    async fn look(&self, catalog: &mut Catalog, broken: Option<&Broken>, flapping: bool) -> Result<(), End> {
+        let snapshot = catalog.snapshot(broken, flapping).await?;
+        tracing::info!(icinga = %self.source, objects = snapshot.objects.len(), "caught up");
+        self.hand_over(Input::Snapshot(snapshot)).await
+    }
+
+    /// The event of a line; `None`, and a warning, if it is not understood.
+    fn decoded(&self, line: &[u8]) -> Option<Event> {
+        Counters::add(&self.counters.lines);
+        match decode(self.source, line) {
+            Ok(event) => Some(event),
+            Err(error) => {
+                Counters::add(&self.counters.bad_lines);
+                tracing::warn!(icinga = %self.source, %error, "a line was not understood and is skipped");
+                None
+            }
+        }
     }
 
     /// Clears the last error, or says which permissions are missing although
