@@ -7,8 +7,8 @@
 use secrecy::SecretString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -33,6 +33,8 @@ pub(crate) struct Behaviour {
     pub(crate) program_start: AtomicU64,
     /// How often `/v1/status` was asked.
     pub(crate) status_asked: AtomicU64,
+    /// The bodies of all requests.
+    pub(crate) asked: Mutex<Vec<String>>,
     /// How often an action was asked for; none is ever answered.
     pub(crate) actions_asked: AtomicU64,
 }
@@ -133,6 +135,8 @@ impl Connection {
     /// Answers requests until the client is gone, or has opened a stream.
     async fn serve(self, mut socket: TlsStream<TcpStream>) {
         while let Some((path, body)) = request(&mut socket).await {
+            let text = String::from_utf8_lossy(&body).into_owned();
+            self.behaviour.asked.lock().expect("no panic").push(text);
             let answer = match path.as_str() {
                 "/v1/events" => return self.open_stream(socket, &body).await,
                 "/v1/status/IcingaApplication" => self.status().await,

@@ -12,6 +12,7 @@ pub(crate) mod fake_icinga;
 pub(crate) mod happenings;
 pub(crate) mod http;
 pub(crate) mod icinga;
+pub(crate) mod icinga_process;
 pub(crate) mod icinga_truth;
 pub(crate) mod ircd;
 pub(crate) mod place;
