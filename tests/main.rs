@@ -55,5 +55,6 @@ mod webhooks_in;
 mod why;
 mod why_in_chat;
 mod why_not;
+mod wire;
 mod words;
 mod writer;

@@ -51,13 +51,13 @@ pub(super) fn catch_up(world: &mut World, mut snapshot: Snapshot, now: Timestamp
         source.read_at = Some(now);
         source.away = None;
     });
-    if source.known && snapshot.beside.is_some() {
+    if source.known && snapshot.beside.is_some() && snapshot.broken.is_none() {
         return events;
     }
     let problems =
         snapshot.objects.iter().filter(|found| hard_state(found).is_some_and(State::is_problem)).count();
     let broken = snapshot.broken.as_ref();
-    let since = if source.known { source.last_event.max(broken.map(|broken| broken.at)) } else { None };
+    let since = if source.known { broken.map(|broken| broken.at).or(source.last_event) } else { None };
     let gap = Gap {
         since,
         until: now,

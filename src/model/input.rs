@@ -45,8 +45,8 @@ pub struct Snapshot {
     pub source: Arc<str>,
     /// When the reading began.
     pub at: Timestamp,
-    /// How the last stream before this one ended; `None` at the first connection, and where
-    /// another master is read.
+    /// How the last stream before this one ended, or what was missing in this one; `None` at
+    /// the first connection, and where another master is read.
     pub broken: Option<Broken>,
     /// Where a stream was open all the time, of another master of the zone or before a second
     /// look, so that there is no gap: the objects of which was told meanwhile, in no order;

@@ -63,12 +63,14 @@ impl Masters {
     }
 
     /// A master's snapshot, whose reading began then, is about to be handed over: writes into
-    /// it what it is to be compared with.
-    pub(super) fn place(&self, master: usize, snapshot: &mut Snapshot, began: Instant) {
+    /// it what it is to be compared with. `hole` is what was missing in that master's stream;
+    /// it is one only where no other master was followed.
+    pub(super) fn place(&self, master: usize, snapshot: &mut Snapshot, began: Instant, hole: Option<Broken>) {
         let mut shared = self.shared();
         let then = began.checked_sub(BEHIND).unwrap_or(began);
         snapshot.beside = shared.coverage.is_covered(master).then(|| shared.twins.moved_since(then));
-        snapshot.broken = shared.coverage.caught_up();
+        let hole = hole.filter(|_| !shared.coverage.is_another_followed(master));
+        snapshot.broken = shared.coverage.caught_up().or(hole);
         snapshot.settled = shared.is_settled(snapshot);
     }
 
@@ -127,6 +129,11 @@ impl Coverage {
 
     fn is_any_followed(&self) -> bool {
         self.standings.contains(&Standing::Followed)
+    }
+
+    fn is_another_followed(&self, master: usize) -> bool {
+        let others = self.standings.iter().enumerate().filter(|(other, _)| *other != master);
+        others.into_iter().any(|(_, standing)| *standing == Standing::Followed)
     }
 
     fn is_covered(&self, master: usize) -> bool {
