@@ -9,6 +9,7 @@ mod commands;
 mod common;
 mod config;
 mod cookbook;
+mod dead;
 mod decode;
 mod definitions;
 mod diff;

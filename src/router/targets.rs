@@ -71,6 +71,7 @@ pub fn deliveries(
         message: message.clone(),
         brief: brief.clone(),
         attempts: 0,
+        revived: None,
     };
     route.target.to.iter().map(address).collect()
 }

@@ -13,6 +13,7 @@ pub(crate) mod happenings;
 pub(crate) mod http;
 pub(crate) mod icinga;
 pub(crate) mod icinga_truth;
+pub(crate) mod inquiry;
 pub(crate) mod ircd;
 pub(crate) mod place;
 pub(crate) mod reader;

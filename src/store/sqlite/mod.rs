@@ -9,6 +9,7 @@
 //! and perhaps the one under way, also whole.
 
 mod journal;
+mod letters;
 mod open;
 mod past;
 mod read;
@@ -16,10 +17,14 @@ mod reader;
 mod write;
 
 pub use journal::read::{Journal, JournalInputs};
+pub use letters::SqliteLetters;
 pub use reader::SqliteReader;
 
-use super::{Batch, Entry, JournalLimits, Past, PastDelivery, Store, StoreError};
-use crate::model::{About, Action, Decision, Delivery, Timestamp};
+use super::{
+    Batch, DeadFilter, DeadLetters, Entry, JournalLimits, NotRevived, Past, PastDelivery, Revival, Store,
+    StoreError,
+};
+use crate::model::{About, Action, Decision, Delivery, DeliveryId, Timestamp};
 use rusqlite::Connection;
 use std::fs::File;
 use std::path::Path;
@@ -113,6 +118,18 @@ impl Store for SqliteStore {
 
     fn past(&self, about: &About, limit: usize) -> Result<Past, StoreError> {
         past::past(&self.reader(), about, limit)
+    }
+
+    fn dead(&self, filter: &DeadFilter, limit: usize) -> Result<DeadLetters, StoreError> {
+        letters::dead(&self.reader(), filter, limit)
+    }
+
+    fn revive(
+        &self,
+        ids: &[DeliveryId],
+        revival: &Revival,
+    ) -> Result<Vec<(DeliveryId, Result<(), NotRevived>)>, StoreError> {
+        letters::revive(&mut self.writer(), ids, revival)
     }
 
     fn forget_before(&self, moment: Timestamp) -> Result<(), StoreError> {
