@@ -4,7 +4,7 @@ use super::words::{moment, short};
 use crate::model::time::age;
 use crate::model::words::counted;
 use crate::model::{DeliveryId, Timestamp};
-use crate::store::{DeadLetters, NotRevived, PastDelivery};
+use crate::store::{DeadLetters, NotRevived, PastDelivery, Revived};
 use jiff::tz::TimeZone;
 
 /// How much of a text from outside stands in one line, in characters.
@@ -56,7 +56,7 @@ pub fn brief_letters(found: &DeadLetters, now: Timestamp, prefix: &str) -> Strin
 }
 
 /// What came of making deliveries pending again: how many are, and each that is not.
-pub fn revived(ends: &[(DeliveryId, Result<(), NotRevived>)]) -> Vec<String> {
+pub fn revived(ends: &[Revived]) -> Vec<String> {
     let count = ends.iter().filter(|(_, end)| end.is_ok()).count() as u64;
     let refused = ends.iter().filter_map(|(id, end)| Some(not_revived(*id, end.as_ref().err()?)));
     let mut lines = Vec::new();

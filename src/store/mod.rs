@@ -98,6 +98,9 @@ pub struct Revival {
     pub sinks: BTreeSet<String>,
 }
 
+/// A number, and whether its delivery is pending again.
+pub type Revived = (DeliveryId, Result<(), NotRevived>);
+
 /// Why a delivery was not made pending again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotRevived {
@@ -151,11 +154,7 @@ pub trait Store: Send + Sync {
 
     /// Makes dead deliveries pending again, under their old keys, with their age and their
     /// tries counted anew, and marked as late. Says of each number whether that was done.
-    fn revive(
-        &self,
-        ids: &[DeliveryId],
-        _revival: &Revival,
-    ) -> Result<Vec<(DeliveryId, Result<(), NotRevived>)>, StoreError> {
+    fn revive(&self, ids: &[DeliveryId], _revival: &Revival) -> Result<Vec<Revived>, StoreError> {
         Ok(ids.iter().map(|id| (*id, Err(NotRevived::Unknown))).collect())
     }
 

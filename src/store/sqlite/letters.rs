@@ -7,7 +7,7 @@ use super::past::past_delivery;
 use super::read::rows;
 use super::{locked, open, while_doing};
 use crate::model::{DeliveryId, Message};
-use crate::store::{DeadFilter, DeadLetters, NotRevived, PastDelivery, Revival, StoreError};
+use crate::store::{DeadFilter, DeadLetters, NotRevived, PastDelivery, Revival, Revived, StoreError};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use std::path::Path;
 use std::sync::Mutex;
@@ -52,11 +52,7 @@ impl SqliteLetters {
     }
 
     /// As [`crate::store::Store::revive`].
-    pub fn revive(
-        &self,
-        ids: &[DeliveryId],
-        revival: &Revival,
-    ) -> Result<Vec<(DeliveryId, Result<(), NotRevived>)>, StoreError> {
+    pub fn revive(&self, ids: &[DeliveryId], revival: &Revival) -> Result<Vec<Revived>, StoreError> {
         revive(&mut locked(&self.connection), ids, revival)
     }
 }
@@ -92,7 +88,7 @@ pub(super) fn revive(
     connection: &mut Connection,
     ids: &[DeliveryId],
     revival: &Revival,
-) -> Result<Vec<(DeliveryId, Result<(), NotRevived>)>, StoreError> {
+) -> Result<Vec<Revived>, StoreError> {
     let mut ends = Vec::with_capacity(ids.len());
     for slice in ids.chunks(SLICE) {
         let transaction = connection

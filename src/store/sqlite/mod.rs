@@ -21,7 +21,7 @@ pub use letters::SqliteLetters;
 pub use reader::SqliteReader;
 
 use super::{
-    Batch, DeadFilter, DeadLetters, Entry, JournalLimits, NotRevived, Past, PastDelivery, Revival, Store,
+    Batch, DeadFilter, DeadLetters, Entry, JournalLimits, Past, PastDelivery, Revival, Revived, Store,
     StoreError,
 };
 use crate::model::{About, Action, Decision, Delivery, DeliveryId, Timestamp};
@@ -124,11 +124,7 @@ impl Store for SqliteStore {
         letters::dead(&self.reader(), filter, limit)
     }
 
-    fn revive(
-        &self,
-        ids: &[DeliveryId],
-        revival: &Revival,
-    ) -> Result<Vec<(DeliveryId, Result<(), NotRevived>)>, StoreError> {
+    fn revive(&self, ids: &[DeliveryId], revival: &Revival) -> Result<Vec<Revived>, StoreError> {
         letters::revive(&mut self.writer(), ids, revival)
     }
 
