@@ -6,11 +6,13 @@
 
 mod absence;
 mod forecast;
+mod letters;
 mod story;
 mod words;
 
 pub use absence::{absence, brief_absence};
 pub use forecast::forecast;
+pub use letters::{NO_LETTERS, became, brief_letters, given_up, letter, no_number, revived, whole_letter};
 pub use story::{brief_story, nothing, story};
 pub use words::moment;
 

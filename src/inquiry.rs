@@ -2,22 +2,26 @@
 //! passed on to whoever can.
 //!
 //! Owns: who answers what. Promises: questions are answered in the order they came,
-//! and never keep the engine waiting. Never: asks Icinga, changes state.
+//! and never keep the engine waiting. Never: asks Icinga,
+//! changes what the engine knows.
 
 mod comparison;
 
 use crate::config::Config;
-use crate::engine::{Ask, Question};
+use crate::engine::{Ask, Question, no_target};
 use crate::explain;
-use crate::model::{About, Input, Reply};
+use crate::model::{About, Input, Reply, Timestamp};
 use crate::reload;
-use crate::store::{Store, StoreError};
+use crate::store::{DeadFilter, Revival, Store, StoreError};
 use comparison::Comparison;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
 /// How many decisions are looked at for an answer of a few lines.
 const LOOK_BACK: usize = 4;
+
+/// How many dead letters are listed in chat.
+const LETTERS_IN_CHAT: usize = 5;
 
 /// Answers what people ask.
 pub struct Inquiry {
@@ -52,14 +56,14 @@ impl Inquiry {
         }
     }
 
-    /// Answers from the audit. Whether somebody is there to hear it.
+    /// Answers from the store. Whether somebody is there to hear it.
     async fn answer(&self, question: Question, reply: Reply) -> bool {
         let (store, config) = (self.store.clone(), self.config.clone());
         let answered =
-            tokio::task::spawn_blocking(move || from_audit(store.as_ref(), &config, &question)).await;
+            tokio::task::spawn_blocking(move || from_store(store.as_ref(), &config, &question)).await;
         let text = match answered {
             Ok(Ok(text)) => text,
-            Ok(Err(error)) => format!("the audit cannot be read: {error}"),
+            Ok(Err(error)) => format!("the database cannot be used: {error}"),
             Err(_) => "the answer failed; this is a bug in Watchbell, please report it".to_owned(),
         };
         // A line of its own is addressed as the engine's own answers are.
@@ -68,8 +72,8 @@ impl Inquiry {
     }
 }
 
-/// The answer of the audit, in a few lines.
-fn from_audit(store: &dyn Store, config: &Config, question: &Question) -> Result<String, StoreError> {
+/// The answer of the store, in a few lines.
+fn from_store(store: &dyn Store, config: &Config, question: &Question) -> Result<String, StoreError> {
     match question {
         Question::Reload { .. } | Question::Diff { .. } => Ok(String::new()),
         Question::Why(about) => {
@@ -81,5 +85,21 @@ fn from_audit(store: &dyn Store, config: &Config, question: &Question) -> Result
             let past = store.past(&about, explain::LOOK_BACK)?;
             Ok(explain::brief_absence(case, &past, &config.zone))
         }
+        Question::Dead { target } => dead(store, config, target.clone()),
+        Question::ReplayDead { ids } => {
+            let sinks = config.sinks.keys().cloned().collect();
+            let revival = Revival { now: Timestamp::now(), zone: config.zone.clone(), sinks };
+            Ok(explain::revived(&store.revive(ids, &revival)?).join("\n"))
+        }
+    }
+}
+
+fn dead(store: &dyn Store, config: &Config, target: Option<String>) -> Result<String, StoreError> {
+    let filter = DeadFilter { target, since: None };
+    let found = store.dead(&filter, LETTERS_IN_CHAT)?;
+    let unknown = filter.target.as_ref().filter(|target| !config.targets.contains_key(*target));
+    match unknown {
+        Some(target) if found.in_all == 0 => Ok(no_target(target, config.targets.keys())),
+        _ => Ok(explain::brief_letters(&found, Timestamp::now(), &config.prefix)),
     }
 }

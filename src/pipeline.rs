@@ -173,6 +173,7 @@ impl Pipeline {
             message: Message { text: reply.text, ..Message::default() },
             brief: Brief::default(),
             attempts: 0,
+            revived: None,
         }
     }
 }

@@ -52,6 +52,8 @@ url_file = "chat.url"
 method = "PUT"
 headers = { X-Source = "watchbell", X-Api-Key = { file = "hook.token" } }
 bearer_file = "hook.token"
+secret_file = "hook.secret"
+old_secret_file = "hook.secret.old"
 timeout = "1m30s"
 
 [sink.exec.pager]
@@ -143,6 +145,8 @@ fn every_section_is_understood() {
     assert_eq!(hook.url.expose_secret(), format!("https://hooks.example.org/{CANARY}"));
     assert_eq!((hook.method.as_str(), hook.timeout), ("PUT", Duration::from_secs(90)));
     assert_eq!(hook.headers["X-Api-Key"], CANARY);
+    let keys: Vec<&[u8]> = hook.signing.iter().map(ExposeSecret::expose_secret).collect();
+    assert_eq!(keys, [&[7; 24], format!("the old {CANARY} of before").as_bytes()]);
     let SinkKind::Exec(exec) = &config.sinks["pager"].kind else { panic!("it is a program") };
     assert_eq!(exec.command, ["/bin/sh", "-c", "true"]);
 
@@ -304,6 +308,9 @@ const SINGLE_FAULTS: &[(&str, &str, &str)] = &[
     ("url_file = \"chat.url\"", "url = \"ftp://a\"", "begins neither with `https://`"),
     ("url_file = \"chat.url\"", "url_file = \"hook.token\"", "is no URL"),
     ("method = \"PUT\"", "method = \"post\"", "is no method"),
+    ("\"hook.secret\"", "\"mail.password\"", "holds a secret of fewer than 24 bytes"),
+    ("\"hook.secret\"", "\"no-base64\"", "holds no base64 behind `whsec_`"),
+    ("secret_file = \"hook.secret\"", "", "has `old_secret_file` and no secret to replace it"),
     ("X-Source = \"watchbell\"", "\"X Source\" = \"watchbell\"", "is no name of a header"),
     ("X-Source = \"watchbell\"", "X-Source = \"wätch\"", "a header cannot have"),
     ("X-Source = \"watchbell\"", "X-Source = 5", "`sink.webhook.chat.headers.X-Source` must be text"),
@@ -413,6 +420,8 @@ const SPILLS: &[&str] = &[
     "[sink.webhook.a]\nurl = \"ftp://example.org/SECRET\"\nurl_env = \"PATH\"",
     "[sink.webhook.a]\nurl_file = \"hook.token\"",
     "[sink.webhook.a]\nbearer = \"SECRET\"",
+    "[sink.webhook.a]\nsecret = \"SECRET\"",
+    "[sink.webhook.a]\nurl = \"https://example.org\"\nsecret_file = \"hook.token\"",
     "[sink.webhook.a]\nheaders = \"Authorization: SECRET\"",
     "[sink.webhook.a]\nheaders = { Authorization = \"Bearer SECRET\" }",
     "[sink.webhook.a]\nheaders = { \"X Key\" = \"SECRET\" }",

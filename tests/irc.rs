@@ -86,6 +86,7 @@ impl Bell {
             message: Message { text: text.to_owned(), ..Message::default() },
             brief: Brief::default(),
             attempts: 0,
+            revived: None,
         };
         self.runtime.block_on(self.sink.send(&delivery))
     }

@@ -11,6 +11,7 @@ mod common;
 mod config;
 mod cookbook;
 mod damage;
+mod dead;
 mod decode;
 mod definitions;
 mod diff;

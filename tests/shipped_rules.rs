@@ -526,6 +526,7 @@ fn a_delivery_that_was_given_up_is_told_and_its_own_failure_is_not() {
             message: Message { text: "it burns".to_owned(), ..Message::default() },
             brief: Brief::default(),
             attempts: 3,
+            revived: None,
         },
         at: world_moment(),
         result: AttemptResult::Dead("550 no such user".to_owned()),

@@ -4,11 +4,13 @@ use crate::common::certificates::Authority;
 use crate::common::closed_port;
 use crate::common::deliveries::finished as delivery;
 use crate::common::http::{Answer, Http};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 use watchbell::config::WebhookSettings;
+use watchbell::model::Timestamp;
 use watchbell::sink::webhook::Webhook;
 use watchbell::sink::{Receipt, SendError, Sink};
 
@@ -21,6 +23,7 @@ fn settings(authority: &str) -> WebhookSettings {
         method: "POST".to_owned(),
         headers: BTreeMap::new(),
         bearer: Some(SecretString::from(BEARER)),
+        signing: Vec::new(),
         ca_file: None,
         timeout: Duration::from_secs(20),
     }
@@ -94,6 +97,44 @@ async fn the_idempotency_key_belongs_to_the_delivery() {
         requests.iter().map(|request| request.header("idempotency-key").expect("a key")).collect();
     assert_eq!(keys[0], keys[1]);
     assert_ne!(keys[1], keys[2]);
+}
+
+#[tokio::test]
+async fn what_is_signed_is_what_is_sent_under_the_same_id_each_time() {
+    let server = Http::start(vec![Answer::new(500, ""), Answer::new(200, "")]).await;
+    let keys = [[7; 24], [8; 24]].map(|key| SecretSlice::from(key.to_vec()));
+    let settings = WebhookSettings { signing: keys.to_vec(), ..settings(&server.address.to_string()) };
+    let webhook = Webhook::new("hook", &settings).expect("settings that work");
+    let before = Timestamp::now().as_second();
+
+    let delivery = delivery("", "db1 is down\nä");
+    webhook.send(&delivery).await.expect_err("500 is no success");
+    webhook.send(&delivery).await.expect("the second try is accepted");
+
+    for request in server.requests() {
+        let header = |name| request.header(name).unwrap_or_else(|| panic!("{name}: {request:?}")).to_owned();
+        assert_eq!(header("webhook-id"), header("idempotency-key"));
+        let seconds: i64 = header("webhook-timestamp").parse().expect("seconds");
+        assert!((before..=Timestamp::now().as_second()).contains(&seconds), "{seconds}");
+        let signed = format!("{}.{seconds}.{}", header("webhook-id"), request.body);
+        let expected =
+            keys.each_ref().map(|key| format!("v1,{}", pythons_hmac(key.expose_secret(), &signed)));
+        assert_eq!(header("webhook-signature"), expected.join(" "));
+    }
+    let ids: Vec<_> =
+        server.requests().iter().map(|request| request.header("webhook-id").map(str::to_owned)).collect();
+    assert!(ids.len() == 2 && ids[0] == ids[1], "{ids:?}");
+}
+
+/// HMAC-SHA256 in base64, by another hand than ours.
+fn pythons_hmac(key: &[u8], text: &str) -> String {
+    const PROGRAM: &str = "import base64, hmac, sys; key = bytes.fromhex(sys.argv[1]); \
+        print(base64.b64encode(hmac.digest(key, sys.argv[2].encode(), 'sha256')).decode(), end='')";
+    let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+    let output = Command::new("/usr/bin/python3").args(["-c", PROGRAM, &hex, text]).output();
+    let output = output.expect("python3 is installed");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).expect("base64")
 }
 
 #[tokio::test]

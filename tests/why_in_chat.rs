@@ -1,31 +1,10 @@
 //! `!why` and `!why-not`: short answers from the audit, to anybody.
 
 use crate::common::engine::World;
+use crate::common::inquiry::answer;
 use crate::common::site::Site;
-use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::mpsc;
 use watchbell::engine::Question;
-use watchbell::inquiry::Inquiry;
-use watchbell::model::{About, AttemptResult, Input, State};
-
-/// What is answered to a line in the channel.
-async fn answer(site: &mut Site, line: &str) -> String {
-    site.say(line);
-    let (ask, asks) = mpsc::channel(1);
-    let (reloads, _requests) = mpsc::channel(1);
-    let (inputs, mut answers) = mpsc::channel(1);
-    let (store, config) = (site.store.clone(), Arc::new(site.config.clone()));
-    let mut inquiry = Inquiry { asks, reloads, store, config, inputs };
-    let inquiry = tokio::spawn(async move { inquiry.run().await });
-    ask.send(site.asks.pop().expect("it is a question")).await.expect("somebody answers");
-    let input = tokio::time::timeout(Duration::from_secs(30), answers.recv()).await.expect("in time");
-    drop(ask);
-    inquiry.await.expect("it ends with the questions");
-    let Some(Input::Answer(reply)) = input else { panic!("no answer: {input:?}") };
-    assert_eq!((reply.sink.as_str(), reply.room.as_str()), ("net", "#ops"));
-    reply.text
-}
+use watchbell::model::{About, AttemptResult, State};
 
 #[tokio::test]
 async fn the_newest_decisions_are_told_in_a_few_lines() {

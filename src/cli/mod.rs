@@ -6,6 +6,7 @@
 
 mod backup;
 mod check;
+mod dead;
 mod demo;
 mod diff;
 mod print;
@@ -73,6 +74,8 @@ enum Verb {
         #[arg(long, default_value_t = 20)]
         limit: usize,
     },
+    /// List the messages that were given up, newest first, or have them sent after all.
+    Dead(DeadArguments),
     /// Say why a target did not hear of the newest problem of a host or service.
     WhyNot {
         /// A host or HOST!SERVICE, or a part of the name that only one has; or #42.
@@ -138,6 +141,54 @@ struct ReplayArguments {
     /// Lines to read, or one JSON object for each delivery.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+}
+
+/// What `dead` takes.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+struct DeadArguments {
+    #[command(subcommand)]
+    action: Option<DeadAction>,
+    #[command(flatten)]
+    choice: DeadChoice,
+    /// How many to show, newest first.
+    #[arg(long, default_value_t = 20)]
+    limit: usize,
+    /// Lines to read, or one JSON object for each message.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+enum DeadAction {
+    /// Show all of one message.
+    Show {
+        /// Its number, such as d123.
+        number: String,
+    },
+    /// Have messages sent after all, also while `run` goes on. Each says that it is late,
+    /// and from when. Exit 1 if one of them is not dead.
+    Replay {
+        /// Their numbers, such as d123.
+        #[arg(value_name = "NUMBER", required_unless_present = "all", conflicts_with_all = ["all", "target", "since"])]
+        numbers: Vec<String>,
+        /// All that are listed.
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        choice: DeadChoice,
+    },
+}
+
+/// Which dead messages are meant.
+#[derive(Debug, Args)]
+struct DeadChoice {
+    /// Only those for this target.
+    #[arg(long)]
+    target: Option<String>,
+    /// Only those given up in the last 15m, 2h or 1d.
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    since: Option<Duration>,
 }
 
 /// What `route` takes.
@@ -212,6 +263,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Verb::Test(options) => test::test(config, options),
         Verb::Replay(options) => replay::replay(config, options),
         Verb::Why { what, limit } => why::why(&named(config), what, *limit),
+        Verb::Dead(options) => dead::dead(&named(config), options),
         Verb::WhyNot { object, target } => why::why_not(&named(config), object, target),
         Verb::Route(options) => route::route(config, options),
         Verb::Diff(options) => Ok(diff::diff(config, options)),

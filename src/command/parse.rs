@@ -2,8 +2,8 @@
 
 use super::verbs;
 use super::when;
-use crate::model::Timestamp;
 use crate::model::time::{later, parse_duration};
+use crate::model::{About, DeliveryId, Timestamp};
 use jiff::tz::TimeZone;
 
 /// What somebody asks for. Objects are still as written.
@@ -36,6 +36,10 @@ pub enum Request {
         /// Which target heard nothing.
         target: String,
     },
+    /// `dead`, all or of one target.
+    Dead(Option<String>),
+    /// `dead replay`, by the numbers of deliveries.
+    ReplayDead(Vec<DeliveryId>),
     /// `ack`.
     Acknowledge {
         /// Which.
@@ -118,6 +122,7 @@ pub fn parse(line: &str, now: Timestamp, zone: &TimeZone) -> Result<Request, Str
         "why" => Ok(Request::Why(object()?)),
         "why-not" if rest.len() > 1 => Ok(Request::WhyNot { object: object()?, target: rest[1].to_owned() }),
         "why-not" => Err(usage("why-not")),
+        "dead" => dead(&rest),
         "ack" => acknowledge(&object()?, &rest[1..], now, zone),
         "unack" => Ok(Request::RemoveAcknowledgement(object()?)),
         "comment" if rest.len() > 1 => Ok(Request::Comment { object: object()?, text: rest[1..].join(" ") }),
@@ -136,6 +141,21 @@ pub fn parse(line: &str, now: Timestamp, zone: &TimeZone) -> Result<Request, Str
 fn usage(name: &str) -> String {
     verbs::find(name)
         .map_or(String::new(), |verb| format!("write: {} {} - {}", verb.name, verb.form, verb.help))
+}
+
+fn dead(words: &[&str]) -> Result<Request, String> {
+    match words {
+        [] => Ok(Request::Dead(None)),
+        ["replay", numbers @ ..] if !numbers.is_empty() => {
+            let number = |text: &&str| match About::parse(text) {
+                About::Delivery(id) => Ok(id),
+                _ => Err(format!("`{text}` is no number of a delivery. {}", usage("dead"))),
+            };
+            numbers.iter().map(number).collect::<Result<_, _>>().map(Request::ReplayDead)
+        }
+        [target] if *target != "replay" => Ok(Request::Dead(Some((*target).to_owned()))),
+        _ => Err(usage("dead")),
+    }
 }
 
 fn acknowledge(object: &str, words: &[&str], now: Timestamp, zone: &TimeZone) -> Result<Request, String> {

@@ -34,6 +34,7 @@ pub const VERBS: &[VerbHelp] = &[
     reads("rules", "", "the rules in force"),
     reads("why", "OBJECT|#N|D12", "what was decided, by which rule, and who was told"),
     reads("why-not", "OBJECT TARGET", "why a target did not hear of the newest problem"),
+    reads("dead", "[TARGET] | replay D12 ...", "what was given up; an operator has it sent after all"),
     changes("ack", "OBJECT [for 2h | until 18:00] [sticky] COMMENT", "acknowledge a problem in Icinga"),
     changes("unack", "OBJECT", "remove an acknowledgement"),
     changes("comment", "OBJECT TEXT", "add a comment in Icinga"),

@@ -255,6 +255,22 @@ const WEBHOOK: Table = table(
             "File that holds a token, sent as `Authorization: Bearer`.",
         ),
         optional("bearer_env", r#""HOOK_TOKEN""#, "Environment variable that holds that token."),
+        optional(
+            "secret_file",
+            r#""hook.secret""#,
+            "File that holds the secret that requests are signed with, by Standard Webhooks: `whsec_` and base64, or any text of 24 bytes or more. Requests are not signed without one.",
+        ),
+        optional("secret_env", r#""HOOK_SECRET""#, "Environment variable that holds that secret."),
+        optional(
+            "old_secret_file",
+            r#""hook.secret.old""#,
+            "File that holds the secret of before; while it stands here, requests are signed with both.",
+        ),
+        optional(
+            "old_secret_env",
+            r#""HOOK_SECRET_OLD""#,
+            "Environment variable that holds that old secret.",
+        ),
         CA_FILE,
         default("timeout", r#""10s""#, "How long one request may take."),
     ],

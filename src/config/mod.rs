@@ -17,7 +17,7 @@ mod values;
 pub use faults::Faults;
 pub use keys::reference;
 
-use secrecy::SecretString;
+use secrecy::{SecretSlice, SecretString};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -298,6 +298,9 @@ pub struct WebhookSettings {
     pub headers: BTreeMap<String, String>,
     /// `bearer_file` or `bearer_env`: sent as `Authorization: Bearer`.
     pub bearer: Option<SecretString>,
+    /// `secret_file` or `secret_env`, then `old_secret_file` or `old_secret_env`: the keys
+    /// that requests are signed with, decoded; none if they are not signed.
+    pub signing: Vec<SecretSlice<u8>>,
     /// `ca_file`: PEM of a private CA.
     pub ca_file: Option<PathBuf>,
     /// `timeout`: 10 s.
@@ -306,13 +309,14 @@ pub struct WebhookSettings {
 
 impl fmt::Debug for WebhookSettings {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let WebhookSettings { url, method, headers, bearer, ca_file, timeout } = self;
+        let WebhookSettings { url, method, headers, bearer, signing, ca_file, timeout } = self;
         formatter
             .debug_struct("WebhookSettings")
             .field("url", url)
             .field("method", method)
             .field("headers", &headers.keys())
             .field("bearer", bearer)
+            .field("signing", signing)
             .field("ca_file", ca_file)
             .field("timeout", timeout)
             .finish()

@@ -55,13 +55,7 @@ impl Case {
     ) -> Result<Case, String> {
         let target = if target == "default" { &settings.default_target } else { target };
         if !settings.targets.contains(target) {
-            let meant = nearest(target, settings.targets.iter().cloned());
-            let meant = meant.map_or(String::new(), |name| format!("did you mean `{name}`? "));
-            let known: Vec<&str> = settings.targets.iter().map(String::as_str).collect();
-            return Err(format!(
-                "there is no target `{target}`; {meant}watchbell.toml has: {}",
-                known.join(", ")
-            ));
+            return Err(no_target(target, settings.targets.iter()));
         }
         let mut case = Case {
             object: object.clone(),
@@ -199,4 +193,12 @@ impl fmt::Debug for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Case({}, {})", self.object, self.target)
     }
+}
+
+/// What is answered to a name that no target has; `known` are those that there are.
+pub fn no_target<'a>(target: &str, known: impl Iterator<Item = &'a String> + Clone) -> String {
+    let meant = nearest(target, known.clone().cloned());
+    let meant = meant.map_or(String::new(), |name| format!("did you mean `{name}`? "));
+    let known: Vec<&str> = known.map(String::as_str).collect();
+    format!("there is no target `{target}`; {meant}watchbell.toml has: {}", known.join(", "))
 }

@@ -27,7 +27,7 @@ pub mod trial;
 pub mod windows;
 pub mod world;
 
-pub use case::Case;
+pub use case::{Case, no_target};
 pub use outcome::{Ask, Notification, Outcome, Question};
 pub use reach::is_reachable;
 pub use ruleset::{Names, RuleFault, RuleFile, RuleTest, Ruleset, SCRIPT_STACK};

@@ -1,7 +1,7 @@
 //! The one kind of value that leaves the engine.
 
 use super::Case;
-use crate::model::{About, Action, Decision, Reply, RuleRef, Scene};
+use crate::model::{About, Action, Decision, DeliveryId, Reply, RuleRef, Scene};
 use std::sync::Arc;
 
 /// What one input led to.
@@ -78,6 +78,16 @@ pub enum Question {
     Why(About),
     /// Why a target did not hear of an object.
     WhyNot(Box<Case>),
+    /// Which deliveries were given up, of all targets or one.
+    Dead {
+        /// The target, as it was written.
+        target: Option<String>,
+    },
+    /// To send deliveries after all that were given up.
+    ReplayDead {
+        /// Their numbers.
+        ids: Vec<DeliveryId>,
+    },
     /// To compare the candidate rules with those in force on what came in.
     Diff {
         /// How far back.

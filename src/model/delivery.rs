@@ -2,6 +2,7 @@
 
 use super::words::first_line;
 use super::{Detail, Scene, State, Timestamp};
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 /// The number of a delivery in the store; counts up.
@@ -38,12 +39,20 @@ pub struct Delivery {
     pub brief: Brief,
     /// How often it was tried before now.
     pub attempts: u32,
+    /// When somebody asked to have it sent after all, if it had been given up.
+    #[serde(default)]
+    pub revived: Option<Timestamp>,
 }
 
 impl Delivery {
     /// What keeps its order: deliveries of one lane leave one after the other.
     pub fn lane(&self) -> String {
         format!("{}\u{1f}{}\u{1f}{}", self.target, self.recipient, self.object)
+    }
+
+    /// Since when it waits to be sent: what its age counts from.
+    pub fn waits_since(&self) -> Timestamp {
+        self.revived.unwrap_or(self.at)
     }
 }
 
@@ -136,6 +145,20 @@ pub struct Message {
     pub severity: u8,
 }
 
+impl Message {
+    /// Says in front of the text and the subject that this is no news but from a moment
+    /// that has passed. The HTML is left out, so that mail shows the text; the JSON of a
+    /// template stays as it is, since only its author knows what may stand where.
+    pub fn mark_late(&mut self, from: Timestamp, now: Timestamp, zone: &TimeZone) {
+        let [from, now] = [from, now].map(|moment| moment.to_zoned(zone.clone()));
+        let form = if from.date() == now.date() { "%H:%M" } else { "%F %H:%M" };
+        let mark = format!("(late: from {})", from.strftime(form));
+        self.text = format!("{mark} {}", self.text);
+        self.subject = self.subject.as_ref().map(|subject| format!("{mark} {subject}"));
+        self.html = None;
+    }
+}
+
 /// One try to send a delivery, and how it ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Attempt {
@@ -163,4 +186,32 @@ pub enum AttemptResult {
     },
     /// Given up, and why.
     Dead(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_late_says_from_when_wherever_people_read() {
+        let now: Timestamp = "2026-11-22T04:00:00Z".parse().expect("a moment");
+        let zone = TimeZone::fixed(jiff::tz::offset(1));
+        for (from, mark) in [
+            ("2026-11-22T02:12:59Z", "(late: from 03:12)"),
+            ("2026-11-21T23:00:00Z", "(late: from 00:00)"),
+            ("2026-11-21T22:59:00Z", "(late: from 2026-11-21 23:59)"),
+        ] {
+            let mut message = Message {
+                text: "db1 is DOWN\nsince noon".to_owned(),
+                subject: Some("db1".to_owned()),
+                html: Some("<p>db1</p>".to_owned()),
+                json: Some("{}".to_owned()),
+                ..Message::default()
+            };
+            message.mark_late(from.parse().expect("a moment"), now, &zone);
+            assert_eq!(message.text, format!("{mark} db1 is DOWN\nsince noon"));
+            assert_eq!(message.subject, Some(format!("{mark} db1")));
+            assert_eq!((message.html, message.json.as_deref()), (None, Some("{}")));
+        }
+    }
 }

@@ -71,7 +71,7 @@ fn judge(
 }
 
 fn is_too_old(delivery: &Delivery, now: Timestamp) -> bool {
-    now.duration_since(delivery.at) > AGE_LIMIT
+    now.duration_since(delivery.waits_since()) > AGE_LIMIT
 }
 
 fn later(now: Timestamp, wait: Duration) -> Timestamp {
@@ -112,6 +112,7 @@ mod tests {
             message: Message { text: "CRITICAL".to_owned(), ..Message::default() },
             brief: Brief::default(),
             attempts: 2,
+            revived: None,
         }
     }
 

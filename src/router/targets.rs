@@ -74,6 +74,7 @@ pub fn deliveries(
         message: message.clone(),
         brief: brief.clone(),
         attempts: 0,
+        revived: None,
     };
     route.target.to.iter().map(address).collect()
 }
@@ -103,6 +104,7 @@ pub fn notice(config: &Config, subject: &str, words: &str, at: Timestamp) -> Vec
         message: message.clone(),
         brief: Brief::default(),
         attempts: 0,
+        revived: None,
     };
     route.target.to.iter().map(address).collect()
 }

@@ -129,6 +129,7 @@ mod tests {
             message: Message { text: text.to_owned(), severity: 3, ..Message::default() },
             brief: Brief::default(),
             attempts: 0,
+            revived: None,
         }
     }
 

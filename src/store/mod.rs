@@ -11,7 +11,9 @@ pub mod writer;
 
 pub use crate::model::StateWrite;
 
-use crate::model::{About, Action, ActionResult, Attempt, Decision, Delivery, Input, Timestamp};
+use crate::model::{About, Action, ActionResult, Attempt, Decision, Delivery, DeliveryId, Input, Timestamp};
+use jiff::tz::TimeZone;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// What is kept together.
@@ -67,6 +69,49 @@ pub struct Past {
     pub deliveries: Vec<PastDelivery>,
 }
 
+/// Which dead deliveries are meant; all that are dead by default.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeadFilter {
+    /// Only those of this target.
+    pub target: Option<String>,
+    /// Only those given up at this moment or later.
+    pub since: Option<Timestamp>,
+}
+
+/// Deliveries that were given up.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeadLetters {
+    /// Newest first; perhaps not all.
+    pub letters: Vec<PastDelivery>,
+    /// How many there are.
+    pub in_all: u64,
+}
+
+/// How dead deliveries are made pending again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Revival {
+    /// From when on their age counts.
+    pub now: Timestamp,
+    /// The zone of the moments that they are marked with.
+    pub zone: TimeZone,
+    /// The sinks that there are: what is for another one would wait for ever.
+    pub sinks: BTreeSet<String>,
+}
+
+/// A number, and whether its delivery is pending again.
+pub type Revived = (DeliveryId, Result<(), NotRevived>);
+
+/// Why a delivery was not made pending again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotRevived {
+    /// There is no such number, or no longer.
+    Unknown,
+    /// It is not dead but this: `pending`, `sent`, `superseded` or `digested`.
+    Is(String),
+    /// The sink of this name is no longer configured.
+    NoSink(String),
+}
+
 /// Durable state. All calls block: keep them off the async threads.
 pub trait Store: Send + Sync {
     /// Keeps a batch, all or nothing; on the disk when it returns.
@@ -100,6 +145,18 @@ pub trait Store: Send + Sync {
     /// What is kept about something: at most `limit` decisions, the newest ones, and the
     /// deliveries that belong to them.
     fn past(&self, about: &About, limit: usize) -> Result<Past, StoreError>;
+
+    /// The deliveries that were given up and pass the filter: how many there are, and the
+    /// `limit` that were given up last, newest first.
+    fn dead(&self, _filter: &DeadFilter, _limit: usize) -> Result<DeadLetters, StoreError> {
+        Ok(DeadLetters::default())
+    }
+
+    /// Makes dead deliveries pending again, under their old keys, with their age and their
+    /// tries counted anew, and marked as late. Says of each number whether that was done.
+    fn revive(&self, ids: &[DeliveryId], _revival: &Revival) -> Result<Vec<Revived>, StoreError> {
+        Ok(ids.iter().map(|id| (*id, Err(NotRevived::Unknown))).collect())
+    }
 
     /// Forgets decisions, and deliveries that are sent or dead, from before a moment.
     fn forget_before(&self, moment: Timestamp) -> Result<(), StoreError>;

@@ -20,6 +20,9 @@ impl Folder {
         for name in ["icinga.password", "irc.password", "mail.password", "hook.token"] {
             folder.write(name, &format!("{CANARY}\n"), 0o600);
         }
+        folder.write("hook.secret", "whsec_BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH\n", 0o600);
+        folder.write("hook.secret.old", &format!("the old {CANARY} of before\n"), 0o600);
+        folder.write("no-base64", &format!("whsec_{CANARY}!\n"), 0o600);
         folder.write("chat.url", &format!("https://hooks.example.org/{CANARY}\n"), 0o600);
         let ca = rcgen::generate_simple_self_signed(["watchbell".to_owned()]).expect("the name is right");
         folder.write("icinga-ca.crt", &ca.cert.pem(), 0o644);

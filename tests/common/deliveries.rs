@@ -24,6 +24,7 @@ pub(crate) fn delivery(key: &str, object: &str) -> Delivery {
         message: Message { text: format!("text of {key}"), ..Message::default() },
         brief: Brief::default(),
         attempts: 0,
+        revived: None,
     }
 }
 
@@ -76,5 +77,6 @@ pub(crate) fn finished(recipient: &str, text: &str) -> Delivery {
         },
         brief: Brief::default(),
         attempts: 0,
+        revived: None,
     }
 }

@@ -15,6 +15,7 @@ pub(crate) mod icinga;
 pub(crate) mod icinga_pair;
 pub(crate) mod icinga_process;
 pub(crate) mod icinga_truth;
+pub(crate) mod inquiry;
 pub(crate) mod ircd;
 pub(crate) mod place;
 pub(crate) mod proxy;

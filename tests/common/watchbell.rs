@@ -147,7 +147,8 @@ pub(crate) struct Watchbell {
 }
 
 impl Watchbell {
-    fn start(dir: &Path, arguments: &[&str]) -> Watchbell {
+    /// Starts `watchbell run` in a folder. Returns at once.
+    pub(crate) fn start(dir: &Path, arguments: &[&str]) -> Watchbell {
         let mut command = command(dir);
         command.arg("run").args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = Process::start("watchbell", &mut command);

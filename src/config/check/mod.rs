@@ -7,6 +7,7 @@
 mod icinga;
 mod incoming;
 mod mail;
+mod signing;
 mod sinks;
 mod targets;
 mod webhook;

@@ -1,5 +1,6 @@
 //! `[sink.webhook.<name>]`.
 
+use super::signing;
 use crate::config::WebhookSettings;
 use crate::config::keys::HEADER;
 use crate::config::raw::{Entry, Section, suggestion};
@@ -17,9 +18,10 @@ pub(super) fn webhook(section: &Section<'_>) -> Option<WebhookSettings> {
     let method = method(section);
     let headers = headers(section);
     let bearer = section.secret("bearer_file", "bearer_env").map(|token| token.value);
+    let signing = signing::keys(section);
     let ca_file = section.certificate_file("ca_file");
     let timeout = section.duration("timeout");
-    Some(WebhookSettings { url: url?, method: method?, headers, bearer, ca_file, timeout: timeout? })
+    Some(WebhookSettings { url: url?, method: method?, headers, bearer, signing, ca_file, timeout: timeout? })
 }
 
 fn url(section: &Section<'_>) -> Option<SecretString> {

@@ -94,14 +94,16 @@ fn respond(
         Request::Problems(part) => show::problems(world, part.as_deref(), now),
         Request::Mutes => show::mutes(stage, now),
         Request::Rules => show::rules(&ruleset, world, &engine.costs),
-        Request::Why(_) | Request::WhyNot { .. } => match question(stage, &ruleset, &request, now) {
-            // The answer comes when the audit was read.
-            Ok(question) => {
-                outcome.asks.push(Ask { question, reply: reply(utterance, "") });
-                String::new()
+        Request::Why(_) | Request::WhyNot { .. } | Request::Dead(_) => {
+            match question(stage, &ruleset, &request, now) {
+                // The answer comes when the audit was read.
+                Ok(question) => {
+                    outcome.asks.push(Ask { question, reply: reply(utterance, "") });
+                    String::new()
+                }
+                Err(text) => text,
             }
-            Err(text) => text,
-        },
+        }
         Request::Other { name, arguments } => return other(engine, &name, arguments, caller, utterance, now),
         changing => match caller.needs(permit::OPERATOR) {
             Err(refusal) => refusal,
@@ -134,6 +136,7 @@ fn question(
             let key = find_past(world, object)?;
             Ok(Question::WhyNot(Box::new(Case::of(world, &stage.settings, ruleset, &key, target, now)?)))
         }
+        Request::Dead(target) => Ok(Question::Dead { target: target.clone() }),
         _ => Err("this command asks nothing".to_owned()),
     }
 }
@@ -186,6 +189,11 @@ fn change(
         Request::Reload { force } => {
             outcome.asks.push(Ask { question: Question::Reload { force }, reply: reply(utterance, "") });
             Ok("reading rules and templates again".to_owned())
+        }
+        Request::ReplayDead(ids) => {
+            // The answer comes when the store has done it.
+            outcome.asks.push(Ask { question: Question::ReplayDead { ids }, reply: reply(utterance, "") });
+            Ok(String::new())
         }
         Request::Diff(length) => {
             outcome.asks.push(Ask { question: Question::Diff { length }, reply: reply(utterance, "") });

@@ -268,6 +268,7 @@ impl Trial {
                 message: Message { text: "a message of a test".to_owned(), ..Message::default() },
                 brief: Brief::default(),
                 attempts: 1,
+                revived: None,
             };
             Input::GivenUp(Attempt {
                 delivery,

@@ -146,6 +146,7 @@ mod tests {
             },
             brief: model::Brief::default(),
             attempts: 0,
+            revived: None,
         }
     }
 

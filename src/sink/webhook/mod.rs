@@ -2,7 +2,8 @@
 //!
 //! Owns: the request and the reading of its answer. Promises: one request per
 //! delivery, marked by an `Idempotency-Key` that stays the same when it is sent
-//! again; the URL, its tokens and the bearer appear in no error. Never: follows a
+//! again, and signed where there is a secret; the URL, its tokens, the bearer and the
+//! secrets appear in no error. Never: follows a
 //! redirect, uses a proxy, reads an endless answer. On a crash: the service may
 //! hear of a delivery twice, with the same key.
 //!
@@ -12,6 +13,7 @@
 
 mod answer;
 mod redact;
+mod signature;
 
 use super::{BuildError, Receipt, SendError, Sink, cause, identity};
 use crate::config::WebhookSettings;
@@ -21,8 +23,8 @@ use answer::Answer;
 use futures_util::future::BoxFuture;
 use redact::Redactor;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, Method, Response, Url};
-use secrecy::ExposeSecret;
+use reqwest::{Client, Method, RequestBuilder, Response, Url};
+use secrecy::{ExposeSecret, SecretSlice};
 use serde::Serialize;
 
 /// What each answer is read up to, in bytes; the rest is not fetched.
@@ -34,6 +36,7 @@ pub struct Webhook {
     method: Method,
     url: Url,
     redactor: Redactor,
+    signing: Vec<SecretSlice<u8>>,
 }
 
 impl Webhook {
@@ -64,16 +67,24 @@ impl Webhook {
             .build()
             .map_err(|error| cause::of(&error))?;
         let redactor = Redactor::new(&url, settings.bearer.as_ref());
-        Ok(Webhook { client, method, url, redactor })
+        Ok(Webhook { client, method, url, redactor, signing: settings.signing.clone() })
+    }
+
+    /// The request for a try that is made now.
+    fn request(&self, delivery: &Delivery) -> RequestBuilder {
+        let (id, body) = (identity::of(&delivery.key), body(delivery));
+        let mut request =
+            self.client.request(self.method.clone(), self.url.clone()).header("idempotency-key", &id);
+        if !self.signing.is_empty() {
+            for (name, value) in signature::headers(&self.signing, &id, Timestamp::now(), &body) {
+                request = request.header(name, value);
+            }
+        }
+        request.body(body)
     }
 
     async fn call(&self, delivery: &Delivery) -> Result<Receipt, SendError> {
-        let request = self
-            .client
-            .request(self.method.clone(), self.url.clone())
-            .header("idempotency-key", identity::of(&delivery.key))
-            .body(body(delivery));
-        let response = request.send().await.map_err(|error| {
+        let response = self.request(delivery).send().await.map_err(|error| {
             let reason = cause::of(&error.without_url());
             SendError::Retry { reason: self.redactor.redact(&reason), after: None }
         })?;

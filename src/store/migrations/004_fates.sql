@@ -33,7 +33,9 @@ CREATE TABLE deliveries_new (
     -- The delivery that is sent in its stead, if it is superseded or digested.
     parent       INTEGER,
     -- Of a dead one: whether it has been told that nobody got it.
-    heard        INTEGER NOT NULL DEFAULT 0
+    heard        INTEGER NOT NULL DEFAULT 0,
+    -- Of one that had been given up: when somebody asked to have it sent after all.
+    revived_at   INTEGER
 ) STRICT;
 
 INSERT INTO deliveries_new
@@ -56,7 +58,8 @@ CREATE INDEX deliveries_tried ON deliveries (sink, last_attempt)
 CREATE INDEX deliveries_object ON deliveries (object, at);
 CREATE INDEX deliveries_ended ON deliveries (at) WHERE status <> 'pending';
 
--- The triggers of the first schema, as they were: they went with the old table.
+-- The triggers of the first schema, as they were: they went with the old table. Those
+-- who send a dead one again write `watchbell dead replay d17`.
 CREATE TRIGGER deliveries_joined AFTER INSERT ON deliveries
 WHEN NEW.status = 'pending'
 BEGIN
@@ -98,3 +101,15 @@ CREATE INDEX deliveries_incident ON deliveries (incident, at) WHERE incident IS 
 CREATE INDEX deliveries_parent ON deliveries (parent) WHERE parent IS NOT NULL;
 CREATE INDEX deliveries_unheard ON deliveries (id) WHERE status = 'dead' AND heard = 0;
 CREATE INDEX deliveries_waiting ON deliveries (sink, target, recipient, id) WHERE status = 'pending';
+-- Dead letters, by when they were given up.
+CREATE INDEX deliveries_dead ON deliveries (coalesce(last_attempt, at), id) WHERE status = 'dead';
+
+-- A try of the former head of a lane may end when an older delivery was revived: what it
+-- says of the next try does not make it a head.
+CREATE TRIGGER deliveries_overtaken AFTER UPDATE OF not_before ON deliveries
+WHEN NEW.status = 'pending' AND NEW.not_before IS NOT NULL AND EXISTS (
+    SELECT 1 FROM deliveries
+    WHERE sink = NEW.sink AND lane = NEW.lane AND status = 'pending' AND id < NEW.id)
+BEGIN
+    UPDATE deliveries SET not_before = NULL WHERE id = NEW.id;
+END;

@@ -11,6 +11,7 @@
 mod alarm;
 mod copy;
 mod journal;
+mod letters;
 mod lock;
 mod migrate;
 mod open;
@@ -21,10 +22,14 @@ mod write;
 
 pub use alarm::Alarm;
 pub use journal::read::{Journal, JournalInputs};
+pub use letters::SqliteLetters;
 pub use reader::SqliteReader;
 
-use super::{Batch, Entry, JournalLimits, Past, PastDelivery, Store, StoreError};
-use crate::model::{About, Action, Decision, Delivery, Timestamp};
+use super::{
+    Batch, DeadFilter, DeadLetters, Entry, JournalLimits, Past, PastDelivery, Revival, Revived, Store,
+    StoreError,
+};
+use crate::model::{About, Action, Decision, Delivery, DeliveryId, Timestamp};
 use lock::Lock;
 use rusqlite::Connection;
 use std::path::Path;
@@ -147,6 +152,14 @@ impl Store for SqliteStore {
 
     fn past(&self, about: &About, limit: usize) -> Result<Past, StoreError> {
         past::past(&self.reader(), about, limit)
+    }
+
+    fn dead(&self, filter: &DeadFilter, limit: usize) -> Result<DeadLetters, StoreError> {
+        letters::dead(&self.reader(), filter, limit)
+    }
+
+    fn revive(&self, ids: &[DeliveryId], revival: &Revival) -> Result<Vec<Revived>, StoreError> {
+        letters::revive(&mut self.writer(), ids, revival)
     }
 
     fn forget_before(&self, moment: Timestamp) -> Result<(), StoreError> {

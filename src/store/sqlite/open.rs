@@ -46,6 +46,16 @@ pub(super) fn reader(database: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// Opens a connection that may write to a database that another Watchbell has open. It
+/// neither makes a database nor changes its schema.
+pub(super) fn guest(database: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(database, flags).map_err(cannot_open(database))?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(cannot_open(database))?;
+    connection.pragma_update(None, "synchronous", "FULL").map_err(cannot_open(database))?;
+    Ok(connection)
+}
+
 /// Opens a database in memory.
 pub(super) fn in_memory() -> Result<Connection, StoreError> {
     let cannot = cannot_open(Path::new(":memory:"));

@@ -1,8 +1,8 @@
 //! Reading the audit: what was decided and sent, of one object, incident or delivery.
 //! Changes nothing.
 
-use super::read::{delivery, json, moment, rows};
-use crate::model::{About, Decision, DeliveryId, Timestamp};
+use super::read::{delivery, json, moment, optional_moment, rows};
+use crate::model::{About, Decision, DeliveryId};
 use crate::store::{Past, PastDelivery, StoreError};
 use rusqlite::{Connection, Row, ToSql, params};
 
@@ -89,16 +89,14 @@ fn decision(row: &Row<'_>) -> rusqlite::Result<Decision> {
     })
 }
 
-fn past_delivery(row: &Row<'_>) -> rusqlite::Result<PastDelivery> {
+pub(super) fn past_delivery(row: &Row<'_>) -> rusqlite::Result<PastDelivery> {
     let receipt: Option<String> = row.get("receipt")?;
     let note: String = row.get("note")?;
-    let last_attempt: Option<i64> = row.get("last_attempt")?;
-    let last_attempt: Option<Timestamp> = last_attempt.map(|_| moment(row, "last_attempt")).transpose()?;
     Ok(PastDelivery {
         delivery: delivery(row)?,
         status: row.get("status")?,
         note: receipt.unwrap_or(note),
-        last_attempt,
+        last_attempt: optional_moment(row, "last_attempt")?,
     })
 }
 

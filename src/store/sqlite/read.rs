@@ -91,6 +91,7 @@ pub(super) fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
         message: json(row, "message")?,
         brief: brief(row)?,
         attempts: row.get("attempts")?,
+        revived: optional_moment(row, "revived_at")?,
     })
 }
 
@@ -124,6 +125,12 @@ pub(super) fn moment(row: &Row<'_>, column: &str) -> rusqlite::Result<Timestamp>
     let microseconds = row.get(index)?;
     Timestamp::from_microsecond(microseconds)
         .map_err(|_| rusqlite::Error::IntegralValueOutOfRange(index, microseconds))
+}
+
+/// As [`moment`], where there may be none.
+pub(super) fn optional_moment(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<Timestamp>> {
+    let found: Option<i64> = row.get(column)?;
+    found.map(|_| moment(row, column)).transpose()
 }
 
 /// A value kept as JSON.

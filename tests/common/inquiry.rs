@@ -1,0 +1,25 @@
+//! What is answered to a question in chat that takes more than the engine's state.
+
+use super::site::Site;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use watchbell::inquiry::Inquiry;
+use watchbell::model::Input;
+
+/// What is answered to a line in the channel.
+pub(crate) async fn answer(site: &mut Site, line: &str) -> String {
+    site.say(line);
+    let (ask, asks) = mpsc::channel(1);
+    let (reloads, _requests) = mpsc::channel(1);
+    let (inputs, mut answers) = mpsc::channel(1);
+    let (store, config) = (site.store.clone(), Arc::new(site.config.clone()));
+    let inquiry = tokio::spawn(Inquiry { asks, reloads, store, config, inputs }.run());
+    ask.send(site.asks.pop().expect("it is a question")).await.expect("somebody answers");
+    let input = tokio::time::timeout(Duration::from_secs(30), answers.recv()).await.expect("in time");
+    drop(ask);
+    inquiry.await.expect("it ends with the questions");
+    let Some(Input::Answer(reply)) = input else { panic!("no answer: {input:?}") };
+    assert_eq!((reply.sink.as_str(), reply.room.as_str()), ("net", "#ops"));
+    reply.text
+}
