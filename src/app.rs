@@ -106,6 +106,7 @@ pub async fn run(
     drop(links);
 
     let webhooks = listen(&config).await?;
+    let unheard = unheard(&store).await?;
     let nudges = Nudges::new(&config, &peers);
     let writer = {
         let nudges = nudges.clone();
@@ -147,6 +148,10 @@ pub async fn run(
     let is_refused = news.as_ref().is_some_and(|news| !news.accepted);
     if let Some(news) = news {
         inputs.send(Input::RulesetChanged(news)).await.context("the engine has ended")?;
+    }
+
+    for input in unheard {
+        inputs.send(input).await.context("the engine has ended")?;
     }
 
     let upstream = CancellationToken::new();
@@ -275,6 +280,12 @@ async fn restore(store: &Arc<dyn Store>) -> anyhow::Result<World> {
         );
     }
     Ok(world)
+}
+
+/// What the last run gave up or was answered, and ended before the engine knew of it.
+async fn unheard(store: &Arc<dyn Store>) -> anyhow::Result<Vec<Input>> {
+    let store = store.clone();
+    Ok(tokio::task::spawn_blocking(move || store.unheard()).await??)
 }
 
 fn build_sinks(

@@ -229,6 +229,7 @@ pub fn run(mut pipeline: Pipeline, mut wires: Wires) -> Result<(), WriterGone> {
             if keeps_journal && !matches!(input, Input::Tick) {
                 batch.journal.push((now, input.clone()));
             }
+            note_heard(&mut batch, &input);
             let began = Instant::now();
             let finished = pipeline.take(input, now);
             overload.judged(began.elapsed());
@@ -257,6 +258,16 @@ pub fn run(mut pipeline: Pipeline, mut wires: Wires) -> Result<(), WriterGone> {
         wires.wake.send_replace(pipeline.engine.next_wake());
     }
     Ok(())
+}
+
+/// What came of this input is kept together with the note that it was taken in: until
+/// then the store hands it out again at each start.
+fn note_heard(batch: &mut Batch, input: &Input) {
+    match input {
+        Input::GivenUp(attempt) => batch.heard.push(attempt.delivery.id),
+        Input::ActionResult(result) => batch.answered.push(result.action.id),
+        _ => {}
+    }
 }
 
 fn warn_of_slow_rule(ruleset: &Ruleset, blame: &Blame) {

@@ -44,6 +44,7 @@ mod stopping;
 mod store;
 mod suspicions;
 mod templates;
+mod unheard;
 mod webhook;
 mod webhooks_in;
 mod why;

@@ -39,6 +39,10 @@ impl Store for FullStore {
         Ok(Vec::new())
     }
 
+    fn unheard(&self) -> Result<Vec<Input>, StoreError> {
+        Ok(Vec::new())
+    }
+
     fn decisions(&self, _: &str, _: usize) -> Result<Vec<Decision>, StoreError> {
         Ok(Vec::new())
     }

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use tokio::sync::oneshot::error::TryRecvError;
-use watchbell::model::{About, Action, Decision, Delivery, Message, Timestamp};
+use watchbell::model::{About, Action, Decision, Delivery, Input, Message, Timestamp};
 use watchbell::store::sqlite::SqliteStore;
 use watchbell::store::writer::{NotStopped, StoreWriter, WriterGone};
 use watchbell::store::{Batch, Past, PastDelivery, Store, StoreError};
@@ -96,6 +96,9 @@ impl Store for Watched {
     }
     fn pending_actions(&self) -> Result<Vec<Action>, StoreError> {
         self.store.pending_actions()
+    }
+    fn unheard(&self) -> Result<Vec<Input>, StoreError> {
+        self.store.unheard()
     }
     fn decisions(&self, object: &str, limit: usize) -> Result<Vec<Decision>, StoreError> {
         self.store.decisions(object, limit)

@@ -11,7 +11,9 @@ pub mod writer;
 
 pub use crate::model::StateWrite;
 
-use crate::model::{About, Action, ActionResult, Attempt, Decision, Delivery, Input, Timestamp};
+use crate::model::{
+    About, Action, ActionId, ActionResult, Attempt, Decision, Delivery, DeliveryId, Input, Timestamp,
+};
 use std::time::Duration;
 
 /// What is kept together.
@@ -29,6 +31,10 @@ pub struct Batch {
     pub attempts: Vec<Attempt>,
     /// Actions that are done, with how they went.
     pub action_results: Vec<ActionResult>,
+    /// Deliveries whose giving up the engine has taken in.
+    pub heard: Vec<DeliveryId>,
+    /// Actions whose result the engine has taken in.
+    pub answered: Vec<ActionId>,
     /// The inputs all this came of, each with when it was taken in, in order.
     pub journal: Vec<(Timestamp, Input)>,
 }
@@ -90,6 +96,10 @@ pub trait Store: Send + Sync {
 
     /// Actions without a result, oldest first.
     fn pending_actions(&self) -> Result<Vec<Action>, StoreError>;
+
+    /// What the engine has never taken in: deliveries that were given up
+    /// ([`Input::GivenUp`]) and results of actions ([`Input::ActionResult`]), oldest first.
+    fn unheard(&self) -> Result<Vec<Input>, StoreError>;
 
     /// The newest decisions on an object (Icinga's full name), newest first.
     fn decisions(&self, object: &str, limit: usize) -> Result<Vec<Decision>, StoreError>;

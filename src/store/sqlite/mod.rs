@@ -19,7 +19,7 @@ pub use journal::read::{Journal, JournalInputs};
 pub use reader::SqliteReader;
 
 use super::{Batch, Entry, JournalLimits, Past, PastDelivery, Store, StoreError};
-use crate::model::{About, Action, Decision, Delivery, Timestamp};
+use crate::model::{About, Action, Decision, Delivery, Input, Timestamp};
 use rusqlite::Connection;
 use std::fs::File;
 use std::path::Path;
@@ -101,6 +101,10 @@ impl Store for SqliteStore {
 
     fn pending_actions(&self) -> Result<Vec<Action>, StoreError> {
         read::pending_actions(&self.reader())
+    }
+
+    fn unheard(&self) -> Result<Vec<Input>, StoreError> {
+        read::unheard(&self.reader())
     }
 
     fn decisions(&self, object: &str, limit: usize) -> Result<Vec<Decision>, StoreError> {
