@@ -180,13 +180,11 @@ impl Pipeline {
 /// A rule's own words replace the template's; a note stands behind either.
 fn amend(message: &mut Message, notification: &Notification) {
     if let Some(text) = &notification.text {
-        message.text = text.clone();
         message.subject = message.subject.is_some().then(|| text.lines().next().unwrap_or("").to_owned());
-        message.html = None;
+        message.say(text.clone());
     }
     if let Some(note) = &notification.note {
-        message.text = format!("{} {note}", message.text);
-        message.html = None;
+        message.append(&format!(" {note}"));
     }
 }
 

@@ -42,6 +42,7 @@ mod rules;
 mod shipped_rules;
 mod stopping;
 mod store;
+mod superseding;
 mod suspicions;
 mod templates;
 mod unheard;

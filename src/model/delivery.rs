@@ -1,7 +1,7 @@
 //! Deliveries: one finished text for one recipient, and what became of it.
 
 use super::words::first_line;
-use super::{Detail, Scene, State, Timestamp};
+use super::{Detail, Message, Scene, State, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// The number of a delivery in the store; counts up.
@@ -116,24 +116,6 @@ impl Brief {
             words: report.map_or(String::new(), |report| first_line(&report.output, BRIEF_CHARS).to_owned()),
         }
     }
-}
-
-/// The finished parts of a message. Which are used is the sink's matter.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Message {
-    /// The plain text; never empty. May hold several lines.
-    pub text: String,
-    /// One line, for sinks that have a subject.
-    pub subject: Option<String>,
-    /// A whole HTML document, for sinks that show it.
-    pub html: Option<String>,
-    /// A JSON document, for sinks that speak to programs.
-    pub json: Option<String>,
-    /// What belongs together, such as `incident-42`; the same for all that is
-    /// said of one incident.
-    pub thread: Option<String>,
-    /// The colour it deserves, where the sink knows colours.
-    pub severity: u8,
 }
 
 /// One try to send a delivery, and how it ended.

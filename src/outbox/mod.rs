@@ -18,6 +18,7 @@ pub mod worker;
 
 mod attempt;
 mod breaker;
+mod due;
 
 pub use actions::{Act, ActionWorker};
 pub use backoff::BackoffPolicy;

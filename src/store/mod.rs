@@ -56,8 +56,10 @@ pub struct JournalLimits {
 pub struct PastDelivery {
     /// What was to be sent.
     pub delivery: Delivery,
-    /// `pending`, `sent` or `dead`.
+    /// `pending`, `sent`, `dead`, `superseded` or `digested`.
     pub status: String,
+    /// The delivery that is sent in its stead, if it is superseded or digested.
+    pub parent: Option<DeliveryId>,
     /// The receipt, or the last reason why not; may be empty.
     pub note: String,
     /// When it was last tried.
@@ -90,6 +92,15 @@ pub trait Store: Send + Sync {
         busy: &[String],
         limit: usize,
     ) -> Result<Vec<Delivery>, StoreError>;
+
+    /// Takes out what is needless: each of these pending deliveries that tells a state
+    /// and behind which a newer state waits in its lane is superseded, and so is every
+    /// state between the two. The newest goes on as often tried as the first. Whether
+    /// there was any.
+    fn supersede(&self, waiting: &[DeliveryId]) -> Result<bool, StoreError>;
+
+    /// How many deliveries were superseded by this one.
+    fn superseded_by(&self, id: DeliveryId) -> Result<u64, StoreError>;
 
     /// When the next pending delivery of a sink may be tried; `None` if none waits.
     fn next_due(&self, sink: &str) -> Result<Option<Timestamp>, StoreError>;

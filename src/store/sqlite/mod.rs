@@ -13,13 +13,14 @@ mod open;
 mod past;
 mod read;
 mod reader;
+mod supersede;
 mod write;
 
 pub use journal::read::{Journal, JournalInputs};
 pub use reader::SqliteReader;
 
 use super::{Batch, Entry, JournalLimits, Past, PastDelivery, Store, StoreError};
-use crate::model::{About, Action, Decision, Delivery, Input, Timestamp};
+use crate::model::{About, Action, Decision, Delivery, DeliveryId, Input, Timestamp};
 use rusqlite::Connection;
 use std::fs::File;
 use std::path::Path;
@@ -93,6 +94,17 @@ impl Store for SqliteStore {
         limit: usize,
     ) -> Result<Vec<Delivery>, StoreError> {
         read::due(&self.reader(), sink, now, busy, limit)
+    }
+
+    fn supersede(&self, waiting: &[DeliveryId]) -> Result<bool, StoreError> {
+        if supersede::newest_behind(&self.reader(), waiting)?.is_empty() {
+            return Ok(false);
+        }
+        supersede::supersede(&mut self.writer(), waiting)
+    }
+
+    fn superseded_by(&self, id: DeliveryId) -> Result<u64, StoreError> {
+        supersede::count(&self.reader(), id)
     }
 
     fn next_due(&self, sink: &str) -> Result<Option<Timestamp>, StoreError> {

@@ -97,6 +97,7 @@ fn past_delivery(row: &Row<'_>) -> rusqlite::Result<PastDelivery> {
     Ok(PastDelivery {
         delivery: delivery(row)?,
         status: row.get("status")?,
+        parent: row.get("parent")?,
         note: receipt.unwrap_or(note),
         last_attempt,
     })
