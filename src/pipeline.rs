@@ -181,13 +181,11 @@ impl Pipeline {
 /// A rule's own words replace the template's; a note stands behind either.
 fn amend(message: &mut Message, notification: &Notification) {
     if let Some(text) = &notification.text {
-        message.text = text.clone();
         message.subject = message.subject.is_some().then(|| text.lines().next().unwrap_or("").to_owned());
-        message.html = None;
+        message.say(text.clone());
     }
     if let Some(note) = &notification.note {
-        message.text = format!("{} {note}", message.text);
-        message.html = None;
+        message.append(&format!(" {note}"));
     }
 }
 
@@ -230,6 +228,7 @@ pub fn run(mut pipeline: Pipeline, mut wires: Wires) -> Result<(), WriterGone> {
             if keeps_journal && !matches!(input, Input::Tick) {
                 batch.journal.push((now, input.clone()));
             }
+            note_heard(&mut batch, &input);
             let began = Instant::now();
             let finished = pipeline.take(input, now);
             overload.judged(began.elapsed());
@@ -258,6 +257,16 @@ pub fn run(mut pipeline: Pipeline, mut wires: Wires) -> Result<(), WriterGone> {
         wires.wake.send_replace(pipeline.engine.next_wake());
     }
     Ok(())
+}
+
+/// What came of this input is kept together with the note that it was taken in: until
+/// then the store hands it out again at each start.
+fn note_heard(batch: &mut Batch, input: &Input) {
+    match input {
+        Input::GivenUp(attempt) => batch.heard.push(attempt.delivery.id),
+        Input::ActionResult(result) => batch.answered.push(result.action.id),
+        _ => {}
+    }
 }
 
 fn warn_of_slow_rule(ruleset: &Ruleset, blame: &Blame) {

@@ -19,10 +19,10 @@ use watchbell::store::sqlite::SqliteStore;
 use watchbell::store::writer::{StoreWriter, WriterGone};
 use watchbell::store::{Batch, PastDelivery, Store};
 
-const LONG: Duration = Duration::from_secs(60);
+pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 /// Tries again at once, almost.
-const FAST: BackoffPolicy = BackoffPolicy {
+pub(crate) const FAST: BackoffPolicy = BackoffPolicy {
     first: Duration::from_millis(1),
     longest: Duration::from_millis(3),
     not_ready_least: Duration::from_millis(1),
@@ -31,7 +31,7 @@ const FAST: BackoffPolicy = BackoffPolicy {
 
 /// What a sink does with one delivery.
 #[derive(Debug, Clone, PartialEq)]
-enum Answer {
+pub(crate) enum Answer {
     Accept,
     Reject,
     Retry,
@@ -41,25 +41,25 @@ enum Answer {
 }
 
 /// A sink that answers as the test says, and tells the test what it was given.
-struct ScriptedSink {
+pub(crate) struct ScriptedSink {
     /// Answers by key of delivery, first one first; what is not there is accepted.
-    script: Mutex<BTreeMap<String, VecDeque<Answer>>>,
+    pub(crate) script: Mutex<BTreeMap<String, VecDeque<Answer>>>,
     /// What it does with all that has no script.
-    otherwise: Answer,
-    places: usize,
+    pub(crate) otherwise: Answer,
+    pub(crate) places: usize,
     /// Each delivery takes one of these before it is answered.
-    gate: Semaphore,
+    pub(crate) gate: Semaphore,
     /// Told when it can send again.
-    ready: Notify,
+    pub(crate) ready: Notify,
     under_way: Mutex<BTreeSet<String>>,
-    most_under_way: Mutex<usize>,
+    pub(crate) most_under_way: Mutex<usize>,
     heard: mpsc::UnboundedSender<(String, Answer)>,
 }
 
-type Heard = mpsc::UnboundedReceiver<(String, Answer)>;
+pub(crate) type Heard = mpsc::UnboundedReceiver<(String, Answer)>;
 
 impl ScriptedSink {
-    fn new(otherwise: Answer, places: usize) -> (ScriptedSink, Heard) {
+    pub(crate) fn new(otherwise: Answer, places: usize) -> (ScriptedSink, Heard) {
         let (heard, hears) = mpsc::unbounded_channel();
         let sink = ScriptedSink {
             script: Mutex::default(),
@@ -74,7 +74,7 @@ impl ScriptedSink {
         (sink, hears)
     }
 
-    fn with(self, key: &str, answers: impl IntoIterator<Item = Answer>) -> ScriptedSink {
+    pub(crate) fn with(self, key: &str, answers: impl IntoIterator<Item = Answer>) -> ScriptedSink {
         self.script.lock().expect("no panic").insert(key.to_owned(), answers.into_iter().collect());
         self
     }
@@ -129,18 +129,18 @@ impl Sink for ScriptedSink {
 }
 
 /// A store, its writer, and the workers of the sinks `irc` and `mail`.
-struct Office {
-    store: Arc<SqliteStore>,
-    writer: StoreWriter,
-    nudges: Arc<BTreeMap<&'static str, Arc<Notify>>>,
-    inputs: mpsc::Sender<Input>,
-    given_up: mpsc::Receiver<Input>,
-    stop: CancellationToken,
-    workers: Vec<JoinHandle<Result<(), WriterGone>>>,
+pub(crate) struct Office {
+    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) writer: StoreWriter,
+    pub(crate) nudges: Arc<BTreeMap<&'static str, Arc<Notify>>>,
+    pub(crate) inputs: mpsc::Sender<Input>,
+    pub(crate) given_up: mpsc::Receiver<Input>,
+    pub(crate) stop: CancellationToken,
+    pub(crate) workers: Vec<JoinHandle<Result<(), WriterGone>>>,
 }
 
 impl Office {
-    fn open(folder: &Path) -> Office {
+    pub(crate) fn open(folder: &Path) -> Office {
         let store = Arc::new(SqliteStore::open(&folder.join("watchbell.db")).expect("the store opens"));
         let nudges: Arc<BTreeMap<_, Arc<Notify>>> =
             Arc::new(["irc", "mail"].into_iter().map(|name| (name, Arc::default())).collect());
@@ -156,7 +156,12 @@ impl Office {
         Office { store, writer, nudges, inputs, given_up, stop, workers: Vec::new() }
     }
 
-    fn employ(&mut self, sink_name: &'static str, sink: impl Sink + 'static, policy: BackoffPolicy) {
+    pub(crate) fn employ(
+        &mut self,
+        sink_name: &'static str,
+        sink: impl Sink + 'static,
+        policy: BackoffPolicy,
+    ) {
         let worker = Worker {
             sink_name: sink_name.to_owned(),
             sink: Arc::new(sink),
@@ -170,12 +175,19 @@ impl Office {
         self.workers.push(tokio::spawn(worker.run()));
     }
 
-    async fn keep(&self, kept: impl IntoIterator<Item = Delivery>) {
+    pub(crate) async fn keep(&self, kept: impl IntoIterator<Item = Delivery>) {
         self.writer.handle().keep(deliveries(kept)).await.expect("kept");
     }
 
+    /// Waits until nothing waits for the sink `irc`.
+    pub(crate) async fn done(&self) {
+        while self.store.next_due("irc").expect("it can be read").is_some() {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Stops everything in order; gives back what the engine would still hear.
-    async fn close(mut self) -> Vec<(String, AttemptResult)> {
+    pub(crate) async fn close(mut self) -> Vec<(String, AttemptResult)> {
         self.stop.cancel();
         for worker in self.workers {
             worker.await.expect("the worker did not panic").expect("the writer was there");
@@ -190,15 +202,15 @@ impl Office {
     }
 }
 
-fn folder() -> TempDir {
+pub(crate) fn folder() -> TempDir {
     tempfile::tempdir().expect("a temporary folder")
 }
 
-async fn next(heard: &mut Heard) -> (String, Answer) {
+pub(crate) async fn next(heard: &mut Heard) -> (String, Answer) {
     tokio::time::timeout(LONG, heard.recv()).await.expect("the sink is called").expect("the sink lives")
 }
 
-async fn next_keys(heard: &mut Heard, count: usize) -> Vec<String> {
+pub(crate) async fn next_keys(heard: &mut Heard, count: usize) -> Vec<String> {
     let mut keys = Vec::new();
     for _ in 0..count {
         keys.push(next(heard).await.0);
@@ -206,15 +218,15 @@ async fn next_keys(heard: &mut Heard, count: usize) -> Vec<String> {
     keys
 }
 
-fn rest(heard: &mut Heard) -> Vec<(String, Answer)> {
+pub(crate) fn rest(heard: &mut Heard) -> Vec<(String, Answer)> {
     std::iter::from_fn(|| heard.try_recv().ok()).collect()
 }
 
-fn past(store: &SqliteStore, object: &str) -> Vec<PastDelivery> {
+pub(crate) fn past(store: &SqliteStore, object: &str) -> Vec<PastDelivery> {
     store.deliveries(object, 1000).expect("deliveries can be read")
 }
 
-fn statuses(folder: &Path, object: &str) -> Vec<String> {
+pub(crate) fn statuses(folder: &Path, object: &str) -> Vec<String> {
     let store = SqliteStore::open(&folder.join("watchbell.db")).expect("the store opens");
     past(&store, object).into_iter().map(|past| past.status).collect()
 }
@@ -269,7 +281,7 @@ async fn a_sink_with_one_place_carries_in_the_order_of_the_decisions() {
 }
 
 /// A sink that the test looks into while a worker uses it.
-struct Shared(Arc<ScriptedSink>);
+pub(crate) struct Shared(pub(crate) Arc<ScriptedSink>);
 
 impl Sink for Shared {
     fn send<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, Result<Receipt, SendError>> {

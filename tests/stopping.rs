@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use watchbell::app::{self, MakeSource, Peer};
-use watchbell::model::{About, Action, Decision, Delivery, Input, Timestamp};
+use watchbell::model::{About, Action, Decision, Delivery, DeliveryId, Input, Timestamp};
 use watchbell::source::{Source, SourceError};
 use watchbell::store::{Batch, Past, PastDelivery, Store, StoreError};
 
@@ -31,11 +31,23 @@ impl Store for FullStore {
         Ok(Vec::new())
     }
 
+    fn supersede(&self, _: &[DeliveryId]) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    fn superseded_by(&self, _: DeliveryId) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+
     fn next_due(&self, _: &str) -> Result<Option<Timestamp>, StoreError> {
         Ok(None)
     }
 
     fn pending_actions(&self) -> Result<Vec<Action>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn unheard(&self) -> Result<Vec<Input>, StoreError> {
         Ok(Vec::new())
     }
 

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use tokio::sync::oneshot::error::TryRecvError;
-use watchbell::model::{About, Action, Decision, Delivery, Message, Timestamp};
+use watchbell::model::{About, Action, Decision, Delivery, DeliveryId, Input, Message, Timestamp};
 use watchbell::store::sqlite::SqliteStore;
 use watchbell::store::writer::{NotStopped, StoreWriter, WriterGone};
 use watchbell::store::{Batch, Past, PastDelivery, Store, StoreError};
@@ -91,11 +91,20 @@ impl Store for Watched {
     fn due(&self, sink: &str, at: Timestamp, busy: &[String], n: usize) -> Result<Vec<Delivery>, StoreError> {
         self.store.due(sink, at, busy, n)
     }
+    fn supersede(&self, waiting: &[DeliveryId]) -> Result<bool, StoreError> {
+        self.store.supersede(waiting)
+    }
+    fn superseded_by(&self, id: DeliveryId) -> Result<u64, StoreError> {
+        self.store.superseded_by(id)
+    }
     fn next_due(&self, sink: &str) -> Result<Option<Timestamp>, StoreError> {
         self.store.next_due(sink)
     }
     fn pending_actions(&self) -> Result<Vec<Action>, StoreError> {
         self.store.pending_actions()
+    }
+    fn unheard(&self) -> Result<Vec<Input>, StoreError> {
+        self.store.unheard()
     }
     fn decisions(&self, object: &str, limit: usize) -> Result<Vec<Decision>, StoreError> {
         self.store.decisions(object, limit)

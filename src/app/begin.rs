@@ -6,7 +6,7 @@
 use crate::config::Config;
 use crate::load::Set;
 use crate::model::event::RulesetChanged;
-use crate::model::{Timestamp, Utterance};
+use crate::model::{Input, Timestamp, Utterance};
 use crate::reload;
 use crate::sink::{self, Sink, Wiring};
 use crate::source::webhook::WebhookSource;
@@ -89,4 +89,10 @@ pub(super) async fn listen(config: &Config) -> anyhow::Result<Option<WebhookSour
     let Some(incoming) = &config.incoming else { return Ok(None) };
     let bound = WebhookSource::bind(incoming).await;
     bound.map(Some).with_context(|| format!("cannot listen for webhooks at {}", incoming.address))
+}
+
+/// What the last run gave up or was answered, and ended before the engine knew of it.
+pub(super) async fn unheard(store: &Arc<dyn Store>) -> anyhow::Result<Vec<Input>> {
+    let store = store.clone();
+    Ok(tokio::task::spawn_blocking(move || store.unheard()).await??)
 }

@@ -3,7 +3,7 @@
 //! Promises: what fails here fails before anything is told. Never: ends what it started;
 //! see `stop`.
 
-use super::begin::{begin_journal, build_sinks, first_set, listen, restore};
+use super::begin::{begin_journal, build_sinks, first_set, listen, restore, unheard};
 use super::chores;
 use super::crew::{Crew, Groups};
 use super::nudges::Nudges;
@@ -48,6 +48,7 @@ pub(super) async fn start(
     drop(links);
 
     let webhooks = listen(&config).await?;
+    let unheard = unheard(&store).await?;
     let nudges = Nudges::new(&config, &peers);
     let writer = {
         let nudges = nudges.clone();
@@ -70,6 +71,9 @@ pub(super) async fn start(
     let is_refused = news.as_ref().is_some_and(|news| !news.accepted);
     if let Some(news) = news {
         inputs.send(Input::RulesetChanged(news)).await.context("the engine has ended")?;
+    }
+    for input in unheard {
+        inputs.send(input).await.context("the engine has ended")?;
     }
 
     let crew = Crew {

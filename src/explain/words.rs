@@ -123,6 +123,11 @@ pub(super) fn delivered(past: &PastDelivery, zone: &TimeZone) -> String {
     format!("d{} to {to} by {}: {}", delivery.id, delivery.sink, fate(past, zone))
 }
 
+/// The number of the delivery that is sent in its stead.
+fn stands_in(past: &PastDelivery) -> String {
+    past.parent.map_or("another".to_owned(), |parent| format!("d{parent}"))
+}
+
 /// What became of a delivery.
 pub(super) fn fate(past: &PastDelivery, zone: &TimeZone) -> String {
     let at = past.last_attempt.map_or(String::new(), |at| format!(" {}", moment(at, zone)));
@@ -131,6 +136,9 @@ pub(super) fn fate(past: &PastDelivery, zone: &TimeZone) -> String {
     match past.status.as_str() {
         "sent" => format!("accepted{at}{note}"),
         "dead" => format!("given up{at}{note}"),
+        "superseded" => {
+            format!("not sent, {} goes in its stead: it says what came later", stands_in(past))
+        }
         _ if past.note.is_empty() => "waits to be sent".to_owned(),
         _ => format!("not accepted yet, last tried{at}{note}"),
     }

@@ -1,8 +1,7 @@
 //! Deliveries: one finished text for one recipient, and what became of it.
 
 use super::words::first_line;
-use super::{Detail, Scene, State, Timestamp};
-use jiff::tz::TimeZone;
+use super::{Detail, Message, Scene, State, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// The number of a delivery in the store; counts up.
@@ -127,38 +126,6 @@ impl Brief {
     }
 }
 
-/// The finished parts of a message. Which are used is the sink's matter.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Message {
-    /// The plain text; never empty. May hold several lines.
-    pub text: String,
-    /// One line, for sinks that have a subject.
-    pub subject: Option<String>,
-    /// A whole HTML document, for sinks that show it.
-    pub html: Option<String>,
-    /// A JSON document, for sinks that speak to programs.
-    pub json: Option<String>,
-    /// What belongs together, such as `incident-42`; the same for all that is
-    /// said of one incident.
-    pub thread: Option<String>,
-    /// The colour it deserves, where the sink knows colours.
-    pub severity: u8,
-}
-
-impl Message {
-    /// Says in front of the text and the subject that this is no news but from a moment
-    /// that has passed. The HTML is left out, so that mail shows the text; the JSON of a
-    /// template stays as it is, since only its author knows what may stand where.
-    pub fn mark_late(&mut self, from: Timestamp, now: Timestamp, zone: &TimeZone) {
-        let [from, now] = [from, now].map(|moment| moment.to_zoned(zone.clone()));
-        let form = if from.date() == now.date() { "%H:%M" } else { "%F %H:%M" };
-        let mark = format!("(late: from {})", from.strftime(form));
-        self.text = format!("{mark} {}", self.text);
-        self.subject = self.subject.as_ref().map(|subject| format!("{mark} {subject}"));
-        self.html = None;
-    }
-}
-
 /// One try to send a delivery, and how it ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Attempt {
@@ -186,32 +153,4 @@ pub enum AttemptResult {
     },
     /// Given up, and why.
     Dead(String),
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_late_says_from_when_wherever_people_read() {
-        let now: Timestamp = "2026-11-22T04:00:00Z".parse().expect("a moment");
-        let zone = TimeZone::fixed(jiff::tz::offset(1));
-        for (from, mark) in [
-            ("2026-11-22T02:12:59Z", "(late: from 03:12)"),
-            ("2026-11-21T23:00:00Z", "(late: from 00:00)"),
-            ("2026-11-21T22:59:00Z", "(late: from 2026-11-21 23:59)"),
-        ] {
-            let mut message = Message {
-                text: "db1 is DOWN\nsince noon".to_owned(),
-                subject: Some("db1".to_owned()),
-                html: Some("<p>db1</p>".to_owned()),
-                json: Some("{}".to_owned()),
-                ..Message::default()
-            };
-            message.mark_late(from.parse().expect("a moment"), now, &zone);
-            assert_eq!(message.text, format!("{mark} db1 is DOWN\nsince noon"));
-            assert_eq!(message.subject, Some(format!("{mark} db1")));
-            assert_eq!((message.html, message.json.as_deref()), (None, Some("{}")));
-        }
-    }
 }

@@ -4,7 +4,7 @@
 //! is a failed try.
 
 use super::backoff::BackoffPolicy;
-use crate::model::{Attempt, AttemptResult, Delivery, Timestamp};
+use crate::model::{Attempt, AttemptResult, Delivery, Tells, Timestamp};
 use crate::sink::{Receipt, SendError, Sink};
 use crate::supervise::panic_text;
 use futures_util::FutureExt;
@@ -15,8 +15,11 @@ use std::time::Duration;
 /// A sink answers within a minute by its own promise; past this it is cut off.
 const DEADLINE: Duration = Duration::from_secs(90);
 
-/// A delivery that fails and is older than this is given up.
-const AGE_LIMIT: SignedDuration = SignedDuration::from_hours(24);
+/// A delivery that fails and is older than this is given up ...
+const HOURS: i64 = 24;
+
+/// ... and the end of a problem sooner: nobody waits for old good news.
+const HOURS_OF_RECOVERIES: i64 = 4;
 
 /// A far side may answer with a whole page; this much of it is kept.
 const REASON_CHARS: usize = 1000;
@@ -56,7 +59,7 @@ fn judge(
         Ok(Receipt(receipt)) => AttemptResult::Sent(clipped(receipt)),
         Err(SendError::Rejected(reason)) => AttemptResult::Dead(clipped(reason)),
         Err(SendError::NotReady(reason) | SendError::Retry { reason, .. }) if is_too_old(delivery, now) => {
-            AttemptResult::Dead(clipped(format!("given up after 24 hours: {reason}")))
+            AttemptResult::Dead(clipped(format!("given up after {} hours: {reason}", hours(delivery))))
         }
         // The worker waits for the sink; the delivery itself need not.
         Err(SendError::NotReady(reason)) => {
@@ -71,7 +74,14 @@ fn judge(
 }
 
 fn is_too_old(delivery: &Delivery, now: Timestamp) -> bool {
-    now.duration_since(delivery.waits_since()) > AGE_LIMIT
+    now.duration_since(delivery.waits_since()) > SignedDuration::from_hours(hours(delivery))
+}
+
+fn hours(delivery: &Delivery) -> i64 {
+    match delivery.brief.tells {
+        Tells::Recovery => HOURS_OF_RECOVERIES,
+        Tells::Problem | Tells::Other => HOURS,
+    }
 }
 
 fn later(now: Timestamp, wait: Duration) -> Timestamp {
@@ -145,6 +155,25 @@ mod tests {
         check(Err(retry(None)), young, &try_again(4, "busy", true));
         check(Err(retry(Some(Duration::from_secs(100)))), young, &try_again(100, "busy", true));
         check(Err(retry(None)), old, &dead("given up after 24 hours: busy"));
+    }
+
+    #[test]
+    fn old_good_news_is_given_up_sooner() {
+        for (tells, minutes, expected) in [
+            (Tells::Recovery, 4 * 60, None),
+            (Tells::Recovery, 4 * 60 + 1, Some("given up after 4 hours: busy")),
+            (Tells::Problem, 4 * 60 + 1, None),
+            (Tells::Problem, 24 * 60 + 1, Some("given up after 24 hours: busy")),
+            (Tells::Other, 24 * 60 + 1, Some("given up after 24 hours: busy")),
+        ] {
+            let told = delivery(SignedDuration::from_mins(minutes));
+            let told = Delivery { brief: Brief { tells, ..Brief::default() }, ..told };
+            let dead = match judge(Err(retry(None)), &told, &POLICY, now(), 1.0) {
+                AttemptResult::Dead(reason) => Some(reason),
+                _ => None,
+            };
+            assert_eq!(dead.as_deref(), expected, "{tells:?} after {minutes} minutes");
+        }
     }
 
     #[test]

@@ -40,6 +40,11 @@ impl Breaker {
         self.not_ready
     }
 
+    /// Whether it takes what it is given, as far as is known.
+    pub(super) fn is_sound(&self) -> bool {
+        !self.not_ready && self.failures_in_a_row < DOUBTFUL
+    }
+
     /// How many deliveries may be under way, of the `places` that the sink has.
     pub(super) fn places(&self, places: usize) -> usize {
         if self.failures_in_a_row >= DOUBTFUL { 1 } else { places.max(1) }

@@ -9,8 +9,8 @@
 //! Never: renders, routes, drops a duplicate or talks to the engine except to say
 //! that a delivery was given up.
 //! After a crash, what was under way is sent again: it may be heard twice. A
-//! delivery that was given up in the instant before stays `dead` in the store, but
-//! the engine may not have heard of it.
+//! delivery that was given up in the instant before is `dead` in the store and not
+//! yet `heard`: the engine is told of it at the next start.
 
 pub mod actions;
 pub mod backoff;
@@ -18,6 +18,7 @@ pub mod worker;
 
 mod attempt;
 mod breaker;
+mod due;
 
 pub use actions::{Act, ActionWorker};
 pub use backoff::BackoffPolicy;

@@ -8,6 +8,7 @@
 use super::attempt::attempt;
 use super::backoff::BackoffPolicy;
 use super::breaker::{Breaker, Change};
+use super::due::{Question, due};
 use crate::model::{Attempt, AttemptResult, Delivery, Input, Timestamp};
 use crate::sink::Sink;
 use crate::store::writer::{WriterGone, WriterHandle};
@@ -51,7 +52,6 @@ pub struct Worker {
 }
 
 /// What a worker has in hand.
-#[derive(Default)]
 struct Work {
     /// Read as due, each of another lane, not yet tried.
     ready: VecDeque<Delivery>,
@@ -59,8 +59,32 @@ struct Work {
     busy: Vec<String>,
     under_way: JoinSet<Result<Ended, WriterGone>>,
     breaker: Breaker,
+    /// When the sink last did not work, or when the worker started: what was decided
+    /// before then had to wait.
+    waited: Timestamp,
     /// Whether the last look at the store failed.
     blind: bool,
+}
+
+impl Work {
+    fn new(now: Timestamp) -> Work {
+        Work {
+            ready: VecDeque::new(),
+            busy: Vec::new(),
+            under_way: JoinSet::new(),
+            breaker: Breaker::default(),
+            waited: now,
+            blind: false,
+        }
+    }
+
+    /// The pause is over, if there was one.
+    fn resume(&mut self, now: Timestamp) {
+        if !self.breaker.is_sound() {
+            self.waited = now;
+        }
+        self.breaker.resume();
+    }
 }
 
 /// A delivery that is no longer under way, and that is on the disk.
@@ -82,14 +106,14 @@ impl Worker {
     /// stays pending. Fails only if the writer has ended before.
     pub async fn run(self) -> Result<(), WriterGone> {
         let worker = Arc::new(self);
-        let mut work = Work::default();
+        let mut work = Work::new(Timestamp::now());
         while !worker.stop.is_cancelled() {
             let wake = worker.start_due(&mut work).await;
             tokio::select! {
                 () = worker.stop.cancelled() => {}
                 () = worker.nudge.notified() => {}
                 () = tokio::time::sleep_until(wake) => {}
-                () = worker.sink.ready(), if work.breaker.is_not_ready() => work.breaker.resume(),
+                () = worker.sink.ready(), if work.breaker.is_not_ready() => work.resume(Timestamp::now()),
                 Some(ended) = work.under_way.join_next() => worker.settle(&mut work, ended)?,
             }
         }
@@ -103,7 +127,7 @@ impl Worker {
         if let Some(until) = work.breaker.paused(Instant::now()) {
             return until;
         }
-        work.breaker.resume();
+        work.resume(Timestamp::now());
         while work.busy.len() < work.breaker.places(self.sink.concurrency()) {
             if work.ready.is_empty() {
                 wake = self.look(work).await;
@@ -121,7 +145,7 @@ impl Worker {
     /// noticed up to [`PERIOD`] late.
     async fn look(&self, work: &mut Work) -> Instant {
         let period = Instant::now() + PERIOD;
-        match self.read_due(work.busy.clone(), self.look_ahead()).await {
+        match self.read_due(work).await {
             Ok((due, next)) => {
                 work.blind = false;
                 work.ready = due.into();
@@ -145,18 +169,15 @@ impl Worker {
     }
 
     /// What is due, and how long until the next comes due.
-    async fn read_due(
-        &self,
-        busy: Vec<String>,
-        limit: usize,
-    ) -> Result<(Vec<Delivery>, Option<Duration>), StoreError> {
-        let (store, sink) = (self.store.clone(), self.sink_name.clone());
-        let reading = tokio::task::spawn_blocking(move || {
-            let now = Timestamp::now();
-            let due = store.due(&sink, now, &busy, limit)?;
-            let next = store.next_due(&sink)?.map(|next| next.duration_since(now));
-            Ok((due, next.and_then(|wait| Duration::try_from(wait).ok()).filter(|wait| !wait.is_zero())))
-        });
+    async fn read_due(&self, work: &Work) -> Result<(Vec<Delivery>, Option<Duration>), StoreError> {
+        let question = Question {
+            sink: self.sink_name.clone(),
+            busy: work.busy.clone(),
+            limit: self.look_ahead(),
+            waited: work.waited,
+        };
+        let store = self.store.clone();
+        let reading = tokio::task::spawn_blocking(move || due(&*store, &question));
         reading.await.expect("the store returns its failures, and the runtime outlives its tasks")
     }
 

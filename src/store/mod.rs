@@ -11,7 +11,9 @@ pub mod writer;
 
 pub use crate::model::StateWrite;
 
-use crate::model::{About, Action, ActionResult, Attempt, Decision, Delivery, DeliveryId, Input, Timestamp};
+use crate::model::{
+    About, Action, ActionId, ActionResult, Attempt, Decision, Delivery, DeliveryId, Input, Timestamp,
+};
 use jiff::tz::TimeZone;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -31,6 +33,10 @@ pub struct Batch {
     pub attempts: Vec<Attempt>,
     /// Actions that are done, with how they went.
     pub action_results: Vec<ActionResult>,
+    /// Deliveries whose giving up the engine has taken in.
+    pub heard: Vec<DeliveryId>,
+    /// Actions whose result the engine has taken in.
+    pub answered: Vec<ActionId>,
     /// The inputs all this came of, each with when it was taken in, in order.
     pub journal: Vec<(Timestamp, Input)>,
 }
@@ -52,8 +58,10 @@ pub struct JournalLimits {
 pub struct PastDelivery {
     /// What was to be sent.
     pub delivery: Delivery,
-    /// `pending`, `sent` or `dead`.
+    /// `pending`, `sent`, `dead`, `superseded` or `digested`.
     pub status: String,
+    /// The delivery that is sent in its stead, if it is superseded or digested.
+    pub parent: Option<DeliveryId>,
     /// The receipt, or the last reason why not; may be empty.
     pub note: String,
     /// When it was last tried.
@@ -130,11 +138,24 @@ pub trait Store: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Delivery>, StoreError>;
 
+    /// Takes out what is needless: each of these pending deliveries that tells a state
+    /// and behind which a newer state waits in its lane is superseded, and so is every
+    /// state between the two. The newest goes on as often tried as the first. Whether
+    /// there was any.
+    fn supersede(&self, waiting: &[DeliveryId]) -> Result<bool, StoreError>;
+
+    /// How many deliveries were superseded by this one.
+    fn superseded_by(&self, id: DeliveryId) -> Result<u64, StoreError>;
+
     /// When the next pending delivery of a sink may be tried; `None` if none waits.
     fn next_due(&self, sink: &str) -> Result<Option<Timestamp>, StoreError>;
 
     /// Actions without a result, oldest first.
     fn pending_actions(&self) -> Result<Vec<Action>, StoreError>;
+
+    /// What the engine has never taken in: deliveries that were given up
+    /// ([`Input::GivenUp`]) and results of actions ([`Input::ActionResult`]), oldest first.
+    fn unheard(&self) -> Result<Vec<Input>, StoreError>;
 
     /// The newest decisions on an object (Icinga's full name), newest first.
     fn decisions(&self, object: &str, limit: usize) -> Result<Vec<Decision>, StoreError>;

@@ -232,13 +232,16 @@ impl Failing {
 }
 
 fn row_count(batch: &Batch) -> usize {
-    let Batch { state, deliveries, actions, decisions, attempts, action_results, journal } = batch;
+    let Batch { state, deliveries, actions, decisions, attempts, action_results, heard, answered, journal } =
+        batch;
     state.len()
         + deliveries.len()
         + actions.len()
         + decisions.len()
         + attempts.len()
         + action_results.len()
+        + heard.len()
+        + answered.len()
         + journal.len()
 }
 
@@ -249,5 +252,7 @@ fn append(batch: &mut Batch, next: Batch) {
     batch.decisions.extend(next.decisions);
     batch.attempts.extend(next.attempts);
     batch.action_results.extend(next.action_results);
+    batch.heard.extend(next.heard);
+    batch.answered.extend(next.answered);
     batch.journal.extend(next.journal);
 }

@@ -58,6 +58,11 @@ CREATE INDEX deliveries_tried ON deliveries (sink, last_attempt)
 CREATE INDEX deliveries_object ON deliveries (object, at);
 CREATE INDEX deliveries_ended ON deliveries (at) WHERE status <> 'pending';
 
+-- Of an action that has ended: whether who asked for it has been answered.
+ALTER TABLE actions ADD COLUMN heard INTEGER NOT NULL DEFAULT 0;
+UPDATE actions SET heard = 1 WHERE status <> 'pending';
+CREATE INDEX actions_unheard ON actions (id) WHERE status <> 'pending' AND heard = 0;
+
 -- The triggers of the first schema, as they were: they went with the old table. Those
 -- who send a dead one again write `watchbell dead replay d17`.
 CREATE TRIGGER deliveries_joined AFTER INSERT ON deliveries

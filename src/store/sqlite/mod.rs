@@ -18,6 +18,7 @@ mod open;
 mod past;
 mod read;
 mod reader;
+mod supersede;
 mod write;
 
 pub use alarm::Alarm;
@@ -29,7 +30,7 @@ use super::{
     Batch, DeadFilter, DeadLetters, Entry, JournalLimits, Past, PastDelivery, Revival, Revived, Store,
     StoreError,
 };
-use crate::model::{About, Action, Decision, Delivery, DeliveryId, Timestamp};
+use crate::model::{About, Action, Decision, Delivery, DeliveryId, Input, Timestamp};
 use lock::Lock;
 use rusqlite::Connection;
 use std::path::Path;
@@ -134,12 +135,27 @@ impl Store for SqliteStore {
         read::due(&self.reader(), sink, now, busy, limit)
     }
 
+    fn supersede(&self, waiting: &[DeliveryId]) -> Result<bool, StoreError> {
+        if supersede::newest_behind(&self.reader(), waiting)?.is_empty() {
+            return Ok(false);
+        }
+        supersede::supersede(&mut self.writer(), waiting)
+    }
+
+    fn superseded_by(&self, id: DeliveryId) -> Result<u64, StoreError> {
+        supersede::count(&self.reader(), id)
+    }
+
     fn next_due(&self, sink: &str) -> Result<Option<Timestamp>, StoreError> {
         read::next_due(&self.reader(), sink)
     }
 
     fn pending_actions(&self) -> Result<Vec<Action>, StoreError> {
         read::pending_actions(&self.reader())
+    }
+
+    fn unheard(&self) -> Result<Vec<Input>, StoreError> {
+        read::unheard(&self.reader())
     }
 
     fn decisions(&self, object: &str, limit: usize) -> Result<Vec<Decision>, StoreError> {

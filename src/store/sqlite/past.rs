@@ -95,6 +95,7 @@ pub(super) fn past_delivery(row: &Row<'_>) -> rusqlite::Result<PastDelivery> {
     Ok(PastDelivery {
         delivery: delivery(row)?,
         status: row.get("status")?,
+        parent: row.get("parent")?,
         note: receipt.unwrap_or(note),
         last_attempt: optional_moment(row, "last_attempt")?,
     })

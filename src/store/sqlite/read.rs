@@ -1,7 +1,9 @@
 //! Everything that is read from the database. Changes nothing.
 
 use super::while_doing;
-use crate::model::{Action, Brief, Delivery, State, Tells, Timestamp};
+use crate::model::{
+    Action, ActionResult, Attempt, AttemptResult, Brief, Delivery, Input, State, Tells, Timestamp,
+};
 use crate::store::{Entry, StoreError};
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use serde::de::DeserializeOwned;
@@ -61,6 +63,27 @@ pub(super) fn pending_actions(connection: &Connection) -> Result<Vec<Action>, St
         let action: Action = json(row, "action")?;
         Ok(Action { id: row.get("id")?, ..action })
     })
+}
+
+/// What the engine has never taken in: what was given up, then results of actions.
+pub(super) fn unheard(connection: &Connection) -> Result<Vec<Input>, StoreError> {
+    const DEAD: &str = "SELECT * FROM deliveries WHERE status = 'dead' AND heard = 0 ORDER BY id";
+    const DONE: &str = "
+        SELECT id, action, status, outcome FROM actions WHERE status <> 'pending' AND heard = 0 ORDER BY id";
+    let mut unheard = rows(connection, "read what was given up unheard", DEAD, [], |row| {
+        let (delivery, reason) = (delivery(row)?, row.get("note")?);
+        // What was marked dead by hand was perhaps never tried.
+        let tried: Option<i64> = row.get("last_attempt")?;
+        let at = if tried.is_some() { moment(row, "last_attempt")? } else { delivery.at };
+        Ok(Input::GivenUp(Attempt { delivery, at, result: AttemptResult::Dead(reason) }))
+    })?;
+    unheard.extend(rows(connection, "read the results of actions", DONE, [], |row| {
+        let action = Action { id: row.get("id")?, ..json(row, "action")? };
+        let (done, words) = (row.get_ref("status")?.as_str()? == "done", row.get("outcome")?);
+        let outcome = if done { Ok(words) } else { Err(words) };
+        Ok(Input::ActionResult(ActionResult { action, outcome }))
+    })?);
+    Ok(unheard)
 }
 
 /// Names of the rules that judged something since a moment.

@@ -4,7 +4,9 @@
 //! no commit waits long for it.
 
 use super::{journal, while_doing};
-use crate::model::{Action, ActionResult, Attempt, AttemptResult, Decision, Delivery, State, Timestamp};
+use crate::model::{
+    Action, ActionId, ActionResult, Attempt, AttemptResult, Decision, Delivery, DeliveryId, State, Timestamp,
+};
 use crate::store::{Batch, StateWrite, StoreError};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use serde::Serialize;
@@ -28,6 +30,8 @@ pub(super) fn batch(connection: &mut Connection, batch: &Batch) -> Result<(), St
     each(&transaction, &batch.decisions, decision)?;
     each(&transaction, &batch.attempts, attempt)?;
     each(&transaction, &batch.action_results, action_result)?;
+    each(&transaction, &batch.heard, heard)?;
+    each(&transaction, &batch.answered, answered)?;
     journal::keep(&transaction, &batch.journal)?;
     transaction.commit().map_err(while_doing("commit"))
 }
@@ -160,7 +164,8 @@ fn attempt(transaction: &Transaction<'_>, attempt: &Attempt) -> Result<(), Store
         .prepare_cached(
             "UPDATE deliveries
              SET status = ?2, attempts = attempts + ?3, last_attempt = ?4,
-                 not_before = coalesce(?5, not_before), note = coalesce(?6, note), receipt = ?7
+                 not_before = coalesce(?5, not_before), note = coalesce(?6, note), receipt = ?7,
+                 heard = 0
              WHERE id = ?1 AND status = 'pending'",
         )
         .and_then(|mut statement| {
@@ -188,6 +193,22 @@ fn action_result(transaction: &Transaction<'_>, result: &ActionResult) -> Result
         .and_then(|mut statement| statement.execute(params![result.action.id, status, outcome]))
         .map(drop)
         .map_err(while_doing("keep the result of an action"))
+}
+
+fn heard(transaction: &Transaction<'_>, delivery: &DeliveryId) -> Result<(), StoreError> {
+    transaction
+        .prepare_cached("UPDATE deliveries SET heard = 1 WHERE id = ?1")
+        .and_then(|mut statement| statement.execute([delivery]))
+        .map(drop)
+        .map_err(while_doing("keep that it is known that a delivery was given up"))
+}
+
+fn answered(transaction: &Transaction<'_>, action: &ActionId) -> Result<(), StoreError> {
+    transaction
+        .prepare_cached("UPDATE actions SET heard = 1 WHERE id = ?1")
+        .and_then(|mut statement| statement.execute([action]))
+        .map(drop)
+        .map_err(while_doing("keep that the result of an action is known"))
 }
 
 /// Forgets what is over and older than `moment`. `connection` is taken anew for
