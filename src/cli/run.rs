@@ -1,6 +1,7 @@
 //! `watchbell run`.
 
 use crate::app;
+use crate::crash;
 use crate::engine::SCRIPT_STACK;
 use crate::store::sqlite::SqliteStore;
 use anyhow::Context;
@@ -12,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(super) fn run(path: &Path, force: bool) -> anyhow::Result<ExitCode> {
     super::log("info");
+    let _armed = crash::arm();
     let config = match super::load(path) {
         Ok(config) => config,
         Err(code) => return Ok(code),

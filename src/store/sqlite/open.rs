@@ -3,6 +3,7 @@
 //! Promises: nothing is written to a file that is in use, damaged or too new.
 //! A migration is one transaction: a crash leaves the old schema or the new one.
 
+use crate::crash;
 use crate::store::StoreError;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use std::fs::{File, OpenOptions, TryLockError};
@@ -148,6 +149,7 @@ fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute_batch(sql)?;
         transaction.pragma_update(None, "user_version", version)?;
+        crash::point("migration.inside");
         transaction.commit()?;
     }
     Ok(())

@@ -4,6 +4,7 @@
 //! no commit waits long for it.
 
 use super::{journal, while_doing};
+use crate::crash;
 use crate::model::{Action, ActionResult, Attempt, AttemptResult, Decision, Delivery, State, Timestamp};
 use crate::store::{Batch, StateWrite, StoreError};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
@@ -29,6 +30,7 @@ pub(super) fn batch(connection: &mut Connection, batch: &Batch) -> Result<(), St
     each(&transaction, &batch.attempts, attempt)?;
     each(&transaction, &batch.action_results, action_result)?;
     journal::keep(&transaction, &batch.journal)?;
+    crash::point("commit.inside");
     transaction.commit().map_err(while_doing("commit"))
 }
 
