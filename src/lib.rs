@@ -7,7 +7,7 @@
 //!    └── actions (ack, downtime, comment, re-check)
 //! ```
 //! Values travel left to right. The rooms, from the floor up:
-//! - `model`, `config`: the words.
+//! - `model`, `config`: the words. `crash`: where tests let the process die.
 //! - `engine`, `router`, `command`, `source`, `store`, `sink`: each knows the words only.
 //! - `explain`: what was decided, in words.
 //! - `pipeline`, `trial`, `outbox`, `reload`, `inquiry`: join rooms, decide nothing.
@@ -19,6 +19,7 @@ pub mod backoff;
 pub mod cli;
 pub mod command;
 pub mod config;
+pub mod crash;
 pub mod diagnostic;
 pub mod diff;
 pub mod engine;

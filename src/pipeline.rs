@@ -9,6 +9,7 @@
 mod overload;
 
 use crate::config::{Config, ConsoleSettings, SinkKind, SinkSettings, Target};
+use crate::crash;
 use crate::engine::{Ask, Engine, Notification, Outcome, Ruleset, SCRIPT_STACK, Settings, World};
 use crate::load::Set;
 use crate::model::identity::digest;
@@ -221,6 +222,7 @@ pub fn run(mut pipeline: Pipeline, mut wires: Wires) -> Result<(), WriterGone> {
         let mut taken = 0;
         while let Some(input) = next {
             while let Ok(set) = wires.sets.try_recv() {
+                crash::point("rules.swap");
                 pipeline.set_rules(set);
                 overload = Overload::new(Instant::now());
             }
@@ -251,9 +253,11 @@ pub fn run(mut pipeline: Pipeline, mut wires: Wires) -> Result<(), WriterGone> {
             warn_of_slow_rule(pipeline.engine.ruleset(), &blame);
         }
         batch.state = pipeline.take_writes();
+        crash::point("batch.judged");
         // The receipt is not waited for: while this batch is made durable, the next
         // one is judged. Whoever sends or asks is woken by the store's writer.
         let _receipt = wires.writer.queue_blocking(batch)?;
+        crash::point("batch.queued");
         wires.wake.send_replace(pipeline.engine.next_wake());
     }
     Ok(())

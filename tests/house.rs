@@ -18,6 +18,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("assets", &[]),
     ("backoff", &[]),
     ("supervise", &["model", "backoff"]),
+    ("crash", &[]),
     ("config", &["model", "diagnostic", "tls"]),
     // Each knows the words only, and none of its neighbours.
     ("command", &["model", "config"]),
@@ -57,6 +58,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
 ];
+
+/// Where tests let the process die: any room may have such a place.
+const ANYWHERE: &str = "crash";
 
 /// Rooms that do no I/O and read no clock: the same input must give the same answer in a replay.
 const PURE_ROOMS: &[&str] = &["model", "command", "engine", "explain"];
@@ -222,8 +226,9 @@ fn a_room_imports_only_what_lies_below_it() {
             continue;
         };
         let rooms = mentioned(&file).into_iter().filter_map(|path| path.into_iter().next());
-        let wrong: BTreeSet<String> =
-            rooms.filter(|other| other != room && !may.contains(&other.as_str())).collect();
+        let wrong: BTreeSet<String> = rooms
+            .filter(|other| other != room && other != ANYWHERE && !may.contains(&other.as_str()))
+            .collect();
         faults.extend(wrong.into_iter().map(|other| {
             format!(
                 "{}: imports `{other}`, which `{room}` must not know. Move the shared type down into `model`, or \
@@ -378,4 +383,18 @@ fn nothing_names_a_machine_of_ours() {
         }
     }
     report(faults);
+}
+
+#[test]
+fn each_crash_point_is_told_in_the_documentation() {
+    let point = Regex::new(r#"crash::point\("([^"]+)"\)"#).expect("a regular expression");
+    let documented = fs::read_to_string(root().join("docs/RELIABILITY.md")).expect("it is there");
+    let documented = documented.split("### Killed at any moment").nth(1).expect("the section is there");
+    let row = Regex::new(r"(?m)^\| `([a-z]+\.[a-z]+)` \|").expect("a regular expression");
+    let in_code: BTreeSet<String> = rust_files("src")
+        .flat_map(|(_, text)| point.captures_iter(&text).map(|found| found[1].to_owned()).collect::<Vec<_>>())
+        .collect();
+    let in_table: BTreeSet<String> = row.captures_iter(documented).map(|found| found[1].to_owned()).collect();
+    assert_eq!(in_code, in_table, "docs/RELIABILITY.md has one row for each `crash::point`");
+    assert!(in_code.contains("commit.inside"));
 }

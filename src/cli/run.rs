@@ -2,6 +2,7 @@
 
 use crate::app;
 use crate::config::Config;
+use crate::crash;
 use crate::engine::SCRIPT_STACK;
 use crate::model::Timestamp;
 use crate::router;
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(super) fn run(path: &Path, force: bool) -> anyhow::Result<ExitCode> {
     super::log("info");
+    let _armed = crash::arm();
     let config = match super::load(path) {
         Ok(config) => config,
         Err(code) => return Ok(code),

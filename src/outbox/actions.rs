@@ -7,6 +7,7 @@
 //! After a crash, an action without a result is asked again: a second
 //! acknowledgement is refused by Icinga, a second comment would stand twice.
 
+use crate::crash;
 use crate::model::{Action, ActionId, ActionKind, ActionResult, Input};
 use crate::source::icinga::ActError;
 use crate::store::writer::WriterHandle;
@@ -87,7 +88,10 @@ impl ActionWorker {
 
     /// Asks once. `None`: Icinga did not answer, and asking again does no harm.
     async fn ask(&self, action: &Action, tried: u32) -> Option<Result<String, String>> {
-        match (self.act)(action.clone()).await {
+        crash::point("action.due");
+        let answer = (self.act)(action.clone()).await;
+        crash::point("action.answered");
+        match answer {
             Ok(words) => Some(Ok(words)),
             Err(ActError::Refused(reason)) => Some(Err(reason)),
             Err(ActError::Unavailable(reason)) if tried >= TRIES || !harmless_twice(&action.kind) => {

@@ -9,6 +9,7 @@ use super::attempt::attempt;
 use super::backoff::BackoffPolicy;
 use super::breaker::{Breaker, Change};
 use super::due::{Question, due};
+use crate::crash;
 use crate::model::{Attempt, AttemptResult, Delivery, Input, Timestamp};
 use crate::sink::Sink;
 use crate::store::writer::{WriterGone, WriterHandle};
@@ -184,9 +185,12 @@ impl Worker {
     /// Tries a delivery once and makes the outcome durable.
     async fn carry(self: Arc<Self>, delivery: Delivery) -> Result<Ended, WriterGone> {
         let lane = delivery.lane();
+        crash::point("delivery.due");
         let attempt = attempt(&*self.sink, delivery, &self.policy).await;
+        crash::point("delivery.answered");
         let batch = Batch { attempts: vec![attempt.clone()], ..Batch::default() };
         self.writer.keep(batch).await?;
+        crash::point("delivery.kept");
         self.report(&attempt);
         let answer = match &attempt.result {
             AttemptResult::Sent(_) => Ok(()),

@@ -13,6 +13,7 @@
 //! otherwise.
 
 use super::{Batch, Store, StoreError};
+use crate::crash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -161,6 +162,7 @@ impl<F: Fn(&Batch)> Writing<F> {
             if !self.keep(&batch) {
                 return;
             }
+            crash::point("commit.done");
             (self.committed)(&batch);
             for sender in senders {
                 // A sender that no longer waits has lost interest, not the batch.

@@ -12,8 +12,10 @@ use super::link::{Link, Tls};
 use super::names::AccountSource;
 use super::register::register;
 use super::session::Session;
+use super::words::Said;
 use crate::backoff::Backoff;
 use crate::config::IrcSettings;
+use crate::crash;
 use crate::model::Utterance;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -132,7 +134,11 @@ impl Runner {
         loop {
             session.advance(Instant::now())?;
             for said in session.take_out() {
+                let is_talk = matches!(said, Said::Privmsg { .. });
                 link.say(said).await?;
+                if is_talk {
+                    crash::point("irc.said");
+                }
             }
             for utterance in session.take_utterances() {
                 self.hand_over(utterance);
@@ -154,6 +160,7 @@ impl Runner {
 
     /// Never waits: whoever reads too slowly must not keep us from answering a PING.
     fn hand_over(&mut self, utterance: Utterance) {
+        crash::point("chat.heard");
         if self.utterances.try_send(utterance).is_ok() {
             return;
         }

@@ -6,6 +6,7 @@
 //! use the copy. Never: goes back, or begins without the copy.
 
 use super::copy;
+use crate::crash;
 use crate::store::StoreError;
 use rusqlite::{Connection, TransactionBehavior};
 use std::path::{Path, PathBuf};
@@ -45,6 +46,7 @@ pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute_batch(sql)?;
         transaction.pragma_update(None, "user_version", version)?;
+        crash::point("migration.inside");
         transaction.commit()?;
     }
     connection.pragma_update(None, "user_version", NEWEST)

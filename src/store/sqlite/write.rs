@@ -4,6 +4,7 @@
 //! no commit waits long for it.
 
 use super::{journal, while_doing};
+use crate::crash;
 use crate::model::{
     Action, ActionId, ActionResult, Attempt, AttemptResult, Decision, Delivery, DeliveryId, State, Timestamp,
 };
@@ -33,6 +34,7 @@ pub(super) fn batch(connection: &mut Connection, batch: &Batch) -> Result<(), St
     each(&transaction, &batch.heard, heard)?;
     each(&transaction, &batch.answered, answered)?;
     journal::keep(&transaction, &batch.journal)?;
+    crash::point("commit.inside");
     transaction.commit().map_err(while_doing("commit"))
 }
 
