@@ -25,6 +25,7 @@ mod icinga;
 mod icinga_faults;
 mod icinga_verbs;
 mod irc;
+mod irc_faults;
 mod journal;
 mod later;
 mod ledger;
