@@ -27,6 +27,7 @@ mod icinga;
 mod icinga_faults;
 mod icinga_verbs;
 mod irc;
+mod irc_faults;
 mod journal;
 mod late_results;
 mod later;

@@ -28,6 +28,9 @@ fn wait_for_port(port: u16) {
     wait_for(&format!("port {port}"), PATIENCE, || TcpStream::connect(("127.0.0.1", port)).ok());
 }
 
+/// Who may kill and ban: [`Client::become_operator`].
+const OPERATOR: &str = "[Operator]\nName = root\nPassword = operpw\n";
+
 /// An ngircd: a server without accounts and capabilities.
 pub(crate) struct Ngircd {
     /// For clients: plain, or TLS after [`Ngircd::start_tls`].
@@ -40,7 +43,22 @@ impl Ngircd {
     /// Starts one on a free port; its files go to `dir`.
     pub(crate) fn start(dir: &Path) -> Ngircd {
         let port = free_port();
-        Ngircd::start_with(dir, port, &format!("Ports = {port}"), "")
+        Ngircd::start_with(dir, port, &format!("Ports = {port}"), OPERATOR)
+    }
+
+    /// Starts two that are one network. Clients of either see those of the other.
+    pub(crate) fn start_linked(hub_dir: &Path, leaf_dir: &Path) -> (Ngircd, Ngircd) {
+        let (hub_port, leaf_port) = (free_port(), free_port());
+        let link = |name: &str, more: &str| {
+            let names = format!("[Server]\nName = {name}\nMyPassword = labpw\nPeerPassword = labpw\n{more}");
+            format!("{OPERATOR}{names}")
+        };
+        let accepts = link("leaf.lab.test", "Passive = yes\n");
+        let connects = link("irc.lab.test", &format!("Host = 127.0.0.1\nPort = {hub_port}\nPassive = yes\n"));
+        let hub = Ngircd::start_with(hub_dir, hub_port, &format!("Ports = {hub_port}"), &accepts);
+        let ports = format!("Ports = {leaf_port}");
+        let leaf = Ngircd::start_named("leaf.lab.test", leaf_dir, leaf_port, &ports, &connects);
+        (hub, leaf)
     }
 
     /// Starts one that speaks TLS, with this certificate and key (PEM).
@@ -54,8 +72,12 @@ impl Ngircd {
     }
 
     fn start_with(dir: &Path, port: u16, ports: &str, more: &str) -> Ngircd {
+        Ngircd::start_named("irc.lab.test", dir, port, ports, more)
+    }
+
+    fn start_named(name: &str, dir: &Path, port: u16, ports: &str, more: &str) -> Ngircd {
         let settings = format!(
-            "[Global]\nName = irc.lab.test\nInfo = lab\nListen = 127.0.0.1\n{ports}\nMotdPhrase = hi\n\
+            "[Global]\nName = {name}\nInfo = lab\nListen = 127.0.0.1\n{ports}\nMotdPhrase = hi\n\
              [Limits]\nMaxConnectionsIP = 0\nMaxNickLength = 20\nMaxJoins = 0\n\
              [Options]\nPAM = no\nDNS = no\nIdent = no\nIncludeDir = {}\n{more}",
             dir.join("none").display()
@@ -74,6 +96,16 @@ impl Ngircd {
     /// Ends it at once, as a crash would.
     pub(crate) fn kill(&mut self) {
         self.process.kill();
+    }
+
+    /// Stops it as it is, with all its connections open; [`Ngircd::resume`] lets it go on.
+    pub(crate) fn freeze(&self) {
+        self.process.signal("STOP");
+    }
+
+    /// Lets it go on.
+    pub(crate) fn resume(&self) {
+        self.process.signal("CONT");
     }
 
     /// Starts it again on the same port.
@@ -102,8 +134,9 @@ impl Default for InspircdOptions {
 pub(crate) struct Inspircd {
     /// For clients, plain.
     pub(crate) port: u16,
+    dir: PathBuf,
     _server: Process,
-    _services: Process,
+    services: Process,
 }
 
 impl Inspircd {
@@ -127,12 +160,23 @@ impl Inspircd {
         };
         let server = Inspircd::launch_server(dir, &fill(include_str!("../fixtures/irc/inspircd.conf")));
         wait_for_port(port);
-        let services = Inspircd::launch_services(dir, &fill(include_str!("../fixtures/irc/atheme.conf")));
-        let log = dir.join("services/log/atheme.log");
-        wait_for("Atheme to link", PATIENCE, || {
-            fs::read_to_string(&log).ok().filter(|text| text.contains("finished synching"))
-        });
-        Inspircd { port, _server: server, _services: services }
+        let settings = fill(include_str!("../fixtures/irc/atheme.conf"));
+        fs::create_dir_all(dir.join("services")).expect("the test's folder is writable");
+        fs::write(dir.join("services/atheme.conf"), settings).expect("the test's folder is writable");
+        let services = Inspircd::launch_services(dir);
+        Inspircd { port, dir: dir.to_owned(), _server: server, services }
+    }
+
+    /// Ends the services; they keep their accounts.
+    pub(crate) fn stop_services(&mut self) {
+        self.services.signal("TERM");
+        wait_for("the end of Atheme", PATIENCE, || (!self.services.runs()).then_some(()));
+    }
+
+    /// Starts the services again, and waits until they are linked.
+    pub(crate) fn restart_services(&mut self) {
+        fs::remove_file(self.dir.join("services/log/atheme.log")).expect("they had a log");
+        self.services = Inspircd::launch_services(&self.dir);
     }
 
     fn launch_server(dir: &Path, settings: &str) -> Process {
@@ -149,11 +193,10 @@ impl Inspircd {
         start("inspircd", dir, &mut command)
     }
 
-    fn launch_services(dir: &Path, settings: &str) -> Process {
+    fn launch_services(dir: &Path) -> Process {
         let home = dir.join("services");
         fs::create_dir_all(home.join("log")).expect("the test's folder is writable");
         fs::create_dir_all(home.join("etc")).expect("the test's folder is writable");
-        fs::write(home.join("atheme.conf"), settings).expect("the test's folder is writable");
         let mut command = Command::new("atheme-services");
         command.arg("-n").arg("-c").arg(home.join("atheme.conf")).arg("-D").arg(&home);
         command.arg("-l").arg(home.join("log/atheme.log")).arg("-p").arg(home.join("atheme.pid"));
@@ -166,7 +209,12 @@ impl Inspircd {
             }
             command.uid(NOBODY).gid(NOBODY);
         }
-        start("atheme-services", dir, &mut command)
+        let process = start("atheme-services", dir, &mut command);
+        let log = home.join("log/atheme.log");
+        wait_for("Atheme to link", PATIENCE, || {
+            fs::read_to_string(&log).ok().filter(|text| text.contains("finished synching"))
+        });
+        process
     }
 
     /// Makes an account.
@@ -225,6 +273,18 @@ impl Client {
     pub(crate) fn join(&mut self, channel: &str) {
         self.raw(&format!("JOIN {channel}"));
         self.expect_line(" 366 ");
+    }
+
+    /// May kill and ban from now on.
+    pub(crate) fn become_operator(&mut self) {
+        self.raw("OPER root operpw");
+        self.expect_line(" 381 ");
+    }
+
+    /// Waits until the server has done all that was said before.
+    pub(crate) fn settle(&mut self) {
+        self.raw("PING :settled");
+        self.expect_line("settled");
     }
 
     /// Says something to a channel or nick.

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "a shared harness; not every capability uses all of it")]
 
+pub(crate) mod bell;
 pub(crate) mod certificates;
 pub(crate) mod channel;
 pub(crate) mod cli;
@@ -62,6 +63,12 @@ impl Process {
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap_or_else(|error| panic!("cannot kill {}: {error}", self.name));
         self.child.wait().unwrap_or_else(|error| panic!("cannot wait for {}: {error}", self.name));
+    }
+
+    /// Sends it a signal, such as `STOP`.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([format!("-{name}"), self.id().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "{} runs and is ours", self.name);
     }
 
     /// Whether it still runs.

@@ -2,7 +2,9 @@
 //!
 //! Owns: the proof of acceptance. After the last line goes a `PING`; servers answer
 //! in order, so a `PONG` without a refusal before it means that all lines were
-//! accepted. Promises: each delivery is answered exactly once, or its answer is
+//! accepted. A server that shuns us, or filters a text, may drop lines without a word
+//! and still answer: where `echo-message` is on, each line must come back before the
+//! `PONG` as well. Labels (`labeled-response`) would prove no more than that. Promises: each delivery is answered exactly once, or its answer is
 //! dropped unanswered if nothing of it was said. Never: speaks of one delivery's
 //! refusal to another.
 
@@ -30,19 +32,28 @@ pub(super) struct Underway {
     answer: oneshot::Sender<Result<Receipt, SendError>>,
     lines: VecDeque<String>,
     said: usize,
+    /// How many came back; `None` where the server does not echo.
+    echoed: Option<usize>,
     refusal: Option<SendError>,
     /// The token of the `PING` after the last line.
     proof: Option<u64>,
 }
 
 impl Underway {
-    /// Begins with all lines unsaid.
+    /// Begins with all lines unsaid. `echoes`: whether the server echoes what it passes on.
     pub(super) fn new(
         target: String,
         lines: Vec<String>,
+        echoes: bool,
         answer: oneshot::Sender<Result<Receipt, SendError>>,
     ) -> Underway {
-        Underway { target, answer, lines: lines.into(), said: 0, refusal: None, proof: None }
+        let echoed = echoes.then_some(0);
+        Underway { target, answer, lines: lines.into(), said: 0, echoed, refusal: None, proof: None }
+    }
+
+    /// A line for this target came back.
+    pub(super) fn echoed(&mut self) {
+        self.echoed = self.echoed.map(|echoed| echoed + 1);
     }
 
     /// To whom.
@@ -85,7 +96,8 @@ impl Underway {
     pub(super) fn settle(self) {
         let lines = self.said;
         let receipt = format!("{lines} {} accepted", if lines == 1 { "line" } else { "lines" });
-        let answer = self.refusal.map_or(Ok(Receipt(receipt)), Err);
+        let refusal = self.refusal.or_else(|| dropped(&self.target, lines, self.echoed?));
+        let answer = refusal.map_or(Ok(Receipt(receipt)), Err);
         // Nobody waits any more if their deadline passed.
         let _ = self.answer.send(answer);
     }
@@ -100,6 +112,22 @@ impl Underway {
     }
 }
 
+/// What it means that fewer lines came back than were said. Where people saw some of
+/// them, saying all again would tell them the same again and again.
+fn dropped(target: &str, said: usize, echoed: usize) -> Option<SendError> {
+    if echoed >= said {
+        return None;
+    }
+    let reason = format!(
+        "{target}: the server passed on {echoed} of {said} lines, and did not say why; is Watchbell shunned \
+         there, or are texts filtered?"
+    );
+    Some(match echoed {
+        0 => SendError::Retry { reason, after: None },
+        _ => SendError::Rejected(reason),
+    })
+}
+
 /// What a refusal by number means, for a target that we are in or that is no
 /// channel of ours.
 pub(super) fn refusal(target: &str, number: u16, words: &str) -> SendError {
@@ -107,6 +135,9 @@ pub(super) fn refusal(target: &str, number: u16, words: &str) -> SendError {
     match number {
         // RPL_TRYAGAIN, ERR_TARGETTOOFAST
         263 | 439 => SendError::Retry { reason, after: Some(TOO_FAST) },
+        // ERR_CANNOTSENDTOCHAN, ERR_NEEDREGGEDNICK: a mode of the channel, which may be
+        // taken back, or our account, which may come back with the services.
+        404 | 477 => SendError::Retry { reason, after: None },
         _ => SendError::Rejected(reason),
     }
 }
@@ -123,7 +154,7 @@ mod tests {
 
     fn underway(lines: usize) -> (Underway, oneshot::Receiver<Result<Receipt, SendError>>) {
         let (answer, result) = oneshot::channel();
-        (Underway::new("#ops".to_owned(), vec!["x".to_owned(); lines], answer), result)
+        (Underway::new("#ops".to_owned(), vec!["x".to_owned(); lines], false, answer), result)
     }
 
     #[test]
@@ -142,13 +173,41 @@ mod tests {
     fn a_refusal_ends_the_talking_and_waits_for_the_pong() {
         let (mut job, mut result) = underway(3);
         job.next_line();
-        job.refuse(refusal("#ops", 404, "Cannot send to channel"));
+        job.refuse(refusal("#ops", 482, "You need voice"));
         job.refuse(refusal("#ops", 439, "second"));
         assert_eq!(job.next_line(), None);
         assert!(job.wants_proof());
         job.settle();
-        let rejected = SendError::Rejected("#ops: Cannot send to channel (404)".to_owned());
+        let rejected = SendError::Rejected("#ops: You need voice (482)".to_owned());
         assert_eq!(result.try_recv(), Ok(Err(rejected)));
+    }
+
+    #[test]
+    fn a_mode_of_the_channel_passes_and_a_missing_nick_does_not() {
+        for (number, passes) in [(404, true), (477, true), (401, false), (482, false)] {
+            let is_retry = matches!(refusal("#ops", number, "no"), SendError::Retry { .. });
+            assert_eq!(is_retry, passes, "{number}");
+        }
+    }
+
+    #[test]
+    fn where_lines_are_echoed_each_must_come_back_before_the_pong() {
+        for (said, echoed, expected) in
+            [(2, 2, "accepted"), (2, 0, "again"), (2, 1, "given up"), (1, 2, "accepted")]
+        {
+            let (answer, mut result) = oneshot::channel();
+            let mut job = Underway::new("#ops".to_owned(), vec!["x".to_owned(); said], true, answer);
+            while job.next_line().is_some() {}
+            (0..echoed).for_each(|_| job.echoed());
+            job.settle();
+            let end = match result.try_recv() {
+                Ok(Ok(_)) => "accepted",
+                Ok(Err(SendError::Retry { .. })) => "again",
+                Ok(Err(SendError::Rejected(_))) => "given up",
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(end, expected, "{echoed} of {said}");
+        }
     }
 
     #[test]

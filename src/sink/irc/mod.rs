@@ -7,7 +7,7 @@
 //! ```
 //! Owns: one connection, kept by a task of its own (`run`), and how fast it may
 //! speak. Promises: a delivery is accepted only when the server has answered a
-//! `PING` behind its last line and refused none; all its text is harmless and
+//! `PING` behind its last line, refused none, and has echoed each where it can; all its text is harmless and
 //! fits; who speaks has an account only if the network vouches for it. Never:
 //! sends anything without TLS to another machine, skips a certificate, or takes a
 //! nick for an identity unless `trust_nicknames` says so. On a crash: what was

@@ -34,6 +34,7 @@ pub(super) struct Session<'a> {
     sink: &'a str,
     prefix: &'a str,
     most_lines: usize,
+    echoes: bool,
     mapping: CaseMapping,
     accounts: AccountSource,
     me: Me,
@@ -62,6 +63,7 @@ impl<'a> Session<'a> {
             sink,
             prefix,
             most_lines: most_lines(settings.lines_per_second),
+            echoes: welcome.network.agreed.contains("echo-message"),
             mapping,
             accounts: welcome.network.account_source(settings.trust_nicknames),
             me: Me::new(welcome.nick, &settings.nick, mapping, now),
@@ -121,7 +123,7 @@ impl<'a> Session<'a> {
             let _ = answer.send(Err(SendError::Rejected(reason)));
             return;
         }
-        self.underway = Some(Underway::new(target, lines, answer));
+        self.underway = Some(Underway::new(target, lines, self.echoes, answer));
     }
 
     /// Does what is due.
@@ -276,6 +278,7 @@ impl<'a> Session<'a> {
     fn privmsg(&mut self, source: Source, account: Option<String>, target: &str, text: String, now: Instant) {
         if self.me.is(&source.nick) {
             self.me.seen_as(&source);
+            self.echoed(target);
             return;
         }
         let private = self.me.is(target);
@@ -292,6 +295,14 @@ impl<'a> Session<'a> {
         let at = Timestamp::now();
         let utterance = Utterance { sink: self.sink.to_owned(), room, private, speaker, text, at };
         self.identify(source, account, utterance, now);
+    }
+
+    /// A line of ours came back.
+    fn echoed(&mut self, target: &str) {
+        let underway = self.underway.as_mut();
+        if let Some(underway) = underway.filter(|underway| self.mapping.same(underway.target(), target)) {
+            underway.echoed();
+        }
     }
 
     /// Names the speaker's account as far as this network vouches for it.

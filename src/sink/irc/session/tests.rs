@@ -103,7 +103,7 @@ fn talk_keeps_the_pace_and_pings_do_not_wait_for_it() {
 fn a_refusal_before_the_pong_is_the_answer() {
     let settings = settings();
     for (refusal, words) in [
-        (":s.t 404 bell #ops :Cannot send to channel", "#ops: Cannot send to channel (404)"),
+        (":s.t 408 bell #ops :No colours here", "#ops: No colours here (408)"),
         (":s.t 482 bell #OPS :You need voice", "#ops: You need voice (482)"),
     ] {
         let mut play = Play::start(&settings, network(&[]));
