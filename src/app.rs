@@ -8,12 +8,12 @@
 //! stop:  sources, reload, workers, engine, sinks, writer
 //! ```
 
-use crate::config::Config;
+use crate::config::{Config, SinkSettings};
 use crate::inquiry::Inquiry;
 use crate::load::Set;
 use crate::model::event::RulesetChanged;
 use crate::model::{Input, Timestamp, Utterance};
-use crate::outbox::{Act, ActionWorker, BackoffPolicy, Worker};
+use crate::outbox::{Act, ActionWorker, BackoffPolicy, Storms, Worker};
 use crate::pipeline::{self, Pipeline, Wires};
 use crate::reload::{self, Reloader};
 use crate::sink::{self, Sink, Wiring};
@@ -117,6 +117,7 @@ pub async fn run(
 
     let sending = CancellationToken::new();
     let workers = TaskTracker::new();
+    let (in_force, set_in_force) = watch::channel(set.clone());
     for (name, sink) in &sinks {
         let worker = Worker {
             sink_name: name.clone(),
@@ -125,6 +126,7 @@ pub async fn run(
             writer: writer.handle(),
             nudge: nudges.sink(name),
             inputs: inputs.clone(),
+            storms: storms(&config, &config.sinks[name], &set_in_force),
             policy: BackoffPolicy::of(&config.sinks[name].kind),
             stop: sending.clone(),
         };
@@ -157,6 +159,7 @@ pub async fn run(
         sets: set_sender,
         inputs: inputs.clone(),
         types,
+        in_force,
         requests,
         refused: is_refused,
         force,
@@ -240,6 +243,12 @@ pub async fn run(
     Ok(())
 }
 
+/// The budgets of a sink; its digests are written with the templates in force.
+fn storms(config: &Arc<Config>, sink: &SinkSettings, set: &watch::Receiver<Set>) -> Option<Arc<Storms>> {
+    let write = Arc::new(pipeline::digest_words(config.clone(), sink.clone(), set.clone()));
+    Storms::of(sink, config, write).map(Arc::new)
+}
+
 /// The set to begin with. A bad one must not keep the night watch from starting:
 /// the shipped set stands in, and everybody hears why. One whose own tests fail is
 /// taken all the same: there is no other that would be nearer to what is wanted. The
@@ -281,7 +290,7 @@ fn build_sinks(
     config: &Config,
     utterances: &mpsc::Sender<Utterance>,
 ) -> anyhow::Result<BTreeMap<String, Arc<dyn Sink>>> {
-    let build = |settings: &crate::config::SinkSettings| {
+    let build = |settings: &SinkSettings| {
         let recipients = config
             .targets
             .values()

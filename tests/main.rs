@@ -42,6 +42,7 @@ mod rules;
 mod shipped_rules;
 mod stopping;
 mod store;
+mod storms;
 mod suspicions;
 mod templates;
 mod webhook;

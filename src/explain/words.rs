@@ -131,6 +131,9 @@ pub(super) fn fate(past: &PastDelivery, zone: &TimeZone) -> String {
     match past.status.as_str() {
         "sent" => format!("accepted{at}{note}"),
         "dead" => format!("given up{at}{note}"),
+        "digested" => {
+            format!("told in the digest{}", past.parent.map_or(String::new(), |parent| format!(" d{parent}")))
+        }
         _ if past.note.is_empty() => "waits to be sent".to_owned(),
         _ => format!("not accepted yet, last tried{at}{note}"),
     }

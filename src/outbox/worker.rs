@@ -8,6 +8,7 @@
 use super::attempt::attempt;
 use super::backoff::BackoffPolicy;
 use super::breaker::{Breaker, Change};
+use super::fold::{Admitted, Storms};
 use crate::model::{Attempt, AttemptResult, Delivery, Input, Timestamp};
 use crate::sink::Sink;
 use crate::store::writer::{WriterGone, WriterHandle};
@@ -43,6 +44,8 @@ pub struct Worker {
     pub nudge: Arc<Notify>,
     /// Hears of every delivery that was given up.
     pub inputs: mpsc::Sender<Input>,
+    /// How much its recipients are told; `None` where they have no budgets.
+    pub storms: Option<Arc<Storms>>,
     /// When to try again.
     pub policy: BackoffPolicy,
     /// Ends it.
@@ -109,6 +112,7 @@ impl Worker {
             }
             let Some(delivery) = work.ready.pop_front() else { break };
             work.busy.push(delivery.lane());
+            self.count(&delivery);
             work.under_way.spawn(self.clone().carry(delivery));
         }
         wake
@@ -120,7 +124,7 @@ impl Worker {
     /// noticed up to [`PERIOD`] late.
     async fn look(&self, work: &mut Work) -> Instant {
         let period = Instant::now() + PERIOD;
-        match self.read_due(work.busy.clone(), self.look_ahead()).await {
+        match self.read_due(work.busy.clone(), self.look_ahead(work)).await {
             Ok((due, next)) => {
                 work.blind = false;
                 work.ready = due.into();
@@ -139,8 +143,13 @@ impl Worker {
 
     /// A sink that carries one thing at a time, such as a channel, is read as it was
     /// decided: looking ahead would show only the first of each lane.
-    fn look_ahead(&self) -> usize {
-        if self.sink.concurrency() > 1 { LOOK_AHEAD } else { 1 }
+    /// Nor is more read than has room where budgets are counted when something leaves.
+    fn look_ahead(&self, work: &Work) -> usize {
+        match self.sink.concurrency() {
+            0 | 1 => 1,
+            places if self.storms.is_some() => work.breaker.places(places).saturating_sub(work.busy.len()),
+            _ => LOOK_AHEAD,
+        }
     }
 
     /// What is due, and how long until the next comes due.
@@ -149,14 +158,27 @@ impl Worker {
         busy: Vec<String>,
         limit: usize,
     ) -> Result<(Vec<Delivery>, Option<Duration>), StoreError> {
-        let (store, sink) = (self.store.clone(), self.sink_name.clone());
+        let (store, sink, clock) = (self.store.clone(), self.sink_name.clone(), Instant::now());
+        let (storms, out) = (self.storms.clone(), self.sink.clone());
         let reading = tokio::task::spawn_blocking(move || {
             let now = Timestamp::now();
-            let due = store.due(&sink, now, &busy, limit)?;
+            let Admitted { due, more_at } = match &storms {
+                Some(storms) => storms.admit(&*store, &busy, limit, &|delivery| out.cost(delivery), clock)?,
+                None => Admitted { due: store.due(&sink, now, &busy, limit)?, more_at: None },
+            };
             let next = store.next_due(&sink)?.map(|next| next.duration_since(now));
-            Ok((due, next.and_then(|wait| Duration::try_from(wait).ok()).filter(|wait| !wait.is_zero())))
+            let next = next.and_then(|wait| Duration::try_from(wait).ok()).filter(|wait| !wait.is_zero());
+            let more = more_at.map(|at| at.saturating_duration_since(clock));
+            Ok((due, next.into_iter().chain(more).min()))
         });
         reading.await.expect("the store returns its failures, and the runtime outlives its tasks")
+    }
+
+    /// What leaves is counted in the budget of its recipient.
+    fn count(&self, delivery: &Delivery) {
+        if let Some(storms) = &self.storms {
+            storms.spend(delivery, self.sink.cost(delivery), Instant::now());
+        }
     }
 
     /// Tries a delivery once and makes the outcome durable.
@@ -212,7 +234,12 @@ impl Worker {
         work.busy.retain(|lane| *lane != ended.lane);
         match ended.answer {
             Ok(()) => self.trust(work),
-            Err(postponed) => self.doubt(work, &postponed),
+            Err(postponed) => {
+                if let Some(storms) = self.storms.as_ref().filter(|_| postponed.not_ready) {
+                    storms.take_back(&ended.lane);
+                }
+                self.doubt(work, &postponed);
+            }
         }
         Ok(())
     }

@@ -32,6 +32,8 @@ CREATE TABLE deliveries_new (
     words        TEXT NOT NULL DEFAULT '',
     -- The delivery that is sent in its stead, if it is superseded or digested.
     parent       INTEGER,
+    -- Of a digest of a storm: how many deliveries it stands for.
+    folded       INTEGER,
     -- Of a dead one: whether it has been told that nobody got it.
     heard        INTEGER NOT NULL DEFAULT 0
 ) STRICT;
@@ -98,3 +100,8 @@ CREATE INDEX deliveries_incident ON deliveries (incident, at) WHERE incident IS 
 CREATE INDEX deliveries_parent ON deliveries (parent) WHERE parent IS NOT NULL;
 CREATE INDEX deliveries_unheard ON deliveries (id) WHERE status = 'dead' AND heard = 0;
 CREATE INDEX deliveries_waiting ON deliveries (sink, target, recipient, id) WHERE status = 'pending';
+CREATE INDEX deliveries_digests ON deliveries (sink, target, recipient)
+    WHERE status = 'pending' AND folded IS NOT NULL;
+CREATE INDEX deliveries_folded ON deliveries (at) WHERE folded IS NOT NULL;
+CREATE INDEX deliveries_calls ON deliveries (sink, target, recipient)
+    WHERE status = 'pending' AND event IN ('Timer', 'Reminder');

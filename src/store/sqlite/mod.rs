@@ -8,18 +8,21 @@
 //! After a crash the next open finds the last commit that had returned, whole,
 //! and perhaps the one under way, also whole.
 
+mod fold;
 mod journal;
 mod open;
 mod past;
 mod read;
 mod reader;
+mod waiting;
 mod write;
 
 pub use journal::read::{Journal, JournalInputs};
 pub use reader::SqliteReader;
 
+use super::fold::{Choice, DigestSums, Fold, Folded, Waiting};
 use super::{Batch, Entry, JournalLimits, Past, PastDelivery, Store, StoreError};
-use crate::model::{About, Action, Decision, Delivery, Timestamp};
+use crate::model::{About, Action, Decision, Delivery, Message, Timestamp};
 use rusqlite::Connection;
 use std::fs::File;
 use std::path::Path;
@@ -97,6 +100,26 @@ impl Store for SqliteStore {
 
     fn next_due(&self, sink: &str) -> Result<Option<Timestamp>, StoreError> {
         read::next_due(&self.reader(), sink)
+    }
+
+    fn waiting(&self, sink: &str, most: u32) -> Result<Vec<Waiting>, StoreError> {
+        waiting::waiting(&self.reader(), sink, most)
+    }
+
+    fn due_of(&self, choice: &Choice<'_>, now: Timestamp) -> Result<Vec<Delivery>, StoreError> {
+        waiting::due_of(&self.reader(), choice, now)
+    }
+
+    fn fold(
+        &self,
+        fold: &Fold<'_>,
+        write: &dyn Fn(&Folded) -> Message,
+    ) -> Result<Option<Delivery>, StoreError> {
+        fold::fold(&mut self.writer(), fold, write)
+    }
+
+    fn digest_sums(&self, since: Timestamp) -> Result<DigestSums, StoreError> {
+        fold::sums(&self.reader(), since)
     }
 
     fn pending_actions(&self) -> Result<Vec<Action>, StoreError> {
