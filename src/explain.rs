@@ -5,6 +5,7 @@
 //! its line. Never: reads the store, decides; what it says was kept when it was decided.
 
 mod absence;
+mod digest;
 mod forecast;
 mod letters;
 mod story;

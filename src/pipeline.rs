@@ -12,6 +12,7 @@ use crate::config::{Config, ConsoleSettings, SinkKind, SinkSettings, Target};
 use crate::crash;
 use crate::engine::{Ask, Engine, Notification, Outcome, Ruleset, SCRIPT_STACK, Settings, World};
 use crate::load::Set;
+use crate::model::event::Digest;
 use crate::model::identity::digest;
 use crate::model::{Action, Brief, Decision, Delivery, Input, Message, Reply, StateWrite, Timestamp};
 use crate::router;
@@ -179,6 +180,18 @@ impl Pipeline {
     }
 }
 
+/// Writes what the outbox has folded, with the templates in force.
+pub fn digest_words(
+    config: Arc<Config>,
+    sink: SinkSettings,
+    set: watch::Receiver<Set>,
+) -> impl Fn(Digest) -> Message + Send + Sync {
+    move |digest| {
+        let templates = set.borrow().templates.clone();
+        router::storm(digest, &templates, &sink, &config.zone, Timestamp::now())
+    }
+}
+
 /// A rule's own words replace the template's; a note stands behind either.
 fn amend(message: &mut Message, notification: &Notification) {
     if let Some(text) = &notification.text {
@@ -194,7 +207,7 @@ fn make_up_target(config: &mut Config, name: &str) {
     let sink = "console".to_owned();
     let kind = SinkKind::Console(ConsoleSettings { zone: config.zone.clone() });
     config.sinks.entry(sink.clone()).or_insert_with(|| SinkSettings { name: sink.clone(), kind });
-    let target = Target { name: name.to_owned(), sink, to: vec![String::new()] };
+    let target = Target { name: name.to_owned(), sink, to: vec![String::new()], per_minute: None };
     config.targets.insert(name.to_owned(), target);
 }
 

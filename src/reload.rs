@@ -60,6 +60,8 @@ pub struct Reloader {
     pub inputs: mpsc::Sender<Input>,
     /// What the sources subscribe to.
     pub types: watch::Sender<BTreeSet<EventType>>,
+    /// The set in force, for whoever writes outside of the engine.
+    pub in_force: watch::Sender<Set>,
     /// Requests of people to look now.
     pub requests: mpsc::Receiver<Request>,
     /// Whether what was last read was refused: then its return to what is in force is
@@ -151,6 +153,7 @@ impl Reloader {
                     differs
                 });
                 self.set = set.clone();
+                self.in_force.send_replace(set.clone());
                 if self.sets.send(set).await.is_err() {
                     return Ok(());
                 }

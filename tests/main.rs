@@ -48,6 +48,7 @@ mod rules;
 mod shipped_rules;
 mod stopping;
 mod store;
+mod storms;
 mod superseding;
 mod supervision;
 mod suspicions;

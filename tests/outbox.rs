@@ -169,6 +169,7 @@ impl Office {
             writer: self.writer.handle(),
             nudge: self.nudges[sink_name].clone(),
             inputs: self.inputs.clone(),
+            storms: None,
             policy,
             stop: self.stop.clone(),
         };

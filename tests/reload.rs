@@ -228,6 +228,7 @@ async fn who_asks_by_force_gets_a_set_whose_tests_fail() {
         sets: set_sender,
         inputs: input_sender,
         types,
+        in_force: watch::channel(set.clone()).0,
         requests,
         refused: false,
         force: false,

@@ -11,9 +11,11 @@ use super::Peer;
 use super::chores::Webhooks;
 use super::nudges::Nudges;
 use super::supervisor::Supervisor;
-use crate::config::Config;
+use crate::config::{Config, SinkSettings};
+use crate::load::Set;
 use crate::model::Input;
-use crate::outbox::{ActionWorker, BackoffPolicy, Worker};
+use crate::outbox::{ActionWorker, BackoffPolicy, Storms, Worker};
+use crate::pipeline;
 use crate::sink::Sink;
 use crate::source::webhook::WebhookSource;
 use crate::store::Store;
@@ -21,7 +23,7 @@ use crate::store::writer::WriterHandle;
 use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -33,6 +35,8 @@ pub(super) struct Crew {
     pub(super) writer: WriterHandle,
     pub(super) inputs: mpsc::Sender<Input>,
     pub(super) nudges: Nudges,
+    /// The set in force.
+    pub(super) in_force: watch::Receiver<Set>,
     pub(super) groups: Groups,
 }
 
@@ -70,6 +74,7 @@ impl Crew {
                 writer: self.writer.clone(),
                 nudge: self.nudges.sink(name),
                 inputs: self.inputs.clone(),
+                storms: self.storms(&self.config.sinks[name]),
                 policy: BackoffPolicy::of(&self.config.sinks[name].kind),
                 stop: sending.clone(),
             };
@@ -81,6 +86,13 @@ impl Crew {
                 })
             });
         }
+    }
+
+    /// The budgets of a sink; its digests are written with the templates in force.
+    fn storms(&self, sink: &SinkSettings) -> Option<Arc<Storms>> {
+        let write =
+            Arc::new(pipeline::digest_words(self.config.clone(), sink.clone(), self.in_force.clone()));
+        Storms::of(sink, &self.config, write).map(Arc::new)
     }
 
     /// Starts to take webhooks, where somebody may send one.

@@ -76,6 +76,7 @@ pub(super) async fn start(
         inputs.send(input).await.context("the engine has ended")?;
     }
 
+    let (in_force, set_in_force) = watch::channel(set.clone());
     let crew = Crew {
         supervisor,
         config: config.clone(),
@@ -83,6 +84,7 @@ pub(super) async fn start(
         writer: writer.handle(),
         inputs: inputs.clone(),
         nudges: nudges.clone(),
+        in_force: set_in_force,
         groups: Groups::default(),
     };
     crew.send(&sinks);
@@ -92,6 +94,7 @@ pub(super) async fn start(
         sets: set_sender,
         inputs: inputs.clone(),
         types,
+        in_force,
         requests,
         refused: is_refused,
         force,

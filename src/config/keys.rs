@@ -310,6 +310,11 @@ pub(super) const TARGET: Table = table(
             r##""#ops""##,
             "One address or a list: channels and nicks for IRC, mail addresses for mail. Console, webhook and exec need none.",
         ),
+        optional(
+            "per_minute",
+            "30",
+            "How much each address is told in a minute before what waits is folded into digests: lines for IRC (30 where left out), messages for all others (3 for mail, else as many as there are).",
+        ),
     ],
 );
 

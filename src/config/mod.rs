@@ -69,7 +69,8 @@ pub fn builtin(rules: PathBuf, templates: PathBuf) -> Config {
     let zone = jiff::tz::TimeZone::system();
     let kind = SinkKind::Console(ConsoleSettings { zone: zone.clone() });
     let sink = SinkSettings { name: console.clone(), kind };
-    let target = Target { name: console.clone(), sink: console.clone(), to: vec![String::new()] };
+    let target =
+        Target { name: console.clone(), sink: console.clone(), to: vec![String::new()], per_minute: None };
     Config {
         path: None,
         candidate_rules: beside(&rules),
@@ -341,6 +342,9 @@ pub struct Target {
     pub sink: String,
     /// Addresses in the sink's form; at least one, `""` for sinks without.
     pub to: Vec<String>,
+    /// `per_minute`: how much each of them is told in a minute, in lines for IRC (30), in
+    /// messages for mail (3) and others (not bounded).
+    pub per_minute: Option<u32>,
 }
 
 /// Somebody who may be told, or may command.

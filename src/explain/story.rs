@@ -1,6 +1,7 @@
 //! The story of an object, an incident or a delivery: what came, what was decided, who was
 //! told.
 
+use super::digest;
 use super::words::{by_rules, decided, delivered, event, fate, moment, short, verdict};
 use crate::model::{About, Decision, Delivery, EventType, Verdict};
 use crate::store::{Past, PastDelivery};
@@ -13,6 +14,9 @@ const TOLD_IN_CHAT: usize = 3;
 
 /// All of it, in lines, by incident, newest first. Empty if nothing is kept.
 pub fn story(past: &Past, zone: &TimeZone) -> Vec<String> {
+    if let Some((made, folded)) = digest::split(past) {
+        return digest::story(made, folded, zone);
+    }
     let mut lines = Vec::new();
     let mut chapter = None;
     for decision in &past.decisions {
@@ -143,7 +147,8 @@ fn brief(past: &Past, decision: &Decision, zone: &TimeZone) -> String {
 /// How many deliveries were not accepted, with one of them; nothing if all were.
 fn failures(deliveries: Vec<&PastDelivery>, zone: &TimeZone) -> String {
     let all = deliveries.len();
-    let failed: Vec<&PastDelivery> = deliveries.into_iter().filter(|past| past.status != "sent").collect();
+    let failed: Vec<&PastDelivery> =
+        deliveries.into_iter().filter(|past| !["sent", "digested"].contains(&&*past.status)).collect();
     let count = failed.len();
     let Some(one) = failed.last() else { return String::new() };
     let how_many = if all > 1 { format!("{count} of {all} not accepted, such as ") } else { String::new() };

@@ -139,6 +139,7 @@ pub(super) fn fate(past: &PastDelivery, zone: &TimeZone) -> String {
         "superseded" => {
             format!("not sent, {} goes in its stead: it says what came later", stands_in(past))
         }
+        "digested" => format!("told in the digest {}", stands_in(past)),
         _ if past.note.is_empty() => "waits to be sent".to_owned(),
         _ => format!("not accepted yet, last tried{at}{note}"),
     }

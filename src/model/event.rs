@@ -427,11 +427,22 @@ pub struct Digest {
     pub lines: Vec<String>,
     /// How many members there are beyond the lines.
     pub more: u64,
+    /// Of a storm: how many messages were folded. Its lines are groups. 0 for what rules
+    /// gathered.
+    #[serde(default)]
+    pub changes: u64,
+    /// Of a storm: how many told each state, such as `640 CRITICAL, 172 OK`.
+    #[serde(default)]
+    pub states: String,
+    /// Of a storm: how many groups there are beyond the lines.
+    #[serde(default)]
+    pub more_groups: u64,
 }
 
 impl Digest {
-    /// How many members it has: objects, and what is told of them besides their state.
+    /// How many members it has: objects, and what is told of them besides their state; of
+    /// a storm the messages that were folded.
     pub fn count(&self) -> u64 {
-        self.lines.len() as u64 + self.more
+        if self.changes > 0 { self.changes } else { self.lines.len() as u64 + self.more }
     }
 }

@@ -5,9 +5,12 @@
 //! gives way, and the newer one says how many it stands for. Never: touches what tells
 //! no state, such as an acknowledgement or an answer, nor what is under way.
 
+use super::fold::{Admitted, Storms};
 use crate::model::{Delivery, Tells, Timestamp};
 use crate::store::{Store, StoreError};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Whose turn it is, and how much is wanted.
 pub(super) struct Question {
@@ -19,28 +22,53 @@ pub(super) struct Question {
     pub(super) limit: usize,
     /// What was decided before this had to wait, for the sink did not work then.
     pub(super) waited: Timestamp,
+    /// The budgets of the sink's recipients, if they have any.
+    pub(super) storms: Option<Arc<Storms>>,
+    /// Now, for budgets.
+    pub(super) clock: Instant,
 }
 
-/// What is due, and how long until the next comes due. Blocks.
+/// What is due, and how long until more is. `cost` of a delivery is in lines. Blocks.
 pub(super) fn due(
     store: &dyn Store,
     question: &Question,
+    cost: &dyn Fn(&Delivery) -> u32,
 ) -> Result<(Vec<Delivery>, Option<Duration>), StoreError> {
-    let Question { sink, busy, limit, waited } = question;
     let now = Timestamp::now();
-    let mut due = store.due(sink, now, busy, *limit)?;
-    let waiting: Vec<_> =
-        due.iter().filter(|delivery| has_waited(delivery, *waited)).map(|delivery| delivery.id).collect();
+    let mut admitted = admitted(store, question, cost, now)?;
+    let waiting: Vec<_> = admitted
+        .due
+        .iter()
+        .filter(|delivery| has_waited(delivery, question.waited))
+        .map(|delivery| delivery.id)
+        .collect();
     if !waiting.is_empty() && store.supersede(&waiting)? {
-        due = store.due(sink, now, busy, *limit)?;
+        admitted = self::admitted(store, question, cost, now)?;
     }
+    let Admitted { mut due, more_at } = admitted;
     for delivery in due.iter_mut().filter(|delivery| delivery.brief.tells != Tells::Other) {
         if let Some(note) = note(store.superseded_by(delivery.id)?) {
             delivery.message.append(&note);
         }
     }
-    let next = store.next_due(sink)?.map(|next| next.duration_since(now));
-    Ok((due, next.and_then(|wait| Duration::try_from(wait).ok()).filter(|wait| !wait.is_zero())))
+    let next = store.next_due(&question.sink)?.map(|next| next.duration_since(now));
+    let next = next.and_then(|wait| Duration::try_from(wait).ok()).filter(|wait| !wait.is_zero());
+    let more = more_at.map(|at| at.saturating_duration_since(question.clock));
+    Ok((due, next.into_iter().chain(more).min()))
+}
+
+/// What may be sent now, as far as order, time and budgets are concerned.
+fn admitted(
+    store: &dyn Store,
+    question: &Question,
+    cost: &dyn Fn(&Delivery) -> u32,
+    now: Timestamp,
+) -> Result<Admitted, StoreError> {
+    let Question { sink, busy, limit, storms, clock, .. } = question;
+    match storms {
+        Some(storms) => storms.admit(store, busy, *limit, cost, *clock),
+        None => Ok(Admitted { due: store.due(sink, now, busy, *limit)?, more_at: None }),
+    }
 }
 
 /// Whether it tells a state and could not go out at once.

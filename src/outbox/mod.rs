@@ -18,8 +18,11 @@ pub mod worker;
 
 mod attempt;
 mod breaker;
+mod budget;
 mod due;
+mod fold;
 
 pub use actions::{Act, ActionWorker};
 pub use backoff::BackoffPolicy;
+pub use fold::{Storms, WriteDigest};
 pub use worker::Worker;

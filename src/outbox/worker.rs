@@ -9,6 +9,7 @@ use super::attempt::attempt;
 use super::backoff::BackoffPolicy;
 use super::breaker::{Breaker, Change};
 use super::due::{Question, due};
+use super::fold::Storms;
 use crate::crash;
 use crate::model::{Attempt, AttemptResult, Delivery, Input, Timestamp};
 use crate::sink::Sink;
@@ -46,6 +47,8 @@ pub struct Worker {
     pub nudge: Arc<Notify>,
     /// Hears of every delivery that was given up.
     pub inputs: mpsc::Sender<Input>,
+    /// How much its recipients are told; `None` where they have no budgets.
+    pub storms: Option<Arc<Storms>>,
     /// When to try again.
     pub policy: BackoffPolicy,
     /// Ends it.
@@ -135,6 +138,7 @@ impl Worker {
             }
             let Some(delivery) = work.ready.pop_front() else { break };
             work.busy.push(delivery.lane());
+            self.count(&delivery);
             work.under_way.spawn(self.clone().carry(delivery));
         }
         wake
@@ -165,8 +169,13 @@ impl Worker {
 
     /// A sink that carries one thing at a time, such as a channel, is read as it was
     /// decided: looking ahead would show only the first of each lane.
-    fn look_ahead(&self) -> usize {
-        if self.sink.concurrency() > 1 { LOOK_AHEAD } else { 1 }
+    /// Nor is more read than has room where budgets are counted when something leaves.
+    fn look_ahead(&self, work: &Work) -> usize {
+        match self.sink.concurrency() {
+            0 | 1 => 1,
+            places if self.storms.is_some() => work.breaker.places(places).saturating_sub(work.busy.len()),
+            _ => LOOK_AHEAD,
+        }
     }
 
     /// What is due, and how long until the next comes due.
@@ -174,12 +183,22 @@ impl Worker {
         let question = Question {
             sink: self.sink_name.clone(),
             busy: work.busy.clone(),
-            limit: self.look_ahead(),
+            limit: self.look_ahead(work),
             waited: work.waited,
+            storms: self.storms.clone(),
+            clock: Instant::now(),
         };
-        let store = self.store.clone();
-        let reading = tokio::task::spawn_blocking(move || due(&*store, &question));
+        let (store, sink) = (self.store.clone(), self.sink.clone());
+        let reading =
+            tokio::task::spawn_blocking(move || due(&*store, &question, &|delivery| sink.cost(delivery)));
         reading.await.expect("the store returns its failures, and the runtime outlives its tasks")
+    }
+
+    /// What leaves is counted in the budget of its recipient.
+    fn count(&self, delivery: &Delivery) {
+        if let Some(storms) = &self.storms {
+            storms.spend(delivery, self.sink.cost(delivery), Instant::now());
+        }
     }
 
     /// Tries a delivery once and makes the outcome durable.
@@ -238,7 +257,12 @@ impl Worker {
         work.busy.retain(|lane| *lane != ended.lane);
         match ended.answer {
             Ok(()) => self.trust(work),
-            Err(postponed) => self.doubt(work, &postponed),
+            Err(postponed) => {
+                if let Some(storms) = self.storms.as_ref().filter(|_| postponed.not_ready) {
+                    storms.take_back(&ended.lane);
+                }
+                self.doubt(work, &postponed);
+            }
         }
         Ok(())
     }

@@ -20,4 +20,4 @@ mod value;
 
 pub use load::Templates;
 pub use plain::plain_line;
-pub use targets::{deliveries, notice, route};
+pub use targets::{deliveries, notice, route, storm};

@@ -5,8 +5,10 @@
 
 use super::Templates;
 use crate::config::{Config, SinkSettings, Target};
+use crate::model::event::Digest;
 use crate::model::identity::digest;
-use crate::model::{Brief, Delivery, Message, Scene, State, Timestamp};
+use crate::model::{Brief, Delivery, Detail, Event, Message, Scene, State, Status, Timestamp};
+use jiff::tz::TimeZone;
 use std::sync::Arc;
 
 /// What stands for the type of event in what Watchbell says of itself.
@@ -31,6 +33,21 @@ pub fn route<'a>(config: &'a Config, name: &str) -> Option<Route<'a>> {
     let target = named.or_else(|| config.targets.get(&config.default_target))?;
     let sink = config.sinks.get(&target.sink)?;
     Some(Route { target, sink, astray: named.is_none() && name != "default" })
+}
+
+/// What a storm is told as, through this sink.
+pub fn storm(
+    digest: Digest,
+    templates: &Templates,
+    sink: &SinkSettings,
+    zone: &TimeZone,
+    now: Timestamp,
+) -> Message {
+    let event = Event::ours(now, Detail::Digest(digest));
+    let status = Arc::<Status>::default();
+    let host_status = status.clone();
+    let scene = Scene { event, now, host: None, service: None, status, host_status, incident: None };
+    templates.render(&Arc::new(scene), &sink.name, sink.kind.name(), zone)
 }
 
 /// Renders an event once for a target and addresses it to each of its recipients,
@@ -122,7 +139,10 @@ mod tests {
         let sink = SinkSettings { name: "screen".to_owned(), kind };
         let target = |name: &str, to: &[&str]| {
             let to = to.iter().map(|address| (*address).to_owned()).collect();
-            (name.to_owned(), Target { name: name.to_owned(), sink: "screen".to_owned(), to })
+            (
+                name.to_owned(),
+                Target { name: name.to_owned(), sink: "screen".to_owned(), to, per_minute: None },
+            )
         };
         Config {
             sinks: BTreeMap::from([("screen".to_owned(), sink)]),

@@ -33,6 +33,12 @@ pub trait Sink: Send + Sync {
         1
     }
 
+    /// How many lines the reader gets to see of it, where lines count; 1 where only
+    /// messages do.
+    fn cost(&self, _delivery: &Delivery) -> u32 {
+        1
+    }
+
     /// Waits until it can send again, after [`SendError::NotReady`]. A sink that
     /// cannot tell never answers, and is asked again after a while.
     fn ready(&self) -> BoxFuture<'_, ()> {

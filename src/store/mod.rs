@@ -6,14 +6,16 @@
 //! After a crash it holds exactly the batches whose commit had returned, and
 //! perhaps the one that was under way.
 
+pub mod fold;
 pub mod sqlite;
 pub mod writer;
 
 pub use crate::model::StateWrite;
 
 use crate::model::{
-    About, Action, ActionId, ActionResult, Attempt, Decision, Delivery, DeliveryId, Input, Timestamp,
+    About, Action, ActionId, ActionResult, Attempt, Decision, Delivery, DeliveryId, Input, Message, Timestamp,
 };
+use fold::{Choice, DigestSums, Fold, Folded, Waiting};
 use jiff::tz::TimeZone;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -149,6 +151,35 @@ pub trait Store: Send + Sync {
 
     /// When the next pending delivery of a sink may be tried; `None` if none waits.
     fn next_due(&self, sink: &str) -> Result<Option<Timestamp>, StoreError>;
+
+    /// What waits for each recipient of a sink; counts go up to `most`. A store that holds
+    /// no deliveries need not know this, nor the three that follow.
+    fn waiting(&self, _sink: &str, _most: u32) -> Result<Vec<Waiting>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    /// Pending deliveries of one recipient that may be tried now: the first of each lane,
+    /// problems before recoveries, the worst first, then the oldest.
+    fn due_of(&self, _choice: &Choice<'_>, _now: Timestamp) -> Result<Vec<Delivery>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    /// Makes one pending delivery, a digest, of what waits for a recipient, all or nothing:
+    /// what is in it becomes `digested`, with the digest as its parent. `write` finds the
+    /// words. `None`, and nothing is changed, if less than two can be folded.
+    fn fold(
+        &self,
+        _fold: &Fold<'_>,
+        _write: &dyn Fn(&Folded) -> Message,
+    ) -> Result<Option<Delivery>, StoreError> {
+        Ok(None)
+    }
+
+    /// Whether the digests that were made since a moment tell what they hold: both numbers
+    /// are 0 if so. Takes time in proportion to what was folded since then.
+    fn digest_sums(&self, _since: Timestamp) -> Result<DigestSums, StoreError> {
+        Ok(DigestSums::default())
+    }
 
     /// Actions without a result, oldest first.
     fn pending_actions(&self) -> Result<Vec<Action>, StoreError>;

@@ -105,7 +105,7 @@ pub(crate) fn inspircd(dir: &Path) -> Inspircd {
 pub(crate) fn irc(port: u16, more: &str) -> String {
     format!(
         "[sink.irc.chat]\nserver = \"127.0.0.1:{port}\"\ntls = false\nnick = \"{NICK}\"\n\
-         lines_per_second = 100\nburst = 100\n{more}\n[target.ops]\nsink = \"chat\"\nto = \"{CHANNEL}\"\n"
+         lines_per_second = 100\nburst = 100\n{more}\n[target.ops]\nsink = \"chat\"\nto = \"{CHANNEL}\"\nper_minute = 10000\n"
     )
 }
 

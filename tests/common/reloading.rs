@@ -66,6 +66,7 @@ impl Reloading {
             sets: sets_to,
             inputs,
             types: watch::channel(first.rules.types()).0,
+            in_force: watch::channel(first.clone()).0,
             requests: asked,
             refused: false,
             stop: CancellationToken::new(),

@@ -16,7 +16,7 @@ async fn a_problem_and_its_end_are_one_thread_of_mails_and_hostile_output_is_ine
     let mail = format!(
         "[sink.email.mail]\nserver = \"smtp://localhost:{}\"\nca_file = \"{}\"\n\
          from = \"Watchbell <watchbell@example.org>\"\n\
-         [target.ops]\nsink = \"mail\"\nto = [\"ops@example.org\", \"night@example.org\"]\n",
+         [target.ops]\nsink = \"mail\"\nto = [\"ops@example.org\", \"night@example.org\"]\nper_minute = 100\n",
         server.port,
         server.ca_file.display()
     );

@@ -11,6 +11,18 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Names that Watchbell itself gives a meaning.
 const RESERVED: &[&str] = &["default", "reply"];
 
+/// One message alone, and one digest.
+const LEAST_PER_MINUTE: u32 = 2;
+
+/// How much a recipient is told in a minute where nothing else is written.
+fn usual(kind: Option<&str>) -> Option<u32> {
+    match kind {
+        Some("irc") => Some(30),
+        Some("email") => Some(3),
+        _ => None,
+    }
+}
+
 /// All targets that are right, and the names of all that are written.
 pub(super) fn targets(
     root: &Section<'_>,
@@ -60,7 +72,8 @@ fn target(section: &Section<'_>, name: &str, sinks: &BTreeMap<String, &'static s
             to.value.into_iter().map(|address| address.value).collect()
         }
     };
-    Some(Target { name: name.to_owned(), sink: sink?.value, to })
+    let per_minute = section.integer("per_minute", LEAST_PER_MINUTE..=10_000).or(usual(kind));
+    Some(Target { name: name.to_owned(), sink: sink?.value, to, per_minute })
 }
 
 fn kind_of(

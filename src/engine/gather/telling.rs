@@ -76,6 +76,9 @@ fn digest(due: Due) -> Digest {
         worst: members.first().and_then(|member| member.state).filter(|state| state.is_problem()),
         more: (members.len() - lines.len()) as u64 + due.gather.beyond,
         lines,
+        changes: 0,
+        states: String::new(),
+        more_groups: 0,
     }
 }
 

@@ -294,6 +294,8 @@ pub static FIELDS: &[Field] = fields! {
     "digest.lines" "a short text for each, the worst first, then by time" |s| digest(s, |digest| Value::texts(&digest.lines));
     "digest.more" "how many there are beyond the lines" |s| digest(s, |digest| Value::Int(digest.more as i64));
     "digest.since" "when the first of it was gathered" |s| digest(s, |digest| Value::Time(digest.since));
+    "digest.states" "of a storm: how many told each state, such as `640 CRITICAL, 172 OK`; its lines are groups" |s| digest(s, |digest| if digest.states.is_empty() { Value::Missing } else { Value::text(&digest.states) });
+    "digest.more_groups" "of a storm: how many groups there are beyond the lines" |s| digest(s, |digest| if digest.states.is_empty() { Value::Missing } else { Value::Int(digest.more_groups as i64) });
     "digest.rule" "the rule that gathered it" |s| digest(s, |digest| Value::text(&digest.rule));
 };
 

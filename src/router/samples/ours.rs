@@ -105,6 +105,24 @@ pub(super) fn digests() -> Vec<Sample> {
         worst: Some(State::Critical),
         lines: (1..=5).map(line).collect(),
         more: 29,
+        changes: 0,
+        states: String::new(),
+        more_groups: 0,
+    };
+    let folded = Digest {
+        key: "storm".to_owned(),
+        rule: "the budget of ops".to_owned(),
+        problems: 640,
+        recoveries: 172,
+        lines: vec![
+            "wan-berlin: 412 problems, worst CRITICAL: sw1!uplink, sw2!uplink, sw3!uplink, ...".to_owned(),
+            "wan-munich: 228 problems, worst CRITICAL: sw41!uplink, sw42!uplink, sw43!uplink, ...".to_owned(),
+        ],
+        more: 172,
+        changes: 812,
+        states: "640 CRITICAL, 172 OK".to_owned(),
+        more_groups: 3,
+        ..storm.clone()
     };
     let healed = Digest {
         problems: 0,
@@ -116,6 +134,7 @@ pub(super) fn digests() -> Vec<Sample> {
     };
     vec![
         sample("what was gathered is told", our_scene("watchbell", Detail::Digest(storm))),
+        sample("a storm is folded", our_scene("watchbell", Detail::Digest(folded))),
         sample("a digest of one", our_scene("watchbell", Detail::Digest(healed))),
     ]
 }

@@ -57,6 +57,7 @@ const SLOWEST_LINES_PER_SECOND: f64 = 0.1;
 /// An IRC network that Watchbell is connected to.
 pub struct Irc {
     name: String,
+    most_lines: usize,
     status: watch::Receiver<Status>,
     stop: CancellationToken,
     /// Ends the task when this value is dropped without a goodbye.
@@ -88,7 +89,15 @@ impl Irc {
             stop: stop.clone(),
         };
         let task = Mutex::new(Some(tokio::spawn(keep_running(runner))));
-        Ok(Irc { name: name.to_owned(), status, _stop_on_drop: stop.clone().drop_guard(), stop, task })
+        let most_lines = session::most_lines(settings.lines_per_second);
+        Ok(Irc {
+            name: name.to_owned(),
+            most_lines,
+            status,
+            _stop_on_drop: stop.clone().drop_guard(),
+            stop,
+            task,
+        })
     }
 
     fn not_ready(&self) -> SendError {
@@ -122,6 +131,12 @@ impl Irc {
 impl Sink for Irc {
     fn send<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, Result<Receipt, SendError>> {
         Box::pin(self.deliver(delivery))
+    }
+
+    fn cost(&self, delivery: &Delivery) -> u32 {
+        let (text, to) = (&delivery.message.text, &delivery.recipient);
+        let lines = line::lines(text, to, line::ASSUMED_PREFIX_BYTES, self.most_lines);
+        u32::try_from(lines.len()).unwrap_or(u32::MAX)
     }
 
     fn ready(&self) -> BoxFuture<'_, ()> {

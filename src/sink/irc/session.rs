@@ -338,7 +338,7 @@ impl<'a> Session<'a> {
 /// How many lines a delivery may have: ten, or what the pace lets through in time;
 /// a delivery of more could never finish before its deadline. The line that counts
 /// the rest is left room for.
-fn most_lines(per_second: f64) -> usize {
+pub(super) fn most_lines(per_second: f64) -> usize {
     const MOST: f64 = 10.0;
     /// The rest of the time is for lookups and for the server's answer.
     const SHARE_OF_TIME: f64 = 0.75;

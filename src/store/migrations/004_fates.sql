@@ -32,6 +32,8 @@ CREATE TABLE deliveries_new (
     words        TEXT NOT NULL DEFAULT '',
     -- The delivery that is sent in its stead, if it is superseded or digested.
     parent       INTEGER,
+    -- Of a digest of a storm: how many deliveries it stands for.
+    folded       INTEGER,
     -- Of a dead one: whether it has been told that nobody got it.
     heard        INTEGER NOT NULL DEFAULT 0,
     -- Of one that had been given up: when somebody asked to have it sent after all.
@@ -118,3 +120,8 @@ WHEN NEW.status = 'pending' AND NEW.not_before IS NOT NULL AND EXISTS (
 BEGIN
     UPDATE deliveries SET not_before = NULL WHERE id = NEW.id;
 END;
+CREATE INDEX deliveries_digests ON deliveries (sink, target, recipient)
+    WHERE status = 'pending' AND folded IS NOT NULL;
+CREATE INDEX deliveries_folded ON deliveries (at) WHERE folded IS NOT NULL;
+CREATE INDEX deliveries_calls ON deliveries (sink, target, recipient)
+    WHERE status = 'pending' AND event IN ('Timer', 'Reminder');

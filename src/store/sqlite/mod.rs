@@ -10,6 +10,7 @@
 
 mod alarm;
 mod copy;
+mod fold;
 mod journal;
 mod letters;
 mod lock;
@@ -19,6 +20,7 @@ mod past;
 mod read;
 mod reader;
 mod supersede;
+mod waiting;
 mod write;
 
 pub use alarm::Alarm;
@@ -26,11 +28,12 @@ pub use journal::read::{Journal, JournalInputs};
 pub use letters::SqliteLetters;
 pub use reader::SqliteReader;
 
+use super::fold::{Choice, DigestSums, Fold, Folded, Waiting};
 use super::{
     Batch, DeadFilter, DeadLetters, Entry, JournalLimits, Past, PastDelivery, Revival, Revived, Store,
     StoreError,
 };
-use crate::model::{About, Action, Decision, Delivery, DeliveryId, Input, Timestamp};
+use crate::model::{About, Action, Decision, Delivery, DeliveryId, Input, Message, Timestamp};
 use lock::Lock;
 use rusqlite::Connection;
 use std::path::Path;
@@ -148,6 +151,26 @@ impl Store for SqliteStore {
 
     fn next_due(&self, sink: &str) -> Result<Option<Timestamp>, StoreError> {
         read::next_due(&self.reader(), sink)
+    }
+
+    fn waiting(&self, sink: &str, most: u32) -> Result<Vec<Waiting>, StoreError> {
+        waiting::waiting(&self.reader(), sink, most)
+    }
+
+    fn due_of(&self, choice: &Choice<'_>, now: Timestamp) -> Result<Vec<Delivery>, StoreError> {
+        waiting::due_of(&self.reader(), choice, now)
+    }
+
+    fn fold(
+        &self,
+        fold: &Fold<'_>,
+        write: &dyn Fn(&Folded) -> Message,
+    ) -> Result<Option<Delivery>, StoreError> {
+        fold::fold(&mut self.writer(), fold, write)
+    }
+
+    fn digest_sums(&self, since: Timestamp) -> Result<DigestSums, StoreError> {
+        fold::sums(&self.reader(), since)
     }
 
     fn pending_actions(&self) -> Result<Vec<Action>, StoreError> {

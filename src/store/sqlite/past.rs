@@ -3,6 +3,7 @@
 
 use super::read::{delivery, json, moment, optional_moment, rows};
 use crate::model::{About, Decision, DeliveryId};
+use crate::store::fold::FOLDED_BY;
 use crate::store::{Past, PastDelivery, StoreError};
 use rusqlite::{Connection, Row, ToSql, params};
 
@@ -21,7 +22,7 @@ pub(super) fn past(connection: &Connection, about: &About, limit: usize) -> Resu
     match about {
         About::Object(name) => of("object", name),
         About::Incident(number) => of("incident", &number.cast_signed()),
-        About::Delivery(id) => one_delivery(connection, *id),
+        About::Delivery(id) => one_delivery(connection, *id, limit),
     }
 }
 
@@ -47,9 +48,15 @@ pub(super) fn deliveries(
     rows(connection, "read deliveries", &sql, params![value, rows_at_most(limit)], past_delivery)
 }
 
-/// A delivery, and the decisions of the moment it was decided at.
-fn one_delivery(connection: &Connection, id: DeliveryId) -> Result<Past, StoreError> {
-    let deliveries = deliveries(connection, "id", &id, 1)?;
+/// A delivery, and the decisions of the moment it was decided at; behind a digest of a storm
+/// the newest of what it stands for.
+fn one_delivery(connection: &Connection, id: DeliveryId, limit: usize) -> Result<Past, StoreError> {
+    let mut found = deliveries(connection, "id", &id, 1)?;
+    if found.first().is_some_and(|past| past.delivery.rule == FOLDED_BY) {
+        found.extend(deliveries(connection, "parent", &id, limit)?);
+        return Ok(Past { decisions: Vec::new(), deliveries: found });
+    }
+    let deliveries = found;
     let Some(found) = deliveries.first().map(|past| &past.delivery) else { return Ok(Past::default()) };
     let sql = "SELECT * FROM decisions WHERE object = ?1 AND at = ?2 AND event = ?3 ORDER BY id DESC";
     let of = params![found.object, found.at.as_microsecond(), found.event];

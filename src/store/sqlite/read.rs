@@ -142,6 +142,16 @@ pub(super) fn rows<T>(
         .map_err(while_doing(doing))
 }
 
+/// A list as a parameter for `json_each`.
+pub(super) fn list(texts: &[String]) -> String {
+    serde_json::Value::from(texts).to_string()
+}
+
+/// A number of rows as a parameter for `LIMIT`.
+pub(super) fn at_most(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
 /// A moment, kept in microseconds.
 pub(super) fn moment(row: &Row<'_>, column: &str) -> rusqlite::Result<Timestamp> {
     let index = row.as_ref().column_index(column)?;

@@ -62,7 +62,7 @@ fn state(transaction: &Transaction<'_>, write: &StateWrite) -> Result<(), StoreE
     done.map(drop).map_err(while_doing("keep state"))
 }
 
-fn delivery(transaction: &Transaction<'_>, delivery: &Delivery) -> Result<(), StoreError> {
+pub(super) fn delivery(transaction: &Transaction<'_>, delivery: &Delivery) -> Result<(), StoreError> {
     let message = json("message", &delivery.message)?;
     transaction
         .prepare_cached(
@@ -244,6 +244,6 @@ fn forget_slice(connection: &Connection, slice: &str, moment: Timestamp) -> rusq
     Ok(gone as i64 == SLICE_ROWS)
 }
 
-fn json<T: Serialize>(what: &'static str, value: &T) -> Result<String, StoreError> {
+pub(super) fn json<T: Serialize>(what: &'static str, value: &T) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|source| StoreError::Value { what, source })
 }
