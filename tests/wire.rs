@@ -2,6 +2,7 @@
 
 mod lines;
 mod network;
+mod protect;
 mod proxy;
 mod refusals;
 mod restarts;

@@ -20,6 +20,7 @@ mod objects;
 mod session;
 mod stream;
 mod trouble;
+mod waits;
 mod wire;
 
 pub use actions::ActError;
@@ -31,7 +32,6 @@ pub(crate) use objects::checkables;
 pub use trouble::ApiError;
 
 use super::{Source, SourceError};
-use crate::backoff::Backoff;
 use crate::config::IcingaSettings;
 use crate::model::{Broken, EventType, Input, Timestamp};
 use futures_util::future::BoxFuture;
@@ -42,13 +42,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
+use waits::Waits;
 
 /// The event stream of one Icinga.
 ///
 /// While its channel is full it goes on reading into a buffer of its own. When one
 /// input waits for longer than [`Limits::stall`], or the buffer holds more than
-/// [`Limits::buffer_bytes`], it hangs up, waits until there is room, and connects
-/// again; the snapshot then heals what was missed.
+/// [`Limits::buffer_bytes`], it hangs up, waits until half of the channel is free and a
+/// while longer each time, and connects again; the snapshot then heals what was missed.
 #[derive(Debug)]
 pub struct IcingaSource {
     name: Arc<str>,
@@ -58,12 +59,6 @@ pub struct IcingaSource {
     counters: Arc<Counters>,
     last_error: watch::Sender<Option<String>>,
 }
-
-/// No wait between connections is longer: a try costs Icinga next to nothing, and
-/// while there is none nobody hears of anything.
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
-/// A connection that lasted this long counts as calm: waits begin anew.
-const CALM: Duration = Duration::from_secs(60);
 
 /// What protects Icinga and us.
 #[derive(Debug, Clone)]
@@ -169,12 +164,12 @@ impl IcingaSource {
     }
 
     async fn keep_reading(self, inputs: mpsc::Sender<Input>) {
-        let mut backoff = Backoff::new(LONGEST_WAIT);
+        let mut waits = Waits::new();
         let mut broken: Option<Broken> = None;
         let mut lost = Some(Timestamp::now());
         for url in self.client.settings.urls.iter().cycle() {
             // A consumer that stalls must not be met with one connection after another.
-            if inputs.reserve().await.is_err() {
+            if !waits::room(&inputs).await {
                 return;
             }
             let begun = Instant::now();
@@ -183,13 +178,12 @@ impl IcingaSource {
                 Ok(session) => session.run(broken.as_ref(), &mut caught_up).await,
                 Err(error) => End::Reconnect(error.to_string()),
             };
-            let End::Reconnect(why) = ended else {
-                return;
+            let (why, on_purpose) = match ended {
+                End::NobodyListens => return,
+                End::Reconnect(why) => (why, false),
+                End::HungUp(why) => (why, true),
             };
-            if begun.elapsed() >= CALM {
-                backoff.reset();
-            }
-            let wait = backoff.next_wait();
+            let wait = waits.after(begun.elapsed(), on_purpose);
             tracing::warn!(icinga = %self.name, ?wait, "{why}; connects again");
             self.last_error.send_replace(Some(why.clone()));
             // What matters later is when and why events went missing, not why it took

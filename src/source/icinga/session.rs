@@ -26,6 +26,8 @@ pub(super) enum End {
     NobodyListens,
     /// Connect again; the words say why.
     Reconnect(String),
+    /// We hung up on purpose, because Icinga would have to queue for us; the words say why.
+    HungUp(String),
 }
 
 impl From<ApiError> for End {
@@ -81,7 +83,7 @@ impl Session<'_> {
         let reading = async {
             match reading.run(subscription.response, writer).await {
                 Ended::Stream(reason) => Ok(reason),
-                Ended::HungUp(reason) => Err(End::Reconnect(reason)),
+                Ended::HungUp(reason) => Err(End::HungUp(reason)),
             }
         };
         let flapping = status.as_ref().is_none_or(|status| status.enable_flapping);
@@ -231,7 +233,7 @@ impl Session<'_> {
         match tokio::time::timeout(self.limits.stall, self.inputs.send(input)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(End::NobodyListens),
-            Err(_) => Err(End::Reconnect(format!(
+            Err(_) => Err(End::HungUp(format!(
                 "hung up to protect Icinga: Watchbell took no event for {:?}",
                 self.limits.stall
             ))),
