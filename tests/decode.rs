@@ -184,9 +184,14 @@ fn strange_text_is_repaired_and_kept() {
 
 #[test]
 fn names_are_taken_as_they_are() {
-    for (host, service, name) in
-        [("a b\"c", "d/../%s", "a b\"c!d/../%s"), ("{{h}}", "", "{{h}}"), ("日本", "😀!x", "日本!😀!x")]
-    {
+    let long = "x".repeat(100_000);
+    for (host, service, name) in [
+        ("a b\"c", "d/../%s", "a b\"c!d/../%s"),
+        ("{{h}}", "", "{{h}}"),
+        ("日本", "😀!x", "日本!😀!x"),
+        ("${h}", " \r\n", "${h}! \r\n"),
+        (&*long, "", &*long),
+    ] {
         let line = serde_json::json!({"type": "AcknowledgementCleared", "timestamp": 1, "host": host, "service": service, "state": 0, "state_type": 1});
         let event = decoded(&line.to_string()).expect("it is decoded");
         assert_eq!(event.object.map(|object| object.name().to_owned()).as_deref(), Some(name));

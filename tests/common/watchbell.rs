@@ -236,6 +236,11 @@ impl Lines {
         }
     }
 
+    /// The next line; `None` when the stream has ended.
+    pub(crate) fn next(&mut self) -> Option<String> {
+        self.lines.recv_timeout(PATIENCE).ok()
+    }
+
     fn fail(&self, how: &str, contains: &str) -> ! {
         panic!("{}: {how} for `{contains}`; there was:\n{}", self.name, self.seen.join("\n"))
     }

@@ -139,6 +139,18 @@ mod tests {
         framer.finish_file(|framed| panic!("nothing is left, but {framed:?}"));
     }
 
+    #[test]
+    fn a_line_that_does_not_end_takes_no_more_memory_than_the_limit() {
+        let mut framer = Framer::new(1000);
+        for _ in 0..100_000 {
+            framer.push(&[b'x'; 999], |framed| panic!("not whole yet, but {framed:?}"));
+            assert!(framer.begun.capacity() <= 2 * 1000);
+        }
+        let mut found = None;
+        framer.push(b"\n", |framed| found = Some(format!("{framed:?}")));
+        assert_eq!(found.as_deref(), Some("TooLong(99900000)"));
+    }
+
     proptest! {
         #[test]
         fn where_a_stream_is_cut_changes_nothing(bytes in proptest::collection::vec(prop_oneof![Just(b'\n'), Just(b'\r'), any::<u8>()], 0..200), cut in 0..200usize) {

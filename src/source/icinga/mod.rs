@@ -23,6 +23,7 @@ mod session;
 mod stream;
 mod trouble;
 mod twins;
+mod waits;
 mod wire;
 
 pub use actions::ActError;
@@ -35,7 +36,6 @@ pub use trouble::ApiError;
 pub use twins::Twins;
 
 use super::{Source, SourceError};
-use crate::backoff::Backoff;
 use crate::config::IcingaSettings;
 use crate::model::{Broken, EventType, Input};
 use futures_util::future::BoxFuture;
@@ -47,13 +47,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
+use waits::Waits;
 
 /// The event stream of one Icinga.
 ///
 /// While its channel is full it goes on reading into a buffer of its own. When one
 /// input waits for longer than [`Limits::stall`], or the buffer holds more than
-/// [`Limits::buffer_bytes`], it hangs up, waits until there is room, and connects
-/// again; the snapshot then heals what was missed.
+/// [`Limits::buffer_bytes`], it hangs up, waits until half of the channel is free and a
+/// while longer each time, and connects again; the snapshot then heals what was missed.
 #[derive(Debug)]
 pub struct IcingaSource {
     name: Arc<str>,
@@ -63,12 +64,6 @@ pub struct IcingaSource {
     counters: Arc<Counters>,
     last_error: watch::Sender<Option<String>>,
 }
-
-/// No wait between connections is longer: a try costs Icinga next to nothing, and
-/// while there is none nobody hears of anything.
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
-/// A connection that lasted this long counts as calm: waits begin anew.
-const CALM: Duration = Duration::from_secs(60);
 
 /// What protects Icinga and us.
 #[derive(Debug, Clone)]
@@ -188,21 +183,20 @@ impl IcingaSource {
 
     /// Reads one master until nobody takes inputs any more.
     async fn keep_reading_master(&self, url: &url::Url, place: Place<'_>, inputs: &mpsc::Sender<Input>) {
-        let mut backoff = Backoff::new(LONGEST_WAIT);
+        let mut waits = Waits::new();
         // A consumer that stalls must not be met with one connection after another.
-        while inputs.reserve().await.is_ok() {
+        while waits::room(inputs).await {
             let begun = Instant::now();
             let ended = match self.session(url, place, inputs) {
                 Ok(session) => session.run().await,
                 Err(error) => End::Reconnect(error.to_string()),
             };
-            let End::Reconnect(why) = ended else {
-                return;
+            let (why, on_purpose) = match ended {
+                End::NobodyListens => return,
+                End::Reconnect(why) => (why, false),
+                End::HungUp(why) => (why, true),
             };
-            if begun.elapsed() >= CALM {
-                backoff.reset();
-            }
-            let wait = backoff.next_wait();
+            let wait = waits.after(begun.elapsed(), on_purpose);
             tracing::warn!(icinga = %self.name, master = %trouble::shown(url), ?wait, "{why}; connects again");
             self.last_error.send_replace(Some(why.clone()));
             if let Some(at) = place.masters.ended(place.master, &why, self.limits.unreachable) {

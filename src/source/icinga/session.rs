@@ -28,6 +28,8 @@ pub(super) enum End {
     NobodyListens,
     /// Connect again; the words say why.
     Reconnect(String),
+    /// We hung up on purpose, because Icinga would have to queue for us; the words say why.
+    HungUp(String),
 }
 
 impl From<ApiError> for End {
@@ -83,7 +85,7 @@ impl Session<'_> {
         let reading = async {
             match reading.run(subscription.response, writer).await {
                 Ended::Stream(reason) => Ok(reason),
-                Ended::HungUp(reason) => Err(End::Reconnect(reason)),
+                Ended::HungUp(reason) => Err(End::HungUp(reason)),
             }
         };
         let flapping = status.as_ref().is_none_or(|status| status.enable_flapping);
@@ -250,7 +252,7 @@ impl Session<'_> {
         match tokio::time::timeout(self.limits.stall, self.inputs.reserve()).await {
             Ok(Ok(room)) => Ok(room),
             Ok(Err(_)) => Err(End::NobodyListens),
-            Err(_) => Err(End::Reconnect(format!(
+            Err(_) => Err(End::HungUp(format!(
                 "hung up to protect Icinga: Watchbell took no event for {:?}",
                 self.limits.stall
             ))),
