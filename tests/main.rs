@@ -47,6 +47,7 @@ mod store;
 mod suspicions;
 mod templates;
 mod webhook;
+mod webhook_faults;
 mod webhooks_in;
 mod why;
 mod why_in_chat;
