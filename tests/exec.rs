@@ -151,6 +151,45 @@ async fn a_program_that_hangs_is_killed_with_its_children() {
 }
 
 #[tokio::test]
+async fn who_ignores_signals_forks_and_floods_is_killed_with_all_that_it_made() {
+    // Six children, each with one of its own, all deaf; they flood when all are there.
+    let mut script = Script::new(
+        "trap '' TERM HUP INT QUIT PIPE
+         deaf() {
+             echo x >> started
+             while [ ! -e complete ]; do sleep 0.05; done
+             while :; do echo flood; echo flood >&2; done
+         }
+         for number in 1 2 3 4 5 6; do ( deaf & deaf ) & done
+         while [ $(wc -l < started) -lt 12 ]; do sleep 0.05; done
+         touch complete
+         deaf",
+    );
+    script.timeout = Duration::from_secs(5);
+
+    let result = script.run().await;
+
+    let Err(SendError::Retry { reason, .. }) = result else { panic!("{result:?}") };
+    assert!(reason.contains("was killed after 5s: flood"), "{reason}");
+    assert!(script.file("complete").exists(), "all of them had started");
+    let folder = script.folder.path().display().to_string();
+    wait_for("the end of all of them", Duration::from_secs(10), || {
+        processes_of(&folder).is_empty().then_some(())
+    });
+}
+
+/// The processes that have this among their arguments and still do anything.
+fn processes_of(argument: &str) -> Vec<String> {
+    let all = fs::read_dir("/proc").expect("there are processes").flatten();
+    let ids = all.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mine = |id: &String| {
+        fs::read_to_string(format!("/proc/{id}/cmdline")).is_ok_and(|line| line.contains(argument))
+            && runs(id)
+    };
+    ids.filter(mine).collect()
+}
+
+#[tokio::test]
 async fn a_send_that_is_given_up_leaves_no_program_behind() {
     let script = Script::new("echo $$ > parent.part; mv parent.part parent; sleep 1000");
     let exec = script.exec();

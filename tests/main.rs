@@ -56,6 +56,7 @@ mod templates;
 mod unheard;
 mod upgrade;
 mod webhook;
+mod webhook_faults;
 mod webhooks_in;
 mod why;
 mod why_in_chat;

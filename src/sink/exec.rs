@@ -2,7 +2,8 @@
 //!
 //! Owns: the process and its end. Promises: no shell; what comes from outside is
 //! data on standard input, never an argument; a program that takes too long is
-//! killed with all its children. Never: blocks on a program that does not read,
+//! killed with its process group, so with all that it made; only what moved itself into a
+//! session of its own (`setsid`) is out of reach. Never: blocks on a program that does not read,
 //! or writes without end. On a crash: the program may be run again for a delivery.
 //!
 //! It reads one line of JSON: `at` (RFC 3339), `sink`, `target`, `to`, `event`,

@@ -1,14 +1,18 @@
 //! A small real HTTP/1.1 server that answers as it is told and keeps what it heard.
 
 use super::certificates::Identity;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use std::collections::VecDeque;
-use std::io;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use watchbell::tls;
 
 /// What to answer one request with.
@@ -18,6 +22,14 @@ pub(crate) enum Answer {
     Whole(u16, Vec<(&'static str, String)>, String),
     /// Status 200 and a body without end.
     Endless,
+    /// Status 200 and a head without end.
+    EndlessHead,
+    /// Status 200 and a body without end, said to be gzip: each KiB of it is a MiB of zeros.
+    Bomb,
+    /// This at once, and then a byte every now and then, without end.
+    Trickle(&'static str),
+    /// The connection is reset as soon as the request was read.
+    Reset,
     /// Status 200 and half of the body; then the connection ends.
     BrokenOff,
     /// Nothing at all, while the client waits.
@@ -107,7 +119,7 @@ impl Http {
         self.book.lock().expect("the server does not panic").requests.clone()
     }
 
-    /// How many bytes of an endless body it could send.
+    /// How many bytes of an endless head or body it could send.
     pub(crate) fn endless_bytes(&self) -> usize {
         self.book.lock().expect("the server does not panic").endless_bytes
     }
@@ -126,7 +138,7 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, book: Arc<Mutex
     }
 }
 
-async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, book: &Mutex<Book>) -> io::Result<()> {
+async fn serve(mut stream: impl Stream, book: &Mutex<Book>) -> io::Result<()> {
     let request = read_request(&mut stream).await?;
     let answer = {
         let mut book = book.lock().expect("no test panics with it");
@@ -150,13 +162,64 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, book: &Mutex<Boo
         }
         Answer::Endless => {
             stream.write_all(b"HTTP/1.1 200 .\r\nConnection: close\r\n\r\n").await?;
+            without_end(&mut stream, book, &[b'x'; 8192]).await?;
+        }
+        Answer::EndlessHead => {
+            stream.write_all(b"HTTP/1.1 200 .\r\n").await?;
+            without_end(&mut stream, book, &b"X-More: and more\r\n".repeat(100)).await?;
+        }
+        Answer::Bomb => {
+            stream
+                .write_all(b"HTTP/1.1 200 .\r\nContent-Encoding: gzip\r\nConnection: close\r\n\r\n")
+                .await?;
+            without_end(&mut stream, book, &mebibyte_of_zeros()).await?;
+        }
+        Answer::Trickle(begin) => {
+            stream.write_all(begin.as_bytes()).await?;
             loop {
-                let count = stream.write(&[b'x'; 8192]).await?;
-                book.lock().expect("no test panics with it").endless_bytes += count;
+                stream.write_all(b"x").await?;
+                tokio::time::sleep(Duration::from_millis(20)).await;
             }
+        }
+        Answer::Reset => {
+            stream.reset_when_dropped();
+            return Ok(());
         }
     }
     stream.shutdown().await
+}
+
+/// Writes this until nobody takes it any more.
+async fn without_end(stream: &mut impl Stream, book: &Mutex<Book>, piece: &[u8]) -> io::Result<()> {
+    loop {
+        let count = stream.write(piece).await?;
+        book.lock().expect("no test panics with it").endless_bytes += count;
+    }
+}
+
+/// A whole gzip member; members that follow each other are one text.
+fn mebibyte_of_zeros() -> Vec<u8> {
+    let mut zipped = GzEncoder::new(Vec::new(), Compression::best());
+    zipped.write_all(&vec![0; 1024 * 1024]).expect("memory takes it");
+    zipped.finish().expect("memory takes it")
+}
+
+/// A connection, plain or by TLS.
+trait Stream: AsyncRead + AsyncWrite + Unpin {
+    /// Its end will be a reset (RST) rather than an orderly close.
+    fn reset_when_dropped(&self);
+}
+
+impl Stream for TcpStream {
+    fn reset_when_dropped(&self) {
+        self.set_zero_linger().expect("it is a socket");
+    }
+}
+
+impl Stream for TlsStream<TcpStream> {
+    fn reset_when_dropped(&self) {
+        self.get_ref().0.reset_when_dropped();
+    }
 }
 
 async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Request> {
