@@ -2,6 +2,11 @@
 //! counts in what is told add up to all that was to be told.
 
 use crate::common::deliveries::{deliveries, delivery};
+use crate::common::engine::World;
+use crate::common::fake_icinga::FakeIcinga;
+use crate::common::happenings::flapping;
+use crate::common::ircd::{Client, Ngircd};
+use crate::common::watchbell::Site;
 use futures_util::future::BoxFuture;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -371,4 +376,106 @@ async fn a_sink_that_was_down_drains_as_few_digests() {
     let heard = office.hear(4500).await;
     assert!(heard.len() <= 4, "{} messages", heard.len());
     office.close().await;
+}
+
+/// A bad line in a scaled run: services behind it change every 30 seconds for an hour, and
+/// are well at last. Says how often each was told of.
+fn behind_a_bad_line(services: usize, icinga_counts: bool) -> BTreeMap<String, usize> {
+    let mut world = World::shipped();
+    let names: Vec<String> = (0..services).map(|number| format!("host{number}!ping")).collect();
+    for round in 0..121 {
+        world.wait("30s");
+        let state = if round % 2 == 0 { "CRITICAL" } else { "OK" };
+        for name in &names {
+            if icinga_counts && round == 7 {
+                world.happens(name, flapping(true, State::Critical));
+            }
+            world.reported(name, state, |_| {});
+        }
+    }
+    for name in &names {
+        world.reported(name, "OK", |_| {});
+        if icinga_counts {
+            world.happens(name, flapping(false, State::Ok));
+        }
+    }
+    world.wait("3h");
+    let mut told: BTreeMap<String, usize> = BTreeMap::new();
+    for line in world.told() {
+        let object = line.split(' ').nth(2).expect("it is about an object");
+        *told.entry(object.to_owned()).or_default() += 1;
+    }
+    assert_eq!(told.len(), services, "each was told of");
+    told
+}
+
+#[test]
+fn an_object_behind_a_bad_line_is_told_of_five_times_at_most() {
+    for icinga_counts in [false, true] {
+        let told = behind_a_bad_line(10, icinga_counts);
+        let most = told.values().max().copied().unwrap_or_default();
+        assert!(most <= 5, "with Icinga's own detection: {icinga_counts}; {told:?}");
+    }
+}
+
+/// What a real ircd shows of a storm that a real Watchbell takes in: `services` change
+/// within a moment.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_channel_stays_readable_and_nobody_quits_for_flood() {
+    const SERVICES: usize = 1000;
+    let dir = tempfile::tempdir().expect("there is room for temporary files");
+    let server = Ngircd::start(dir.path());
+    let mut icinga = FakeIcinga::start(dir.path(), "r2.14.0").await;
+    let site = Site::new(dir.path());
+    let irc = format!(
+        "[sink.irc.chat]\nserver = \"127.0.0.1:{}\"\ntls = false\nnick = \"watchbell\"\n\
+         [target.ops]\nsink = \"chat\"\nto = \"#ops\"\n",
+        server.port
+    );
+    site.configure(&[site.icinga_of(&icinga.settings(), "botpw"), irc]);
+    let mut reader = Client::connect(server.port, "reader", None);
+    reader.join("#ops");
+    let _watchbell = site.start();
+    let mut stream = icinga.stream().await;
+    reader.expect_line("JOIN :#ops");
+    let lines = tokio::task::spawn_blocking(move || {
+        let sum = std::cell::Cell::new(0);
+        reader.lines_until(|line| {
+            let Some((_, text)) = line.split_once("PRIVMSG #ops :") else { return false };
+            sum.set(sum.get() + told_by(text));
+            sum.get() >= SERVICES
+        })
+    });
+    for number in 0..SERVICES {
+        stream.line(&hard_critical(number)).await;
+    }
+    let lines = lines.await.expect("all of them are told");
+    let said: Vec<&str> =
+        lines.iter().filter_map(|line| Some(line.split_once("PRIVMSG #ops :")?.1)).collect();
+    assert_eq!(said.iter().map(|text| told_by(text)).sum::<usize>(), SERVICES, "{said:#?}");
+    assert!(said.len() <= 60, "two minutes at the most: {said:#?}");
+    assert!(!lines.iter().any(|line| line.contains(" QUIT ")), "{lines:#?}");
+}
+
+/// For how many changes a line in the channel stands; the lines of groups for none.
+fn told_by(text: &str) -> usize {
+    let counted = text.split_once(" changes since ").and_then(|(count, _)| count.parse().ok());
+    counted.unwrap_or(usize::from(text.contains("!service") && !text.contains("problem")))
+}
+
+/// A line of Icinga's: a service is found to be broken.
+fn hard_critical(number: usize) -> String {
+    let moment = 1_795_000_000.0 + number as f64 / 1000.0;
+    serde_json::json!({
+        "type": "StateChange", "timestamp": moment, "host": format!("host{}", number % 20),
+        "service": format!("service{number}"), "state": 2, "state_type": 1,
+        "downtime_depth": 0, "acknowledgement": false,
+        "check_result": {
+            "output": "no route", "execution_end": moment, "exit_status": 2, "performance_data": [],
+            "check_source": "fake", "state": 2,
+            "vars_before": {"attempt": 3, "reachable": true, "state": 0, "state_type": 1},
+            "vars_after": {"attempt": 3, "reachable": true, "state": 2, "state_type": 1},
+        },
+    })
+    .to_string()
 }

@@ -124,6 +124,6 @@ mod tests {
         );
         let due = plan(DUE, params!["irc", "ops", "#ops", 5, 7, true, "[]", 9]);
         assert!(!due.contains("SCAN deliveries"), "{due}");
-        assert!(due.contains("(sink=? AND target=? AND recipient=? AND rowid<?)"), "{due}");
+        assert!(due.contains("(sink=? AND target=? AND recipient=? AND id<?)"), "{due}");
     }
 }
