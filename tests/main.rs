@@ -25,6 +25,7 @@ mod icinga_faults;
 mod icinga_verbs;
 mod irc;
 mod journal;
+mod judging;
 mod later;
 mod ledger;
 mod limits;

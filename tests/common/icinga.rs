@@ -41,15 +41,26 @@ pub(crate) struct Icinga {
 impl Icinga {
     /// Starts one in `dir`, which must exist; ready when this returns.
     pub(crate) async fn start(dir: &Path, hosts: usize, services: usize) -> Icinga {
-        let dir = dir.join("icinga");
         let port = free_port();
+        Icinga::start_as(dir, port, &configuration(&dir.join("icinga"), port, hosts, services)).await
+    }
+
+    /// The same, but one attempt makes a state hard, and nothing is said to flap.
+    pub(crate) async fn start_hard(dir: &Path, hosts: usize, services: usize) -> Icinga {
+        let port = free_port();
+        let usual = configuration(&dir.join("icinga"), port, hosts, services);
+        let hard = usual.replace("max_check_attempts = 3", "max_check_attempts = 1");
+        Icinga::start_as(dir, port, &hard.replace("enable_flapping = true", "enable_flapping = false")).await
+    }
+
+    async fn start_as(dir: &Path, port: u16, configuration: &str) -> Icinga {
+        let dir = dir.join("icinga");
         for folder in ["etc", "lib/certs", "cache", "log", "spool", "run"] {
             fs::create_dir_all(dir.join(folder)).expect("a temporary folder can be written");
         }
         fs::set_permissions(dir.parent().expect("it was joined"), fs::Permissions::from_mode(0o755))
             .expect("a temporary folder is ours");
-        fs::write(dir.join("etc/icinga2.conf"), configuration(&dir, port, hosts, services))
-            .expect("the configuration can be written");
+        fs::write(dir.join("etc/icinga2.conf"), configuration).expect("the configuration can be written");
         certificates().write(&dir);
         give_away(&dir);
         let ca_file = dir.join("lib/certs/ca.crt");
@@ -107,6 +118,23 @@ impl Icinga {
     /// Has it read its configuration again; returns at once.
     pub(crate) fn reload(&self) {
         run(Command::new("kill").args(["-HUP", &self.process_id().to_string()]));
+    }
+
+    /// Stops it where it is, with all its children, or has it go on.
+    pub(crate) fn freeze(&self, frozen: bool) {
+        let signal = if frozen { "-STOP" } else { "-CONT" };
+        run(Command::new("kill").args([signal, "--", &format!("-{}", self.process_id())]));
+    }
+
+    /// The memory of all its processes, in MiB.
+    pub(crate) fn memory(&self) -> u64 {
+        let output = Command::new("ps").args(["-eo", "pgid=,rss="]).output().expect("`ps` is there");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let of_group = text.lines().filter_map(|line| {
+            let (group, kib) = line.trim().split_once(' ')?;
+            (group == self.process_id().to_string()).then_some(kib.trim().parse::<u64>().ok()?)
+        });
+        of_group.sum::<u64>() / 1024
     }
 
     /// Kills it at once, with all its children; its port is free when this returns.
