@@ -63,7 +63,7 @@ impl Load {
     }
 
     /// Tells Icinga these states once, whatever it knows.
-    pub(crate) async fn repeat(icinga: &Icinga, field: &Field, states: &States) -> Vec<Driven> {
+    pub(crate) async fn once(icinga: &Icinga, field: &Field, states: &States) -> Vec<Driven> {
         let hand = Hand {
             http: client(icinga),
             url: url(icinga),

@@ -6,7 +6,7 @@ use crate::common::wait_for;
 use crate::common::watchbell::Site;
 use crate::ground::{Ground, tells};
 use crate::judge::{Case, Driven, Gap, Moment, Sink, Tally, judge};
-use crate::load::{Field, Load, last_states};
+use crate::load::{Field, Load, States, last_states};
 use crate::router::{Manner, Router};
 use regex::Regex;
 use rusqlite::{Connection, OpenFlags};
@@ -32,7 +32,7 @@ const SETTLE: Duration = Duration::from_secs(120);
 const QUIET: Duration = Duration::from_millis(700);
 
 /// Icinga 2.13 may keep the last events of a burst to itself for 5 s.
-const ICINGA_KEEPS: Duration = Duration::from_secs(8);
+const ICINGA_KEEPS: Duration = Duration::from_secs(6);
 
 static NUMBER: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\bn=(\d+)").expect("a regular expression"));
 
@@ -132,21 +132,44 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// Icinga was killed and has started again, perhaps with old states. Tells it the last
-    /// ones once more, as changes of their own.
-    pub(crate) async fn remind_icinga(&mut self) {
+    /// Icinga was killed and has started again, perhaps with old states: changes each object
+    /// that was driven once more. How many stood otherwise in Icinga than they were told
+    /// last, until then.
+    pub(crate) async fn wake_icinga(&mut self) -> usize {
         let before = self.load.take().expect("it runs until the end").end().await;
-        let states = last_states(&before);
         self.driven.extend(before);
-        let again = Load::repeat(&self.ground.icinga, &self.field, &states).await;
-        self.driven.extend(again);
+        self.all_told().await;
+        let truth = self.truth().await;
+        let told = self.ground.ears.since(self.heard_before);
+        let mut believed: BTreeMap<&str, u8> = BTreeMap::new();
+        told.iter().filter(|told| told.sink == Sink::Hook).for_each(|told| {
+            believed.insert(&told.object, told.state);
+        });
+        let is_wrong =
+            |(object, state): &(&String, &u8)| believed.get(object.as_str()).unwrap_or(&0) != *state;
+        let wrong = truth.iter().filter(is_wrong).count();
+        let others: States = last_states(&self.driven)
+            .into_keys()
+            .map(|object| {
+                let other = (truth.get(&object).copied().unwrap_or(0) + 1) % 3;
+                (object, other)
+            })
+            .collect();
+        self.driven.extend(Load::once(&self.ground.icinga, &self.field, &others).await);
+        self.all_told().await;
+        let from = self.silent_since.take().expect("Icinga was killed before");
+        self.gaps.push(Gap { from, to: now() + FIRST_BREATH, amnesia: true });
+        self.load = Some(Load::start(&self.ground.icinga, &self.field, self.seed + 1, others));
+        wrong
+    }
+
+    /// Waits until nothing is left to be told of what Icinga has said.
+    async fn all_told(&self) {
+        self.wait(ICINGA_KEEPS.as_secs_f64()).await;
         while self.count("pending") > 0 {
             self.wait(0.1).await;
         }
-        self.wait(1.0).await;
-        let from = self.silent_since.take().expect("Icinga was killed before");
-        self.gaps.push(Gap { from, to: now() + FIRST_BREATH, amnesia: true });
-        self.load = Some(Load::start(&self.ground.icinga, &self.field, self.seed + 1, states));
+        self.wait(QUIET.as_secs_f64()).await;
     }
 
     /// Kills Watchbell at once.
@@ -210,8 +233,8 @@ impl<'a> Round<'a> {
                 quiet = (count, Instant::now());
             }
             let is_quiet = quiet.1.elapsed() > QUIET && self.count("pending") == 0;
-            let is_done =
-                is_quiet && (self.judge(&driven, &truth).lost.is_empty() || quiet.1.elapsed() > ICINGA_KEEPS);
+            let is_done = is_quiet
+                && (self.judge(&driven, &truth).lost.is_empty() || quiet.1.elapsed() > ICINGA_KEEPS + QUIET);
             if is_done || start.elapsed() > SETTLE {
                 break;
             }

@@ -86,7 +86,7 @@ pub(crate) async fn fsync_fails(campaign: &mut Campaign) -> Verdict {
     let times = campaign.pick(1, 20);
     let (rate, seed) = (campaign.rate(), campaign.seed());
     let mut round = Round::begin(&mut campaign.ground, rate, seed).await;
-    let inject = ["-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:error=EIO:when=8..20"];
+    let inject = ["-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:error=EIO:when=8..12"];
     let mut faults = Vec::new();
     for _ in 0..times {
         round.kill();
@@ -97,7 +97,8 @@ pub(crate) async fn fsync_fails(campaign: &mut Campaign) -> Verdict {
         for words in [FULL, "can be written again"] {
             wait_for(words, NOTICED, || round.router.logged().contains(words).then_some(()));
         }
-        round.wait(1.0).await;
+        // What waited for the disk is told, and then it is killed.
+        round.wait(8.0).await;
         round.kill();
         round.start();
     }

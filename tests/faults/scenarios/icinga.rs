@@ -46,6 +46,7 @@ pub(crate) async fn killed(campaign: &mut Campaign) -> Verdict {
     let times = campaign.pick(1, 20);
     let (rate, seed) = (campaign.rate(), campaign.seed());
     let mut round = Round::begin(&mut campaign.ground, rate, seed).await;
+    let mut wrong = 0;
     for _ in 0..times {
         // It keeps its states when it reads its configuration again, so that those it
         // comes back with are not from before the round.
@@ -58,10 +59,13 @@ pub(crate) async fn killed(campaign: &mut Campaign) -> Verdict {
         round.ground.icinga.kill();
         round.ground.icinga.restart().await;
         caught_up_again(&round, before);
-        round.remind_icinga().await;
+        wrong += round.wake_icinga().await;
     }
     round.wait(1.5).await;
-    Verdict::of(round.end().await).and(format!("{times} times"), Vec::new())
+    let note = format!(
+        "{times} times; {wrong} objects stood otherwise in Icinga than was told, until their next change"
+    );
+    Verdict::of(round.end().await).and(note, Vec::new())
 }
 
 fn caught_up_again(round: &Round<'_>, before: usize) {
