@@ -90,5 +90,6 @@ fn delivery(number: usize) -> Delivery {
         },
         brief: Brief { tells, state: Some(state), group, words: "no route to host".to_owned() },
         attempts: 0,
+        revived: None,
     }
 }

@@ -29,6 +29,7 @@ mod icinga_verbs;
 mod irc;
 mod irc_faults;
 mod journal;
+mod judging;
 mod late_results;
 mod later;
 mod ledger;

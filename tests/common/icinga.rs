@@ -46,6 +46,15 @@ impl Icinga {
         Icinga::start_as(dir, port, &text, &certificates().files).await
     }
 
+    /// The same, but one attempt makes a state hard, and nothing is said to flap.
+    pub(crate) async fn start_hard(dir: &Path, hosts: usize, services: usize) -> Icinga {
+        let (dir, port) = (dir.join("icinga"), free_port());
+        let usual = configuration(&dir, port, hosts, services);
+        let hard = usual.replace("max_check_attempts = 3", "max_check_attempts = 1");
+        let calm = hard.replace("enable_flapping = true", "enable_flapping = false");
+        Icinga::start_as(dir, port, &calm, &certificates().files).await
+    }
+
     /// Starts one with this configuration and these files among its certificates, `ca.crt`
     /// being one of them; the others hold a certificate for [`NODE`].
     pub(crate) async fn start_as(

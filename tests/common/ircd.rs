@@ -61,6 +61,12 @@ impl Ngircd {
         (hub, leaf)
     }
 
+    /// Starts one that makes nobody wait who says much.
+    pub(crate) fn start_unhurried(dir: &Path) -> Ngircd {
+        let port = free_port();
+        Ngircd::start_with(dir, port, &format!("Ports = {port}"), "[Limits]\nMaxPenaltyTime = 0\n")
+    }
+
     /// Starts one that speaks TLS, with this certificate and key (PEM).
     pub(crate) fn start_tls(dir: &Path, certificate: &str, key: &str) -> Ngircd {
         fs::write(dir.join("cert.pem"), certificate).expect("the test's folder is writable");

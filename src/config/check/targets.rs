@@ -72,7 +72,7 @@ fn target(section: &Section<'_>, name: &str, sinks: &BTreeMap<String, &'static s
             to.value.into_iter().map(|address| address.value).collect()
         }
     };
-    let per_minute = section.integer("per_minute", LEAST_PER_MINUTE..=10_000).or(usual(kind));
+    let per_minute = section.integer("per_minute", LEAST_PER_MINUTE..=1_000_000).or(usual(kind));
     Some(Target { name: name.to_owned(), sink: sink?.value, to, per_minute })
 }
 

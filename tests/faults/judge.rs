@@ -1,0 +1,237 @@
+//! Judging a round: what was driven, beside what was told.
+//!
+//! Pure, so that `tests/judging.rs` can show that it finds each kind of fault.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Seconds since 1970.
+pub(crate) type Moment = f64;
+
+/// A way out that the campaign listens to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Sink {
+    /// A channel of a real ngircd.
+    Chat,
+    /// A real mail server.
+    Mail,
+    /// An HTTP service.
+    Hook,
+}
+
+impl Sink {
+    /// All of them.
+    pub(crate) const ALL: [Sink; 3] = [Sink::Chat, Sink::Mail, Sink::Hook];
+
+    /// Its name in `watchbell.toml` and in the database.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Sink::Chat => "chat",
+            Sink::Mail => "mail",
+            Sink::Hook => "hook",
+        }
+    }
+}
+
+/// One change of a state that the campaign brought about.
+#[derive(Debug, Clone)]
+pub(crate) struct Driven {
+    /// Of its own; grows with each change of an object.
+    pub(crate) number: u64,
+    /// `host!service`.
+    pub(crate) object: String,
+    /// What Icinga was told: 0 is OK.
+    pub(crate) state: u8,
+    /// When Icinga was told first.
+    pub(crate) began: Moment,
+    /// When Icinga had said yes.
+    pub(crate) ended: Moment,
+}
+
+/// One thing that a sink told.
+#[derive(Debug, Clone)]
+pub(crate) struct Told {
+    pub(crate) sink: Sink,
+    /// `host!service`.
+    pub(crate) object: String,
+    /// The state that it told.
+    pub(crate) state: u8,
+    /// The number in what the check wrote; the end of a problem that was missed has none.
+    pub(crate) number: Option<u64>,
+    pub(crate) at: Moment,
+}
+
+/// The same, once it is clear which change it was.
+#[derive(Clone, Copy)]
+struct Known {
+    sink: Sink,
+    number: u64,
+    at: Moment,
+}
+
+/// A time in which Watchbell did not hear Icinga, from shortly before its last breath
+/// to its having caught up. What began and ended in it is not promised.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Gap {
+    pub(crate) from: Moment,
+    pub(crate) to: Moment,
+    /// Whether Icinga itself forgot its last states in it: what was told before may
+    /// truly hold again, and is told again.
+    pub(crate) amnesia: bool,
+}
+
+impl Gap {
+    fn has_again(&self, told: &Known, change: &Driven) -> bool {
+        self.amnesia && self.from <= told.at && told.at <= self.to && change.ended < self.from
+    }
+
+    fn touches(&self, change: &Driven) -> bool {
+        change.began <= self.to && change.ended >= self.from
+    }
+}
+
+/// What came of a round.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    /// Changes that sinks should tell: each counts once for each of its sinks.
+    pub(crate) driven: usize,
+    /// How many of them were told.
+    pub(crate) told: usize,
+    /// Not told, but folded into a later message, which the database names.
+    pub(crate) folded: usize,
+    /// Not told, for they fell into a gap and ended in it.
+    pub(crate) unpromised: usize,
+    /// Not told, without excuse.
+    pub(crate) lost: Vec<String>,
+    /// Told again, by sink.
+    pub(crate) twice: BTreeMap<Sink, usize>,
+    /// Their names.
+    pub(crate) again: Vec<String>,
+    /// Told after a later change of the same object.
+    pub(crate) inverted: Vec<String>,
+    /// The longest time from a change, or from the end of the gap that it fell into,
+    /// to its telling, in seconds.
+    pub(crate) lag: f64,
+}
+
+/// What there is to judge.
+pub(crate) struct Case<'a> {
+    pub(crate) driven: &'a [Driven],
+    /// In the order it was heard.
+    pub(crate) told: &'a [Told],
+    pub(crate) gaps: &'a [Gap],
+    /// Changes that the database says were folded into a later message.
+    pub(crate) folded: &'a BTreeSet<(Sink, u64)>,
+    /// The states that Icinga itself has at the end; a killed one has forgotten some.
+    pub(crate) truth: &'a BTreeMap<String, u8>,
+    /// Whether a sink is to tell of an object.
+    pub(crate) tells: fn(Sink, &str) -> bool,
+}
+
+/// Judges a round.
+pub(crate) fn judge(case: &Case<'_>) -> Tally {
+    let mut tally = Tally::default();
+    let mut objects: BTreeMap<&str, Vec<&Driven>> = BTreeMap::new();
+    for change in case.driven {
+        objects.entry(&change.object).or_default().push(change);
+    }
+    let known: Vec<Known> = case.told.iter().filter_map(|told| known(told, &objects)).collect();
+    for sink in Sink::ALL {
+        let mut first: BTreeMap<u64, Moment> = BTreeMap::new();
+        let told = known.iter().filter(|told| told.sink == sink);
+        let mut again = 0;
+        let mut order = Vec::new();
+        for told in told {
+            let before = *first.entry(told.number).or_insert(told.at);
+            if is_true_again(case, told) {
+                continue;
+            }
+            order.push(told.number);
+            if before < told.at {
+                again += 1;
+                let (number, after) = (told.number, told.at - before);
+                tally.again.push(format!(
+                    "{}: n={number} at {:.3}, {after:.3} s later",
+                    sink.name(),
+                    told.at
+                ));
+            }
+        }
+        tally.twice.insert(sink, again);
+        inversions(sink, &objects, &order, &mut tally);
+        for (object, changes) in objects.iter().filter(|(object, _)| (case.tells)(sink, object)) {
+            tell_apart(case, sink, object, changes, &first, &mut tally);
+        }
+    }
+    tally
+}
+
+/// Which change was told. Icinga may answer a question with the state of one change and
+/// the output of the next, so the number counts only where the state fits it.
+fn known(told: &Told, objects: &BTreeMap<&str, Vec<&Driven>>) -> Option<Known> {
+    let mut changes = objects.get(told.object.as_str())?.iter().rev();
+    let fits = |change: &&&Driven| change.state == told.state;
+    let numbered = changes.clone().filter(fits).find(|change| Some(change.number) == told.number);
+    let number = match numbered {
+        Some(change) => change.number,
+        None => changes.find(|change| fits(change) && change.began <= told.at)?.number,
+    };
+    Some(Known { sink: told.sink, number, at: told.at })
+}
+
+fn is_true_again(case: &Case<'_>, told: &Known) -> bool {
+    let mut amnesias = case.gaps.iter().filter(|gap| gap.amnesia).peekable();
+    if amnesias.peek().is_none() {
+        return false;
+    }
+    let change = case.driven.iter().find(|change| change.number == told.number);
+    change.is_none_or(|change| amnesias.any(|gap| gap.has_again(told, change)))
+}
+
+fn inversions(sink: Sink, objects: &BTreeMap<&str, Vec<&Driven>>, order: &[u64], tally: &mut Tally) {
+    let owners: BTreeMap<u64, &str> = objects
+        .iter()
+        .flat_map(|(object, changes)| changes.iter().map(|change| (change.number, *object)))
+        .collect();
+    let mut newest: BTreeMap<&str, u64> = BTreeMap::new();
+    for number in order {
+        let Some(object) = owners.get(number) else { continue };
+        let newest = newest.entry(object).or_insert(*number);
+        if number < newest {
+            tally.inverted.push(format!("{} {object}: n={number} after n={newest}", sink.name()));
+        }
+        *newest = *number.max(newest);
+    }
+}
+
+/// Which of an object's changes were told, what excuses the others, and whether the last
+/// word is true.
+fn tell_apart(
+    case: &Case<'_>,
+    sink: Sink,
+    object: &str,
+    changes: &[&Driven],
+    first: &BTreeMap<u64, Moment>,
+    tally: &mut Tally,
+) {
+    let of_object = |told: &&Told| told.sink == sink && told.object == object;
+    let believed = case.told.iter().rev().find(of_object).map_or(0, |told| told.state);
+    let truth = case.truth.get(object).copied().unwrap_or(0);
+    if believed != truth {
+        tally.lost.push(format!("{} {object}: Icinga says {truth}, told was {believed}", sink.name()));
+    }
+    for change in changes {
+        tally.driven += 1;
+        let gap_end = case.gaps.iter().filter(|gap| gap.touches(change)).map(|gap| gap.to).reduce(f64::max);
+        if let Some(at) = first.get(&change.number) {
+            tally.told += 1;
+            tally.lag = tally.lag.max(at - gap_end.unwrap_or(change.ended).max(change.ended));
+        } else if case.folded.contains(&(sink, change.number)) {
+            tally.folded += 1;
+        } else if gap_end.is_some() {
+            tally.unpromised += 1;
+        } else {
+            let Driven { number, state, ended, .. } = change;
+            tally.lost.push(format!("{} {object}: n={number} (state {state}, at {ended:.3})", sink.name()));
+        }
+    }
+}

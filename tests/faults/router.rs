@@ -1,0 +1,106 @@
+//! The Watchbell under test: a real process, its log kept in one file for a whole round.
+
+use crate::common::{Process, wait_for};
+use crate::ears;
+use rustix::process::Signal;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// Far more than it needs to start, also with much to read.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// What it logs when it knows all that Icinga knows.
+const READY: &str = "caught up";
+
+/// How it is started.
+#[derive(Default)]
+pub(crate) struct Manner {
+    /// Where it is to die: see `crash.rs`.
+    pub(crate) failpoints: Option<String>,
+    /// What `strace` is to do to it: its options.
+    pub(crate) strace: Vec<String>,
+}
+
+/// A running `watchbell run`.
+pub(crate) struct Router {
+    process: Process,
+    log: PathBuf,
+    /// How long the log was before it.
+    before: usize,
+    started: Instant,
+}
+
+impl Router {
+    /// Starts it in `folder`.
+    pub(crate) fn start(folder: &Path, log: &Path, manner: &Manner) -> Router {
+        let before = fs::metadata(log).map_or(0, |file| file.len() as usize);
+        let file =
+            fs::OpenOptions::new().create(true).append(true).open(log).expect("the log can be written");
+        let program = env!("CARGO_BIN_EXE_watchbell");
+        let mut command = if manner.strace.is_empty() {
+            Command::new(program)
+        } else {
+            // `-D`: our child is Watchbell, and strace stands aside.
+            let mut strace = Command::new("strace");
+            strace.args(["-D", "-f", "-o", "/dev/null"]).args(&manner.strace).arg(program);
+            strace
+        };
+        command.arg("run").current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
+        command.env_remove("RUST_LOG").env_remove("FAILPOINTS");
+        if let Some(points) = &manner.failpoints {
+            command.env("FAILPOINTS", points);
+        }
+        let started = Instant::now();
+        Router { process: Process::start("watchbell", &mut command), log: log.to_owned(), before, started }
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Waits until it has caught up: how long that took since its start. `None` if it
+    /// ended before.
+    pub(crate) fn ready(&mut self) -> Option<Duration> {
+        wait_for("watchbell to catch up", PATIENCE, || {
+            if self.logged().contains(READY) {
+                return Some(Some(self.started.elapsed()));
+            }
+            (!self.process.runs()).then_some(None)
+        })
+    }
+
+    /// How often it has caught up since its start.
+    pub(crate) fn times_ready(&self) -> usize {
+        self.logged().matches(READY).count()
+    }
+
+    /// What it has logged since its start.
+    pub(crate) fn logged(&self) -> String {
+        let bytes = fs::read(&self.log).expect("the log can be read");
+        String::from_utf8_lossy(&bytes[self.before..]).into_owned()
+    }
+
+    /// Kills it at once.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        ears::kill(self.process.id(), signal);
+    }
+
+    /// Waits until it has ended by itself; `None` if it does not.
+    pub(crate) fn ended_within(&mut self, limit: Duration) -> Option<ExitStatus> {
+        let start = Instant::now();
+        while start.elapsed() < limit {
+            if let Some(status) = self.process.child().try_wait().expect("it can be waited for") {
+                return Some(status);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        None
+    }
+}

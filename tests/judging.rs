@@ -1,0 +1,94 @@
+//! The judge of the fault campaign finds each kind of fault, and excuses only what is
+//! not promised.
+
+#[path = "faults/judge.rs"]
+mod judge;
+
+use judge::{Case, Driven, Gap, Sink, Tally, Told, judge};
+use std::collections::{BTreeMap, BTreeSet};
+
+fn changes() -> Vec<Driven> {
+    let change = |number, state, at| Driven { number, object: "a!b".to_owned(), state, began: at, ended: at };
+    vec![change(1, 2, 10.0), change(2, 0, 20.0), change(3, 1, 30.0), change(4, 2, 40.0)]
+}
+
+fn told(number: u64, at: f64) -> Told {
+    let state = changes().iter().find(|change| change.number == number).expect("it is one of ours").state;
+    Told { sink: Sink::Hook, object: "a!b".to_owned(), state, number: Some(number), at }
+}
+
+fn judged_told(told: &[Told], gaps: &[Gap], folded: &[u64], truth: u8) -> Tally {
+    let folded: BTreeSet<_> = folded.iter().map(|number| (Sink::Hook, *number)).collect();
+    let truth = BTreeMap::from([("a!b".to_owned(), truth)]);
+    let tells = |sink, _: &str| sink == Sink::Hook;
+    judge(&Case { driven: &changes(), told, gaps, folded: &folded, truth: &truth, tells })
+}
+
+fn judged(numbers: &[u64], gaps: &[Gap], folded: &[u64]) -> Tally {
+    let told: Vec<Told> =
+        numbers.iter().enumerate().map(|(place, number)| told(*number, 41.0 + place as f64)).collect();
+    judged_told(&told, gaps, folded, 2)
+}
+
+#[test]
+fn what_was_told_once_and_in_order_is_no_fault() {
+    let tally = judged(&[1, 2, 3, 4], &[], &[]);
+    assert_eq!((tally.driven, tally.told, tally.unpromised), (4, 4, 0));
+    assert!(tally.lost.is_empty() && tally.inverted.is_empty());
+    assert_eq!(tally.twice[&Sink::Hook], 0);
+    assert_eq!(tally.lag, 31.0);
+}
+
+#[test]
+fn a_change_that_nobody_told_is_lost() {
+    assert_eq!(judged(&[1, 3, 4], &[], &[]).lost.len(), 1);
+    // The last word is false, too.
+    assert_eq!(judged(&[], &[], &[]).lost.len(), 5);
+}
+
+#[test]
+fn a_gap_excuses_what_ended_in_it_but_never_the_last_state() {
+    let gap = [Gap { from: 15.0, to: 35.0, amnesia: false }];
+    let tally = judged(&[1, 4], &gap, &[]);
+    assert_eq!((tally.unpromised, tally.lost.len()), (2, 0));
+    assert_eq!(judged(&[4], &gap, &[]).lost.len(), 1, "the first was outside");
+    let to_the_end = [Gap { from: 15.0, to: 45.0, amnesia: false }];
+    assert_eq!(judged(&[1, 2, 3], &to_the_end, &[]).lost.len(), 1, "1 was told, 2 holds");
+    // The last word is true: 2 was told by the first change, and holds again.
+    assert_eq!(judged(&[1], &to_the_end, &[]).lost.len(), 0);
+}
+
+#[test]
+fn what_was_folded_into_a_later_message_is_not_lost_unless_the_last_word_is_false() {
+    let tally = judged(&[1, 4], &[], &[2, 3]);
+    assert_eq!((tally.folded, tally.lost.len()), (2, 0));
+    assert_eq!(judged(&[1, 2], &[], &[3, 4]).lost.len(), 1, "the last word is that all is well");
+}
+
+#[test]
+fn what_is_told_again_is_counted_and_an_older_one_after_a_newer_is_inverted() {
+    let tally = judged(&[1, 1, 2, 3, 4, 4], &[], &[]);
+    assert_eq!((tally.twice[&Sink::Hook], tally.inverted.len()), (2, 0));
+    let tally = judged(&[1, 3, 2, 4, 3], &[], &[]);
+    assert_eq!((tally.twice[&Sink::Hook], tally.inverted.len()), (1, 2));
+}
+
+#[test]
+fn what_icinga_itself_forgot_may_be_told_again() {
+    let gap = |amnesia| [Gap { from: 41.5, to: 50.0, amnesia }];
+    let again = [1, 2, 3, 4, 2, 4];
+    let tally = judged(&again, &gap(true), &[]);
+    assert_eq!((tally.twice[&Sink::Hook], tally.inverted.len()), (0, 0));
+    let tally = judged(&again, &gap(false), &[]);
+    assert_eq!((tally.twice[&Sink::Hook], tally.inverted.len()), (2, 1));
+}
+
+#[test]
+fn what_has_no_number_or_that_of_another_change_is_known_by_its_state() {
+    let end = Told { number: None, ..told(2, 25.0) };
+    let torn = Told { number: Some(3), ..told(4, 44.0) };
+    let tally = judged_told(&[told(1, 11.0), end.clone(), told(3, 31.0), torn], &[], &[], 2);
+    assert_eq!((tally.told, tally.lost.len(), tally.twice[&Sink::Hook]), (4, 0, 0));
+    let too_early = Told { at: 15.0, ..end };
+    assert_eq!(judged_told(&[told(1, 11.0), too_early, told(3, 31.0), told(4, 41.0)], &[], &[], 2).told, 3);
+}
