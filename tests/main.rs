@@ -51,5 +51,6 @@ mod webhooks_in;
 mod why;
 mod why_in_chat;
 mod why_not;
+mod wire;
 mod words;
 mod writer;

@@ -51,7 +51,7 @@ pub(super) fn catch_up(world: &mut World, mut snapshot: Snapshot, now: Timestamp
         source.read_at = Some(now);
         source.away = None;
     });
-    if source.known && snapshot.beside.is_some() {
+    if source.known && snapshot.beside.is_some() && snapshot.broken.is_none() {
         return events;
     }
     let problems =

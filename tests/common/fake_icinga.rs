@@ -8,8 +8,8 @@ use secrecy::SecretString;
 use serde_json::json;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -30,10 +30,14 @@ pub(crate) struct Behaviour {
     pub(crate) broken_objects: AtomicBool,
     /// How many hosts there are.
     pub(crate) hosts: AtomicU64,
+    /// `state` of its host, hard: 0 is UP.
+    pub(crate) host_state: AtomicU64,
     /// `program_start`.
     pub(crate) program_start: AtomicU64,
     /// How often `/v1/status` was asked.
     pub(crate) status_asked: AtomicU64,
+    /// The bodies of all requests.
+    pub(crate) asked: Mutex<Vec<String>>,
     /// How often an action was asked for; none is ever answered.
     pub(crate) actions_asked: AtomicU64,
 }
@@ -138,6 +142,8 @@ impl Connection {
     /// Answers requests until the client is gone, or has opened a stream.
     async fn serve(self, mut socket: TlsStream<TcpStream>) {
         while let Some((path, body)) = request(&mut socket).await {
+            let text = String::from_utf8_lossy(&body).into_owned();
+            self.behaviour.asked.lock().expect("no panic").push(text);
             let answer = match path.as_str() {
                 "/v1/events" => return self.open_stream(socket, &body).await,
                 "/v1/status/IcingaApplication" => self.status().await,
@@ -183,9 +189,10 @@ impl Connection {
         if self.behaviour.broken_objects.load(Ordering::Relaxed) {
             return answer(500, r#"{"error":500,"status":"Unhandled exception"}"#);
         }
-        let hosts = self.behaviour.hosts.load(Ordering::Relaxed);
-        let rows: Vec<serde_json::Value> = (0..hosts)
-            .map(|number| json!({"name": format!("host{number}"), "type": "Host", "attrs": {"state": 0, "last_check": 1}}))
+        let state = self.behaviour.host_state.load(Ordering::Relaxed);
+        let attrs = json!({"state": state, "state_type": 1, "last_hard_state": state, "last_check": 1});
+        let rows: Vec<serde_json::Value> = (0..self.behaviour.hosts.load(Ordering::Relaxed))
+            .map(|number| json!({"name": format!("host{number}"), "type": "Host", "attrs": attrs}))
             .collect();
         answer(200, &json!({"results": rows}).to_string())
     }

@@ -87,6 +87,12 @@ impl Icinga {
         }
     }
 
+    /// Settings of the user `bot`, through what listens on this port of loopback.
+    pub(crate) fn settings_through(&self, port: u16) -> IcingaSettings {
+        let url = format!("https://127.0.0.1:{port}").parse().expect("a URL");
+        IcingaSettings { urls: vec![url], ..self.settings() }
+    }
+
     /// Settings of the user `bycert`, who has no password.
     pub(crate) fn settings_by_certificate(&self) -> IcingaSettings {
         let certs = self.dir.join("lib/certs");
@@ -153,11 +159,35 @@ impl Icinga {
         matches!(asked, Ok((200, _)))
     }
 
-    fn process_id(&self) -> u32 {
+    /// The process id of the one that was started; all others are in the group it leads.
+    pub(crate) fn process_id(&self) -> u32 {
         self.process.as_ref().expect("it runs").id()
     }
 
+    /// A client of its API that asks as `bot`, also while it is away.
+    pub(crate) fn asker(&self) -> Asker {
+        Asker { http: self.http.clone(), port: self.port }
+    }
+
     async fn ask(&self, method: reqwest::Method, path: &str, body: Value) -> reqwest::Result<(u16, Value)> {
+        self.asker().ask(method, path, body).await
+    }
+}
+
+/// A client of an Icinga's API that outlives it.
+pub(crate) struct Asker {
+    http: reqwest::Client,
+    port: u16,
+}
+
+impl Asker {
+    /// Calls the API as `bot`: HTTP status and answer.
+    pub(crate) async fn ask(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        body: Value,
+    ) -> reqwest::Result<(u16, Value)> {
         let url = format!("https://{NODE}:{}{path}", self.port);
         let request = self.http.request(method, url).basic_auth("bot", Some("botpw"));
         let request = request.header("Accept", "application/json").json(&body);

@@ -3,7 +3,7 @@
 //! Owns: what was read and not yet decoded. Promises: taking a line from the socket
 //! never waits; the bytes held are bounded, and past the bound the writer is told to
 //! hang up, because Icinga's own queue for a slow reader has no bound. Never: drops
-//! a line silently.
+//! a line silently; one that was skipped keeps its place.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,16 +12,34 @@ use tokio::sync::mpsc;
 /// What one line costs besides its text: its place in the queue.
 const OVERHEAD_BYTES: usize = 64;
 
+/// What was read of the stream.
+#[derive(Debug, PartialEq)]
+pub(super) enum Read {
+    /// A whole line, without its end.
+    Line(Vec<u8>),
+    /// Here was a line that was skipped.
+    Skipped,
+}
+
+impl Read {
+    fn cost(&self) -> usize {
+        match self {
+            Read::Line(line) => line.len() + OVERHEAD_BYTES,
+            Read::Skipped => OVERHEAD_BYTES,
+        }
+    }
+}
+
 /// The end that takes lines from the socket.
 pub(super) struct Writer {
-    lines: mpsc::UnboundedSender<Vec<u8>>,
+    lines: mpsc::UnboundedSender<Read>,
     held_bytes: Arc<AtomicUsize>,
     limit_bytes: usize,
 }
 
 /// The end that gives lines to the decoder.
 pub(super) struct Reader {
-    lines: mpsc::UnboundedReceiver<Vec<u8>>,
+    lines: mpsc::UnboundedReceiver<Read>,
     held_bytes: Arc<AtomicUsize>,
 }
 
@@ -38,25 +56,25 @@ pub(super) fn buffer(limit_bytes: usize) -> (Writer, Reader) {
 }
 
 impl Writer {
-    /// Keeps a line. After [`Full`] nothing more is to be read.
-    pub(super) fn push(&self, line: &[u8]) -> Result<(), Full> {
-        let cost = line.len() + OVERHEAD_BYTES;
+    /// Keeps what was read. After [`Full`] nothing more is to be read.
+    pub(super) fn push(&self, read: Read) -> Result<(), Full> {
+        let cost = read.cost();
         if self.held_bytes.fetch_add(cost, Ordering::Relaxed) + cost > self.limit_bytes {
             return Err(Full);
         }
         // An error means that the reader is gone, and with it the whole session.
-        let _ = self.lines.send(line.to_vec());
+        let _ = self.lines.send(read);
         Ok(())
     }
 }
 
 impl Reader {
-    /// The next line; `None` when the stream ended and all lines are read.
+    /// What was read next; `None` when the stream ended and all is taken.
     /// Cancel-safe.
-    pub(super) async fn next(&mut self) -> Option<Vec<u8>> {
-        let line = self.lines.recv().await?;
-        self.held_bytes.fetch_sub(line.len() + OVERHEAD_BYTES, Ordering::Relaxed);
-        Some(line)
+    pub(super) async fn next(&mut self) -> Option<Read> {
+        let read = self.lines.recv().await?;
+        self.held_bytes.fetch_sub(read.cost(), Ordering::Relaxed);
+        Some(read)
     }
 }
 
@@ -64,19 +82,23 @@ impl Reader {
 mod tests {
     use super::*;
 
+    fn line(text: &str) -> Read {
+        Read::Line(text.as_bytes().to_vec())
+    }
+
     #[tokio::test]
     async fn what_is_read_makes_room_again() {
         let (writer, mut reader) = buffer(2 * (OVERHEAD_BYTES + 3));
         for _ in 0..3 {
-            assert_eq!(writer.push(b"abc"), Ok(()));
-            assert_eq!(writer.push(b"def"), Ok(()));
-            assert_eq!(reader.next().await.as_deref(), Some(&b"abc"[..]));
-            assert_eq!(reader.next().await.as_deref(), Some(&b"def"[..]));
+            assert_eq!(writer.push(line("abc")), Ok(()));
+            assert_eq!(writer.push(Read::Skipped), Ok(()));
+            assert_eq!(reader.next().await, Some(line("abc")));
+            assert_eq!(reader.next().await, Some(Read::Skipped));
         }
-        assert_eq!(writer.push(b"abc"), Ok(()));
-        assert_eq!(writer.push(b"defg"), Err(Full));
+        assert_eq!(writer.push(line("abc")), Ok(()));
+        assert_eq!(writer.push(line("defg")), Err(Full));
         drop(writer);
-        assert_eq!(reader.next().await.as_deref(), Some(&b"abc"[..]));
+        assert_eq!(reader.next().await, Some(line("abc")));
         assert_eq!(reader.next().await, None);
     }
 }

@@ -15,6 +15,7 @@ mod catalog;
 mod client;
 mod decode;
 mod fault;
+mod holes;
 mod line;
 mod masters;
 mod objects;
@@ -78,6 +79,9 @@ pub struct Limits {
     pub buffer_bytes: usize,
     /// The longest line that is read: 8 MiB.
     pub line_bytes: usize,
+    /// How long after a line that could not be read all objects are read again: 2 s,
+    /// and ever longer where that goes on.
+    pub look_again: Duration,
     /// How long a silent Icinga has to answer: 10 s.
     pub probe: Duration,
     /// How long it may be out of reach before that is told: 60 s.
@@ -92,6 +96,7 @@ impl Default for Limits {
             stall: Duration::from_secs(30),
             buffer_bytes: 256 * 1024 * 1024,
             line_bytes: LONGEST_LINE_BYTES,
+            look_again: Duration::from_secs(2),
             probe: client::STATUS,
             unreachable: Duration::from_secs(60),
             second_look: Duration::from_secs(60),

@@ -2,18 +2,20 @@
 //!
 //! Owns: the order that closes every gap: subscribe, read all objects, hand over the
 //! snapshot, then what came meanwhile, then what comes. Promises: each line that was
-//! read whole is decoded and handed over once, in order. Never: reconnects.
+//! read whole is decoded and handed over once, in order; after one that cannot be
+//! read, all objects are read again. Never: reconnects.
 
-use super::buffer::{self, Reader};
+use super::buffer::{self, Read, Reader};
 use super::catalog::Catalog;
 use super::client::{Api, IcingaStatus};
 use super::decode::decode;
+use super::holes::Holes;
 use super::masters::Place;
 use super::stream::{self, Ended, Reading};
 use super::trouble::{self, ApiError};
 use super::{Counters, Limits, fault};
 use crate::model::event::{Detail, ObjectChange};
-use crate::model::{Event, EventType, Input, ObjectKey};
+use crate::model::{Broken, Event, EventType, Input, ObjectKey};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
@@ -110,43 +112,64 @@ impl Session<'_> {
     async fn feed(&self, mut lines: Reader, lacking: Vec<String>, flapping_enabled: bool) -> Result<(), End> {
         let mut catalog = Catalog::new(self.api.clone(), self.source.clone());
         catalog.lacking = lacking;
-        let mut second_look = self.catch_up(&mut catalog, flapping_enabled).await?;
+        let mut second_look = self.look(&mut catalog, None, flapping_enabled).await?;
         self.tell_lacking(&catalog.lacking);
+        let mut holes = Holes::new(self.limits.look_again);
         loop {
-            let line = match second_look {
-                None => lines.next().await,
-                Some(at) => match tokio::time::timeout_at(at, lines.next()).await {
-                    Ok(line) => line,
-                    Err(_) => {
-                        second_look = self.catch_up(&mut catalog, flapping_enabled).await?;
-                        continue;
-                    }
-                },
-            };
-            let Some(line) = line else { return Ok(()) };
-            Counters::add(&self.counters.lines);
-            match decode(self.source, &line) {
-                Ok(event) => self.event(&mut catalog, event).await?,
-                Err(error) => {
-                    Counters::add(&self.counters.bad_lines);
-                    tracing::warn!(icinga = %self.source, %error, "a line was not understood and is skipped");
+            let read = tokio::select! {
+                read = lines.next() => read,
+                () = holes.due() => {
+                    second_look = self.look(&mut catalog, holes.close(), flapping_enabled).await?;
+                    continue;
                 }
+                () = at(second_look) => {
+                    second_look = self.look(&mut catalog, None, flapping_enabled).await?;
+                    continue;
+                }
+            };
+            match read {
+                None => return Ok(()),
+                Some(Read::Skipped) => holes.note(),
+                Some(Read::Line(line)) => match self.decoded(&line) {
+                    Some(event) => self.event(&mut catalog, event).await?,
+                    None => holes.note(),
+                },
             }
         }
     }
 
-    /// Reads all objects and hands them over. Gives when to do it again: an object that is
-    /// missing may be so only because Icinga is in the middle of something.
-    async fn catch_up(&self, catalog: &mut Catalog, flapping_enabled: bool) -> Result<Option<Instant>, End> {
+    /// Reads all objects and hands them over, because of a hole or for another reason. Gives
+    /// when to do it again: an object that is missing may be so only because Icinga is in the
+    /// middle of something.
+    async fn look(
+        &self,
+        catalog: &mut Catalog,
+        hole: Option<Broken>,
+        flapping: bool,
+    ) -> Result<Option<Instant>, End> {
         let _turn = self.place.masters.turn().await;
         let began = Instant::now().into_std();
-        let mut snapshot = catalog.snapshot(flapping_enabled).await?;
+        let mut snapshot = catalog.snapshot(flapping).await?;
         tracing::info!(icinga = %self.source, objects = snapshot.objects.len(), "caught up");
         let room = self.room().await?;
         self.place.masters.place(self.place.master, &mut snapshot, began);
+        snapshot.broken = hole.or(snapshot.broken);
         let second_look = (!snapshot.settled).then(|| Instant::now() + self.limits.second_look);
         room.send(Input::Snapshot(snapshot));
         Ok(second_look)
+    }
+
+    /// The event of a line; `None`, and a warning, if it is not understood.
+    fn decoded(&self, line: &[u8]) -> Option<Event> {
+        Counters::add(&self.counters.lines);
+        match decode(self.source, line) {
+            Ok(event) => Some(event),
+            Err(error) => {
+                Counters::add(&self.counters.bad_lines);
+                tracing::warn!(icinga = %self.source, %error, "a line was not understood and is skipped");
+                None
+            }
+        }
     }
 
     /// Clears the last error, or says which permissions are missing although
@@ -239,6 +262,14 @@ impl Session<'_> {
 /// The host or service a dependency's full name begins with.
 fn child_of(dependency: &str) -> &str {
     dependency.rsplit_once('!').map_or(dependency, |(child, _)| child)
+}
+
+/// Waits until then; for ever where there is no moment. Cancel-safe.
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Waits until the rules ask for a type that was not asked of Icinga.

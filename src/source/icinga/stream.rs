@@ -5,7 +5,7 @@
 //! longer lives; a line cut by the end of the stream is discarded and counted.
 //! Never: decodes, or waits for whoever takes the lines.
 
-use super::buffer::{Full, Writer};
+use super::buffer::{Full, Read, Writer};
 use super::client::{Api, IcingaStatus};
 use super::line::{Framed, Framer};
 use super::trouble::{self, ApiError};
@@ -152,11 +152,13 @@ impl Reading<'_> {
     fn frame(&self, framer: &mut Framer, bytes: &[u8], lines: &Writer) -> Result<(), Full> {
         let mut room = Ok(());
         framer.push(bytes, |framed| match framed {
-            Framed::Line(line) if room.is_ok() => room = lines.push(line),
-            Framed::Line(_) | Framed::Blank => {}
+            _ if room.is_err() => {}
+            Framed::Line(line) => room = lines.push(Read::Line(line.to_vec())),
+            Framed::Blank => {}
             Framed::TooLong(bytes) => {
                 Counters::add(&self.counters.long_lines);
                 tracing::warn!(icinga = %self.api.settings.name, bytes, "a line is too long and is skipped");
+                room = lines.push(Read::Skipped);
             }
         });
         room
