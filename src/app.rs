@@ -10,6 +10,7 @@
 
 use crate::config::Config;
 use crate::inquiry::Inquiry;
+use crate::lag::Lag;
 use crate::load::Set;
 use crate::model::event::RulesetChanged;
 use crate::model::{Input, Timestamp, Utterance};
@@ -65,12 +66,14 @@ pub struct Links {
     pub inputs: mpsc::Sender<Input>,
     /// Where two-way sinks put what they hear.
     pub utterances: mpsc::Sender<Utterance>,
+    /// Where it is noted how late events are.
+    pub lag: Arc<Lag>,
 }
 
 /// The Icingas of a configuration.
 pub fn icingas(config: &Config, links: &Links) -> anyhow::Result<Vec<Peer>> {
     let peers = config.icinga.iter().map(|settings| {
-        let source = IcingaSource::new(settings, links.types.clone())?;
+        let source = IcingaSource::new(settings, links.types.clone())?.with_lag(links.lag.clone());
         let client = IcingaClient::new(settings)?;
         let act: Act = Arc::new(move |action| {
             let client = client.clone();
@@ -101,7 +104,13 @@ pub async fn run(
     let (inputs, engine_inputs) = mpsc::channel(INPUTS);
     let (utterances, heard) = mpsc::channel(UTTERANCES);
     let (types, wanted_types) = watch::channel(set.rules.types());
-    let links = Links { types: wanted_types, inputs: inputs.clone(), utterances: utterances.clone() };
+    let lag = Arc::new(Lag::default());
+    let links = Links {
+        types: wanted_types,
+        inputs: inputs.clone(),
+        utterances: utterances.clone(),
+        lag: lag.clone(),
+    };
     let peers = peers(&config, &links)?;
     drop(links);
 
@@ -140,7 +149,7 @@ pub async fn run(
     let (ask, asks) = mpsc::channel(WAITING_QUESTIONS);
     let (wake, wanted_wake) = watch::channel(None);
     let engine = pipeline::spawn(
-        Pipeline::new(config.clone(), set.clone(), world),
+        Pipeline::new(config.clone(), set.clone(), world).with_lag(lag.clone()),
         Wires { inputs: engine_inputs, sets, writer: writer.handle(), wake, asks: ask },
     )
     .context("cannot start the engine's thread")?;
@@ -164,7 +173,7 @@ pub async fn run(
     };
     tasks.spawn(until(upstream.clone(), reloader.run()));
     let inquiry =
-        Inquiry { asks, reloads, store: store.clone(), config: config.clone(), inputs: inputs.clone() };
+        Inquiry { asks, reloads, store: store.clone(), config: config.clone(), lag, inputs: inputs.clone() };
     tasks.spawn(until(upstream.clone(), inquiry.run()));
     tasks.spawn(until(upstream.clone(), pipeline::tick(wanted_wake, inputs.clone())));
     tasks.spawn(until(upstream.clone(), hand_on(heard, inputs.clone())));

@@ -192,7 +192,9 @@ async fn answered(folder: &TempDir, questions: usize) -> Vec<String> {
         ask.send(Ask { question, reply: reply.clone() }).await.expect("there is room");
     }
     let store = Arc::new(SqliteStore::open_in_memory().expect("memory is there"));
-    let inquiry = tokio::spawn(Inquiry { asks, reloads, store, config: Arc::new(config), inputs }.run());
+    let inquiry = tokio::spawn(
+        Inquiry { asks, reloads, store, config: Arc::new(config), lag: Arc::default(), inputs }.run(),
+    );
     let mut texts = Vec::new();
     for _ in 0..questions {
         let Some(Input::Answer(reply)) = answers.recv().await else { panic!("an answer") };

@@ -37,6 +37,7 @@ pub use twins::Twins;
 use super::{Source, SourceError};
 use crate::backoff::Backoff;
 use crate::config::IcingaSettings;
+use crate::lag::Lag;
 use crate::model::{Broken, EventType, Input};
 use futures_util::future::BoxFuture;
 use masters::{Masters, Place};
@@ -62,6 +63,7 @@ pub struct IcingaSource {
     limits: Limits,
     counters: Arc<Counters>,
     last_error: watch::Sender<Option<String>>,
+    lag: Arc<Lag>,
 }
 
 /// No wait between connections is longer: a try costs Icinga next to nothing, and
@@ -157,12 +159,18 @@ impl IcingaSource {
             limits: Limits::default(),
             counters: Arc::default(),
             last_error: watch::Sender::new(None),
+            lag: Arc::default(),
         })
     }
 
     /// The same with other limits.
     pub fn with_limits(self, limits: Limits) -> IcingaSource {
         IcingaSource { limits, ..self }
+    }
+
+    /// The same, which notes here how late events are.
+    pub fn with_lag(self, lag: Arc<Lag>) -> IcingaSource {
+        IcingaSource { lag, ..self }
     }
 
     /// The counters, which go on while the source runs.
@@ -226,6 +234,7 @@ impl IcingaSource {
             source: &self.name,
             api: self.client.api(url)?,
             place,
+            lag: &self.lag,
             limits: &self.limits,
             counters: &self.counters,
             types: self.types.clone(),

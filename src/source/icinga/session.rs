@@ -14,8 +14,9 @@ use super::masters::Place;
 use super::stream::{self, Ended, Reading};
 use super::trouble::{self, ApiError};
 use super::{Counters, Limits, fault};
+use crate::lag::Lag;
 use crate::model::event::{Detail, ObjectChange};
-use crate::model::{Broken, Event, EventType, Input, ObjectKey};
+use crate::model::{Broken, Event, EventType, Input, ObjectKey, Timestamp};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
@@ -41,6 +42,7 @@ pub(super) struct Session<'a> {
     pub(super) source: &'a Arc<str>,
     pub(super) api: Api,
     pub(super) place: Place<'a>,
+    pub(super) lag: &'a Lag,
     pub(super) limits: &'a Limits,
     pub(super) counters: &'a Counters,
     pub(super) types: watch::Receiver<BTreeSet<EventType>>,
@@ -129,9 +131,9 @@ impl Session<'_> {
             };
             match read {
                 None => return Ok(()),
-                Some(Read::Skipped) => holes.note(),
-                Some(Read::Line(line)) => match self.decoded(&line) {
-                    Some(event) => self.event(&mut catalog, event).await?,
+                Some((_, Read::Skipped)) => holes.note(),
+                Some((at, Read::Line(line))) => match self.decoded(&line) {
+                    Some(event) => self.event(&mut catalog, event, at).await?,
                     None => holes.note(),
                 },
             }
@@ -185,10 +187,11 @@ impl Session<'_> {
         self.last_error.send_replace(text);
     }
 
-    async fn event(&self, catalog: &mut Catalog, event: Event) -> Result<(), End> {
+    async fn event(&self, catalog: &mut Catalog, event: Event, read: std::time::Instant) -> Result<(), End> {
         if !self.place.masters.is_first(self.place.master, &event) {
             return Ok(());
         }
+        self.lag.read(&event, read, Timestamp::now());
         match &event.detail {
             // Rules see the object as it is now, so it goes first.
             Detail::ObjectCreated(change) | Detail::ObjectModified(change) => {
