@@ -3,6 +3,7 @@
 mod bad_files;
 mod bad_rules;
 mod bounds;
+mod canary;
 mod catch_up;
 mod check;
 mod commands;

@@ -6,6 +6,7 @@
 //! read, all objects are read again. Never: reconnects.
 
 use super::buffer::{self, Read, Reader};
+use super::canary::Canary;
 use super::catalog::Catalog;
 use super::client::{Api, IcingaStatus};
 use super::decode::decode;
@@ -29,6 +30,8 @@ pub(super) enum End {
     NobodyListens,
     /// Connect again; the words say why.
     Reconnect(String),
+    /// Connect again: the stream was open, and the canary did not come back through it.
+    Deaf(String),
 }
 
 impl From<ApiError> for End {
@@ -48,6 +51,17 @@ pub(super) struct Session<'a> {
     pub(super) types: watch::Receiver<BTreeSet<EventType>>,
     pub(super) last_error: &'a watch::Sender<Option<String>>,
     pub(super) inputs: &'a mpsc::Sender<Input>,
+}
+
+/// What the lines of a stream are handed over with.
+struct Feed {
+    lines: Reader,
+    /// Permissions that the user lacks.
+    lacking: Vec<String>,
+    /// Why there is no canary although one is wanted.
+    no_canary: Option<String>,
+    canary: Option<ObjectKey>,
+    flapping_enabled: bool,
 }
 
 impl Session<'_> {
@@ -70,6 +84,8 @@ impl Session<'_> {
                 tracing::info!(icinga = %self.source, version = %status.version, ?unknown, "this Icinga is too old for some event types");
             }
         }
+        let canary = Canary::find(&self.api, self.source).await;
+        let (canary, no_canary) = canary.map_or_else(|fault| (None, Some(fault)), |canary| (canary, None));
         let subscription = stream::subscribe(&self.api, &known).await?;
         lacking.extend(subscription.lacking);
         self.place.masters.opened(self.place.master);
@@ -81,15 +97,22 @@ impl Session<'_> {
             limits: self.limits,
             silence: self.api.settings.silence,
             status: status.as_ref(),
+            canary: canary.as_ref(),
         };
         let reading = async {
             match reading.run(subscription.response, writer).await {
                 Ended::Stream(reason) => Ok(reason),
                 Ended::HungUp(reason) => Err(End::Reconnect(reason)),
+                Ended::Deaf(reason) => Err(End::Deaf(reason)),
             }
         };
-        let flapping = status.as_ref().is_none_or(|status| status.enable_flapping);
-        let feeding = self.feed(reader, lacking, flapping);
+        let feeding = self.feed(Feed {
+            lines: reader,
+            lacking,
+            no_canary,
+            canary: canary.as_ref().map(|canary| canary.object.clone()),
+            flapping_enabled: status.as_ref().is_none_or(|status| status.enable_flapping),
+        });
         tokio::select! {
             both = futures_util::future::try_join(reading, feeding) => Ok(both?.0),
             reason = grown(&mut types, &asked) => Ok(reason),
@@ -111,11 +134,12 @@ impl Session<'_> {
     }
 
     /// Hands over the snapshot and then the lines, until there are no more.
-    async fn feed(&self, mut lines: Reader, lacking: Vec<String>, flapping_enabled: bool) -> Result<(), End> {
-        let mut catalog = Catalog::new(self.api.clone(), self.source.clone());
+    async fn feed(&self, feed: Feed) -> Result<(), End> {
+        let Feed { mut lines, lacking, no_canary, canary, flapping_enabled } = feed;
+        let mut catalog = Catalog::new(self.api.clone(), self.source.clone(), canary);
         catalog.lacking = lacking;
         let mut second_look = self.look(&mut catalog, None, flapping_enabled).await?;
-        self.tell_lacking(&catalog.lacking);
+        self.tell_lacking(&catalog.lacking, no_canary);
         let mut holes = Holes::new(self.limits.look_again);
         loop {
             let read = tokio::select! {
@@ -176,11 +200,13 @@ impl Session<'_> {
 
     /// Clears the last error, or says which permissions are missing although
     /// Watchbell can go on without them.
-    fn tell_lacking(&self, lacking: &[String]) {
-        let text = (!lacking.is_empty()).then(|| {
+    fn tell_lacking(&self, lacking: &[String], no_canary: Option<String>) {
+        let forbidden = (!lacking.is_empty()).then(|| {
             let user = trouble::login_name(&self.api.settings.login);
             ApiError::Forbidden { user, permissions: lacking.to_vec() }.to_string()
         });
+        let texts: Vec<String> = forbidden.into_iter().chain(no_canary).collect();
+        let text = (!texts.is_empty()).then(|| texts.join("; "));
         if let Some(text) = &text {
             tracing::warn!(icinga = %self.source, "goes on with less than it asks for: {text}");
         }
@@ -188,7 +214,8 @@ impl Session<'_> {
     }
 
     async fn event(&self, catalog: &mut Catalog, event: Event, read: std::time::Instant) -> Result<(), End> {
-        if !self.place.masters.is_first(self.place.master, &event) {
+        let is_canary = catalog.canary.is_some() && event.object == catalog.canary;
+        if is_canary || !self.place.masters.is_first(self.place.master, &event) {
             return Ok(());
         }
         self.lag.read(&event, read, Timestamp::now());
