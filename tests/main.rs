@@ -17,6 +17,7 @@ mod docs;
 mod email;
 mod end_to_end;
 mod exec;
+mod gaps;
 mod gather;
 mod holding;
 mod hours;
