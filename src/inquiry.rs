@@ -10,6 +10,7 @@ mod comparison;
 use crate::config::Config;
 use crate::engine::{Ask, Question, no_target};
 use crate::explain;
+use crate::lag::Lag;
 use crate::model::{About, Input, Reply, Timestamp};
 use crate::reload;
 use crate::store::{DeadFilter, Revival, Store, StoreError};
@@ -33,6 +34,8 @@ pub struct Inquiry {
     pub store: Arc<dyn Store>,
     /// The configuration.
     pub config: Arc<Config>,
+    /// How late events are.
+    pub lag: Arc<Lag>,
     /// Where answers go.
     pub inputs: mpsc::Sender<Input>,
 }
@@ -48,6 +51,7 @@ impl Inquiry {
                     comparison.start(length, ask.reply).await;
                     true
                 }
+                Question::Lag => self.say(self.lag.in_words(), ask.reply).await,
                 question => self.answer(question, ask.reply).await,
             };
             if !goes_on {
@@ -66,6 +70,11 @@ impl Inquiry {
             Ok(Err(error)) => format!("the database cannot be used: {error}"),
             Err(_) => "the answer failed; this is a bug in Watchbell, please report it".to_owned(),
         };
+        self.say(text, reply).await
+    }
+
+    /// Whether somebody is there to hear it.
+    async fn say(&self, text: String, reply: Reply) -> bool {
         // A line of its own is addressed as the engine's own answers are.
         let text = if text.contains('\n') { text } else { format!("{}{text}", reply.text) };
         self.inputs.send(Input::Answer(Reply { text, ..reply })).await.is_ok()
@@ -75,7 +84,7 @@ impl Inquiry {
 /// The answer of the store, in a few lines.
 fn from_store(store: &dyn Store, config: &Config, question: &Question) -> Result<String, StoreError> {
     match question {
-        Question::Reload { .. } | Question::Diff { .. } => Ok(String::new()),
+        Question::Reload { .. } | Question::Diff { .. } | Question::Lag => Ok(String::new()),
         Question::Why(about) => {
             let past = store.past(about, LOOK_BACK)?;
             Ok(explain::brief_story(about, &past, &config.zone, &config.prefix))

@@ -25,6 +25,7 @@ pub mod diff;
 pub mod engine;
 pub mod explain;
 pub mod inquiry;
+pub mod lag;
 pub mod load;
 pub mod model;
 pub mod outbox;

@@ -11,6 +11,7 @@ mod overload;
 use crate::config::{Config, ConsoleSettings, SinkKind, SinkSettings, Target};
 use crate::crash;
 use crate::engine::{Ask, Engine, Notification, Outcome, Ruleset, SCRIPT_STACK, Settings, World};
+use crate::lag::Lag;
 use crate::load::Set;
 use crate::model::event::Digest;
 use crate::model::identity::digest;
@@ -36,6 +37,7 @@ pub struct Pipeline {
     /// Whether targets that rules name and nobody configured are made up.
     any_target: bool,
     replies: u64,
+    lag: Option<Arc<Lag>>,
 }
 
 /// What an input led to, finished.
@@ -67,7 +69,12 @@ impl Pipeline {
     pub fn new(config: impl Into<Arc<Config>>, set: Set, world: World) -> Pipeline {
         let config = config.into();
         let engine = Engine::new(world, Settings::of(&config), set.rules.clone());
-        Pipeline { engine, config, set, any_target: false, replies: 0 }
+        Pipeline { engine, config, set, any_target: false, replies: 0, lag: None }
+    }
+
+    /// The same, which measures how long events take.
+    pub fn with_lag(self, lag: Arc<Lag>) -> Pipeline {
+        Pipeline { lag: Some(lag), ..self }
     }
 
     /// A pipeline for a replay: no state before, and every target that a rule names
@@ -87,7 +94,7 @@ impl Pipeline {
     pub fn for_trial(world: World, config: Arc<Config>, settings: Arc<Settings>, set: Set) -> Pipeline {
         let any_target = settings.any_target;
         let engine = Engine::new(world, settings, set.rules.clone());
-        Pipeline { engine, config, set, any_target, replies: 0 }
+        Pipeline { engine, config, set, any_target, replies: 0, lag: None }
     }
 
     /// The engine.
@@ -113,8 +120,13 @@ impl Pipeline {
 
     /// Takes one input through engine and router.
     pub fn take(&mut self, input: Input, now: Timestamp) -> Finished {
+        let timed = self.lag.clone().filter(|lag| lag.is_timed(&input));
         let outcome = self.engine.step(input, now);
-        self.finish(outcome, now)
+        let finished = self.finish(outcome, now);
+        if let Some(lag) = timed {
+            lag.judged();
+        }
+        finished
     }
 
     /// What the engine wants kept of its state since the last call.

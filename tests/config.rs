@@ -26,6 +26,7 @@ password_file = "icinga.password"
 ca_file = "icinga-ca.crt"
 server_name = "icinga1"
 silence = "45s"
+canary = "watchbell!canary"
 
 [[icinga]]
 name = "lab"
@@ -128,7 +129,7 @@ fn every_section_is_understood() {
     let config = good(&folder, GOOD);
     let [prod, lab] = &config.icinga[..] else { panic!("there are two") };
     assert_eq!(prod.urls.len(), 2);
-    assert_eq!(prod.silence, Duration::from_secs(45));
+    assert_eq!((prod.silence, prod.canary.as_deref()), (Duration::from_secs(45), Some("watchbell!canary")));
     let Login::Password { user, password } = &prod.login else { panic!("it is a password") };
     assert_eq!((user.as_str(), password.expose_secret()), ("watchbell", CANARY));
     assert!(
@@ -267,6 +268,7 @@ const SINGLE_FAULTS: &[(&str, &str, &str)] = &[
     ("ca_file = \"icinga-ca.crt\"", "ca_file = \"client.key\"", "there is none in it"),
     ("server_name = \"icinga1\"", "server_name = \"https://icinga1\"", "is no name of a server"),
     ("silence = \"45s\"", "silence = \"45\"", "`icinga.prod.silence` is not understood"),
+    ("!canary\"", "\"", "`icinga.prod.canary` is no full name of a service"),
     ("silence = \"45s\"", "silence = 45", "`icinga.prod.silence` must be text"),
     ("[sink.irc.libera]", "[sink.ircc.libera2]\n[sink.irc.libera]", "`sink.ircc` is not known"),
     (

@@ -192,7 +192,8 @@ async fn answered(folder: &TempDir, questions: usize) -> Vec<String> {
         ask.send(Ask { question, reply: reply.clone() }).await.expect("there is room");
     }
     let store = Arc::new(SqliteStore::open_in_memory().expect("memory is there"));
-    let mut inquiry = Inquiry { asks, reloads, store, config: Arc::new(config), inputs };
+    let config = Arc::new(config);
+    let mut inquiry = Inquiry { asks, reloads, store, config, lag: Arc::default(), inputs };
     let inquiry = tokio::spawn(async move { inquiry.run().await });
     let mut texts = Vec::new();
     for _ in 0..questions {

@@ -22,7 +22,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("config", &["model", "diagnostic", "tls"]),
     // Each knows the words only, and none of its neighbours.
     ("command", &["model", "config"]),
-    ("source", &["model", "config", "tls", "backoff"]),
+    ("lag", &["model"]),
+    ("source", &["model", "config", "tls", "backoff", "lag"]),
     ("store", &["model"]),
     ("sink", &["model", "config", "tls", "backoff", "supervise"]),
     ("router", &["model", "config", "assets", "diagnostic"]),
@@ -31,12 +32,15 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // These join rooms and decide nothing themselves.
     ("load", &["config", "diagnostic", "assets", "engine", "router"]),
     ("outbox", &["model", "config", "backoff", "store", "sink", "source", "supervise"]),
-    ("pipeline", &["model", "config", "engine", "router", "store", "load"]),
+    ("pipeline", &["model", "config", "engine", "router", "store", "load", "lag"]),
     ("trial", &["model", "config", "diagnostic", "engine", "load", "pipeline", "source"]),
     ("diff", &["model", "config", "engine", "store", "load"]),
     ("reload", &["model", "config", "diagnostic", "engine", "load", "trial"]),
     ("explain", &["model", "engine", "store"]),
-    ("inquiry", &["model", "config", "diagnostic", "engine", "explain", "load", "reload", "diff", "store"]),
+    (
+        "inquiry",
+        &["model", "config", "diagnostic", "engine", "explain", "lag", "load", "reload", "diff", "store"],
+    ),
     // Builds them all.
     (
         "app",
@@ -46,6 +50,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "diagnostic",
             "engine",
             "inquiry",
+            "lag",
             "load",
             "outbox",
             "pipeline",

@@ -228,6 +228,19 @@ async fn an_icinga_that_cannot_be_read_is_told_once_with_the_reason() {
 }
 
 #[tokio::test]
+async fn a_list_of_objects_that_is_cut_in_the_middle_is_no_list() {
+    let (_dir, mut fake) = fake().await;
+    fake.behaviour.hosts.store(30_000, Ordering::Relaxed);
+    fake.behaviour.cuts_objects.store(true, Ordering::Relaxed);
+    let mut reader = Reader::start(&fake.settings());
+    fake.stream().await.hung_up().await;
+    reader.error(&["did not answer"]).await;
+    assert!(reader.inputs.try_recv().is_err(), "nothing was handed over");
+    fake.behaviour.cuts_objects.store(false, Ordering::Relaxed);
+    assert_eq!(reader.snapshot().await.objects.len(), 30_000);
+}
+
+#[tokio::test]
 async fn what_is_missing_is_looked_for_twice_before_it_is_gone() {
     let (_dir, mut fake) = fake().await;
     let hosts = |count: u64| fake.behaviour.hosts.store(count, Ordering::Relaxed);

@@ -161,20 +161,6 @@ async fn what_happens_twice_at_each_of_two_masters_is_handed_over_twice() {
 
 // Two real masters.
 
-/// All inputs up to a marker: a state of this host.
-async fn until(reader: &mut Reader, host: &str) -> Vec<Input> {
-    let mut inputs = Vec::new();
-    loop {
-        let input = reader.next("the marker", Some).await;
-        let is_marker = matches!(&input, Input::Event(event)
-            if event.event_type() == EventType::StateChange && event.object == Some(key(host)));
-        if is_marker {
-            return inputs;
-        }
-        inputs.push(input);
-    }
-}
-
 #[tokio::test]
 async fn a_master_may_be_killed_and_reloaded_while_the_other_is_read() {
     let dir = tempdir().expect("a temporary folder");
@@ -189,7 +175,7 @@ async fn a_master_may_be_killed_and_reloaded_while_the_other_is_read() {
     }
     pair.masters[0].kill();
     pair.masters[1].check_result("host3", 1, "the marker").await;
-    let inputs = until(&mut reader, "host3").await;
+    let inputs = reader.until(EventType::StateChange, "host3").await;
     let changes: Vec<_> = inputs
         .iter()
         .filter_map(|input| if let Input::Event(event) = input { Some(event) } else { None })

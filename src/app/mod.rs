@@ -17,6 +17,7 @@ mod stop;
 mod supervisor;
 
 use crate::config::Config;
+use crate::lag::Lag;
 use crate::model::{Input, Utterance};
 use crate::outbox::Act;
 use crate::source::icinga::{IcingaClient, IcingaSource};
@@ -48,13 +49,18 @@ pub struct Links {
     pub inputs: mpsc::Sender<Input>,
     /// Where two-way sinks put what they hear.
     pub utterances: mpsc::Sender<Utterance>,
+    /// Where it is noted how late events are.
+    pub lag: Arc<Lag>,
 }
 
 /// The Icingas of a configuration.
 pub fn icingas(config: &Config, links: &Links) -> anyhow::Result<Vec<Peer>> {
     let peers = config.icinga.iter().map(|settings| {
-        let (again, types) = (settings.clone(), links.types.clone());
-        let make = move || Ok(Box::new(IcingaSource::new(&again, types.clone())?) as Box<dyn Source>);
+        let (again, types, lag) = (settings.clone(), links.types.clone(), links.lag.clone());
+        let make = move || {
+            let source = IcingaSource::new(&again, types.clone())?.with_lag(lag.clone());
+            Ok(Box::new(source) as Box<dyn Source>)
+        };
         // What can never work is said at the start.
         make()?;
         let client = IcingaClient::new(settings)?;

@@ -12,6 +12,7 @@ use super::supervisor::Supervisor;
 use super::{Links, Peer};
 use crate::config::Config;
 use crate::inquiry::Inquiry;
+use crate::lag::Lag;
 use crate::model::Input;
 use crate::pipeline::{self, Pipeline, Wires};
 use crate::reload::Reloader;
@@ -43,7 +44,13 @@ pub(super) async fn start(
     let (inputs, engine_inputs) = mpsc::channel(INPUTS);
     let (utterances, heard) = mpsc::channel(UTTERANCES);
     let (types, wanted_types) = watch::channel(set.rules.types());
-    let links = Links { types: wanted_types, inputs: inputs.clone(), utterances: utterances.clone() };
+    let lag = Arc::new(Lag::default());
+    let links = Links {
+        types: wanted_types,
+        inputs: inputs.clone(),
+        utterances: utterances.clone(),
+        lag: lag.clone(),
+    };
     let peers = peers(&config, &links)?;
     drop(links);
 
@@ -64,7 +71,7 @@ pub(super) async fn start(
     let (ask, asks) = mpsc::channel(WAITING_QUESTIONS);
     let (wake, wanted_wake) = watch::channel(None);
     let engine = pipeline::spawn(
-        Pipeline::new(config.clone(), set.clone(), world),
+        Pipeline::new(config.clone(), set.clone(), world).with_lag(lag.clone()),
         Wires { inputs: engine_inputs, sets, writer: writer.handle(), wake, asks: ask },
     )
     .context("cannot start the engine's thread")?;
@@ -101,7 +108,7 @@ pub(super) async fn start(
         stop: crew.groups.upstream.clone(),
     };
     crew.beside("reloader", reloader, |reloader| Box::pin(reloader.run()));
-    let inquiry = Inquiry { asks, reloads, store: store.clone(), config, inputs: inputs.clone() };
+    let inquiry = Inquiry { asks, reloads, store: store.clone(), config, lag, inputs: inputs.clone() };
     crew.beside("inquiry", inquiry, |inquiry| Box::pin(inquiry.run()));
     crew.beside("ticker", (wanted_wake, inputs.clone()), |(wake, inputs)| {
         Box::pin(pipeline::tick(wake.clone(), inputs.clone()))

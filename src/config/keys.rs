@@ -137,6 +137,11 @@ pub(super) const ICINGA: Table = table(
             r#""30s""#,
             "How long a stream may be silent before Icinga is asked whether it lives.",
         ),
+        optional(
+            "canary",
+            r#""watchbell!canary""#,
+            "Service that Watchbell submits results for when the stream is silent, to hear that it still carries events. No rule sees it. The `ApiUser` needs `actions/process-check-result`.",
+        ),
     ],
 );
 

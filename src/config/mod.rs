@@ -156,6 +156,9 @@ pub struct IcingaSettings {
     /// `silence`: how long a stream may be silent before Icinga is asked whether
     /// it still lives; 30 s.
     pub silence: Duration,
+    /// `canary`: full name of the service that results are submitted for when the stream is
+    /// silent.
+    pub canary: Option<String>,
 }
 
 /// How to log in to an Icinga.

@@ -74,6 +74,8 @@ pub enum Question {
         /// Whether a set is taken whose own tests fail.
         force: bool,
     },
+    /// How late events are, by Icinga's doing and by ours.
+    Lag,
     /// What was decided about something, and why.
     Why(About),
     /// Why a target did not hear of an object.

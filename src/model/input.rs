@@ -49,7 +49,7 @@ pub struct Snapshot {
     /// the first connection, and where another master is read.
     pub broken: Option<Broken>,
     /// Where a stream was open all the time, of another master of the zone or before a second
-    /// look, so that there is no gap: the objects of which was told meanwhile, in no order;
+    /// look, so that there is no gap unless lines were unreadable (`broken`): the objects of which was told meanwhile, in no order;
     /// else `None`. What is read of those may be older than what was told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beside: Option<Vec<ObjectKey>>,

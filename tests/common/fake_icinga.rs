@@ -28,6 +28,8 @@ pub(crate) struct Behaviour {
     pub(crate) silent: AtomicBool,
     /// Whether `/v1/objects` is answered with an error.
     pub(crate) broken_objects: AtomicBool,
+    /// Whether the connection ends in the middle of the list of hosts.
+    pub(crate) cuts_objects: AtomicBool,
     /// How many hosts there are.
     pub(crate) hosts: AtomicU64,
     /// `state` of its host, hard: 0 is UP.
@@ -38,7 +40,9 @@ pub(crate) struct Behaviour {
     pub(crate) status_asked: AtomicU64,
     /// The bodies of all requests.
     pub(crate) asked: Mutex<Vec<String>>,
-    /// How often an action was asked for; none is ever answered.
+    /// Whether actions are answered, as done.
+    pub(crate) answers_actions: AtomicBool,
+    /// How often an action was asked for.
     pub(crate) actions_asked: AtomicU64,
 }
 
@@ -102,6 +106,7 @@ impl FakeIcinga {
             ca_file: Some(self.ca_file.clone()),
             server_name: Some("fake".to_owned()),
             silence: Duration::from_secs(30),
+            canary: None,
         }
     }
 
@@ -150,10 +155,18 @@ impl Connection {
                 "/v1/objects/hosts" => self.hosts(),
                 path if path.starts_with("/v1/actions/") => {
                     self.behaviour.actions_asked.fetch_add(1, Ordering::Relaxed);
-                    return;
+                    if !self.behaviour.answers_actions.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    answer(200, r#"{"results":[{"code":200.0,"status":"done"}]}"#)
                 }
                 _ => answer(200, r#"{"results":[]}"#),
             };
+            if path == "/v1/objects/hosts" && self.behaviour.cuts_objects.load(Ordering::Relaxed) {
+                let _ = socket.write_all(&answer.as_bytes()[..answer.len() / 2]).await;
+                let _ = socket.shutdown().await;
+                return;
+            }
             if socket.write_all(answer.as_bytes()).await.is_err() || socket.flush().await.is_err() {
                 return;
             }
@@ -189,10 +202,9 @@ impl Connection {
         if self.behaviour.broken_objects.load(Ordering::Relaxed) {
             return answer(500, r#"{"error":500,"status":"Unhandled exception"}"#);
         }
-        let hosts = self.behaviour.hosts.load(Ordering::Relaxed);
         let state = self.behaviour.host_state.load(Ordering::Relaxed);
         let attrs = json!({"state": state, "state_type": 1, "last_hard_state": state, "last_check": 1});
-        let rows: Vec<serde_json::Value> = (0..hosts)
+        let rows: Vec<serde_json::Value> = (0..self.behaviour.hosts.load(Ordering::Relaxed))
             .map(|number| json!({"name": format!("host{number}"), "type": "Host", "attrs": attrs}))
             .collect();
         answer(200, &json!({"results": rows}).to_string())

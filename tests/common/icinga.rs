@@ -93,6 +93,7 @@ impl Icinga {
             ca_file: Some(self.ca_file.clone()),
             server_name: Some(NODE.to_owned()),
             silence: Duration::from_secs(30),
+            canary: None,
         }
     }
 

@@ -79,6 +79,20 @@ impl Reader {
         self.next(&format!("{event_type} of {object}"), wanted).await
     }
 
+    /// All inputs before the next event of this type about this object.
+    pub(crate) async fn until(&mut self, event_type: EventType, object: &str) -> Vec<Input> {
+        let mut inputs = Vec::new();
+        loop {
+            let input = self.next(&format!("{event_type} of {object}"), Some).await;
+            let is_wanted = matches!(&input, Input::Event(event) if event.event_type() == event_type
+                && event.object.as_ref().is_some_and(|key| key.name() == object));
+            if is_wanted {
+                return inputs;
+            }
+            inputs.push(input);
+        }
+    }
+
     /// The last error that stands, such as permissions that are missing.
     pub(crate) fn complaint(&self) -> Option<String> {
         self.last_error.borrow().clone()

@@ -91,7 +91,7 @@ async fn questions_are_answered_with_what_icinga_last_said() {
     for (command, last) in [
         ("!host host2", "wiki"),
         ("!service host1 svc0", "#1 host1!svc0 is CRITICAL"),
-        ("!i2status", "not checked yet"),
+        ("!i2status", "Watchbell itself needs"),
         ("!whoami", "alice: account alice, person alice"),
         ("!host hsot2", "did you mean"),
         ("!host host1", "#1 CRITICAL host1!svc0"),
@@ -105,6 +105,8 @@ async fn questions_are_answered_with_what_icinga_last_said() {
         room.heard.push(format!("> {command}"));
         room.ask(command, last);
     }
+    // How late events are is different each time.
+    room.heard.retain(|line| !line.contains("Watchbell itself needs"));
     insta::assert_snapshot!(room.heard.join("\n"));
 }
 

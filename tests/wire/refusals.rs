@@ -49,6 +49,7 @@ fn settings(port: u16, own: &Own) -> IcingaSettings {
         ca_file: Some(own.cert_file.clone()),
         server_name: Some("fake".to_owned()),
         silence: Duration::from_secs(30),
+        canary: None,
     }
 }
 

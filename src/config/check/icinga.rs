@@ -34,6 +34,7 @@ fn icinga(section: &Section<'_>, name: Option<Written<String>>) -> Option<Icinga
     let ca_file = section.certificate_file("ca_file");
     let server_name = section.server_name();
     let silence = section.duration("silence");
+    let canary = canary(section);
     Some(IcingaSettings {
         name: name?.value,
         urls: urls?,
@@ -41,7 +42,19 @@ fn icinga(section: &Section<'_>, name: Option<Written<String>>) -> Option<Icinga
         ca_file,
         server_name,
         silence: silence?,
+        canary,
     })
+}
+
+fn canary(section: &Section<'_>) -> Option<String> {
+    let Written { value: name, spot } = section.text("canary")?;
+    let is_service =
+        name.split_once('!').is_some_and(|(host, service)| !host.is_empty() && !service.is_empty());
+    if !is_service {
+        let help = "write host and service, such as \"watchbell!canary\"";
+        section.reader.fault(&spot, "is no full name of a service", help);
+    }
+    Some(name)
 }
 
 fn urls(section: &Section<'_>) -> Option<Vec<Url>> {

@@ -88,7 +88,10 @@ fn respond(
         Request::Help(topic) => show::help(topic.as_deref(), caller, &ruleset, &stage.settings.prefix),
         Request::Ping => "pong".to_owned(),
         Request::Whoami => show::whoami(caller),
-        Request::Status => show::status(world, now),
+        Request::Status => {
+            outcome.asks.push(Ask { question: Question::Lag, reply: reply(utterance, "") });
+            show::status(world, now)
+        }
         Request::Host(object) => shown(Kind::Host, &object),
         Request::Service(object) => shown(Kind::Service, &object),
         Request::Problems(part) => show::problems(world, part.as_deref(), now),

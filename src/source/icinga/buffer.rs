@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 use tokio::sync::mpsc;
 
 /// What one line costs besides its text: its place in the queue.
@@ -32,14 +33,14 @@ impl Read {
 
 /// The end that takes lines from the socket.
 pub(super) struct Writer {
-    lines: mpsc::UnboundedSender<Read>,
+    lines: mpsc::UnboundedSender<(Instant, Read)>,
     held_bytes: Arc<AtomicUsize>,
     limit_bytes: usize,
 }
 
 /// The end that gives lines to the decoder.
 pub(super) struct Reader {
-    lines: mpsc::UnboundedReceiver<Read>,
+    lines: mpsc::UnboundedReceiver<(Instant, Read)>,
     held_bytes: Arc<AtomicUsize>,
 }
 
@@ -63,18 +64,18 @@ impl Writer {
             return Err(Full);
         }
         // An error means that the reader is gone, and with it the whole session.
-        let _ = self.lines.send(read);
+        let _ = self.lines.send((Instant::now(), read));
         Ok(())
     }
 }
 
 impl Reader {
-    /// What was read next; `None` when the stream ended and all is taken.
+    /// What was read next, and when that was; `None` when the stream ended and all is taken.
     /// Cancel-safe.
-    pub(super) async fn next(&mut self) -> Option<Read> {
-        let read = self.lines.recv().await?;
+    pub(super) async fn next(&mut self) -> Option<(Instant, Read)> {
+        let (at, read) = self.lines.recv().await?;
         self.held_bytes.fetch_sub(read.cost(), Ordering::Relaxed);
-        Some(read)
+        Some((at, read))
     }
 }
 
@@ -86,19 +87,23 @@ mod tests {
         Read::Line(text.as_bytes().to_vec())
     }
 
+    async fn next(reader: &mut Reader) -> Option<Read> {
+        Some(reader.next().await?.1)
+    }
+
     #[tokio::test]
     async fn what_is_read_makes_room_again() {
         let (writer, mut reader) = buffer(2 * (OVERHEAD_BYTES + 3));
         for _ in 0..3 {
             assert_eq!(writer.push(line("abc")), Ok(()));
             assert_eq!(writer.push(Read::Skipped), Ok(()));
-            assert_eq!(reader.next().await, Some(line("abc")));
-            assert_eq!(reader.next().await, Some(Read::Skipped));
+            assert_eq!(next(&mut reader).await, Some(line("abc")));
+            assert_eq!(next(&mut reader).await, Some(Read::Skipped));
         }
         assert_eq!(writer.push(line("abc")), Ok(()));
         assert_eq!(writer.push(line("defg")), Err(Full));
         drop(writer);
-        assert_eq!(reader.next().await, Some(line("abc")));
-        assert_eq!(reader.next().await, None);
+        assert_eq!(next(&mut reader).await, Some(line("abc")));
+        assert_eq!(next(&mut reader).await, None);
     }
 }

@@ -4,11 +4,11 @@
 //! a [`Snapshot`] is whole or is not handed over; large answers are decoded off the
 //! async threads. Never: retries; the connection that asked ends and begins anew.
 
-use super::client::{Api, Kind};
+use super::client::{Api, Kind, Sliced};
 use super::fault::words;
 use super::objects::{self, LastResult, Parents};
 use super::trouble::{self, ApiError};
-use crate::model::{Object, Snapshot, SnapshotObject, Timestamp};
+use crate::model::{Object, ObjectKey, Snapshot, SnapshotObject, Timestamp};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -20,13 +20,15 @@ pub(super) struct Catalog {
     api: Api,
     source: Arc<str>,
     parents: Parents,
+    /// The object that nobody is to see.
+    pub(super) canary: Option<ObjectKey>,
     /// Permissions that the user lacks, and that Watchbell can go on without.
     pub(super) lacking: Vec<String>,
 }
 
 impl Catalog {
-    pub(super) fn new(api: Api, source: Arc<str>) -> Catalog {
-        Catalog { api, source, parents: Parents::default(), lacking: Vec::new() }
+    pub(super) fn new(api: Api, source: Arc<str>, canary: Option<ObjectKey>) -> Catalog {
+        Catalog { api, source, parents: Parents::default(), canary, lacking: Vec::new() }
     }
 
     /// Reads everything. `flapping_enabled` is Icinga's global switch.
@@ -35,20 +37,19 @@ impl Catalog {
     /// this fails, and names all permissions that are missing.
     pub(super) async fn snapshot(&mut self, flapping_enabled: bool) -> Result<Snapshot, ApiError> {
         let at = Timestamp::now();
-        let hosts = self.list(Kind::Host, &host_attrs()).await?;
-        let services = self.list(Kind::Service, objects::SERVICE_ATTRS).await?;
-        let comments = self.list(Kind::Comment, objects::COMMENT_ATTRS).await?;
-        let downtimes = self.list(Kind::Downtime, objects::DOWNTIME_ATTRS).await?;
-        let dependencies = self.list(Kind::Dependency, objects::DEPENDENCY_ATTRS).await?;
-        let (Some(hosts), Some(services)) = (hosts, services) else {
+        let hosts = self.list(Kind::Host, &host_attrs(), objects::checkables).await?;
+        let services = self.list(Kind::Service, objects::SERVICE_ATTRS, objects::checkables).await?;
+        let comments = self.list(Kind::Comment, objects::COMMENT_ATTRS, objects::comments).await?;
+        let downtimes = self.list(Kind::Downtime, objects::DOWNTIME_ATTRS, objects::downtimes).await?;
+        let dependencies =
+            self.list(Kind::Dependency, objects::DEPENDENCY_ATTRS, objects::dependencies).await?;
+        let (Some(mut found), Some(services)) = (hosts, services) else {
             let user = trouble::login_name(&self.api.settings.login);
             return Err(ApiError::Forbidden { user, permissions: self.lacking.clone() });
         };
-        if let Some(body) = dependencies {
-            self.parents.add(&self.source, &body).map_err(answer)?;
-        }
-        let mut found = self.decoded(hosts, objects::checkables).await?;
-        found.extend(self.decoded(services, objects::checkables).await?);
+        self.parents.add(dependencies.unwrap_or_default());
+        found.extend(services);
+        found.retain(|found| self.canary.as_ref() != Some(&found.object.key));
         self.fill_results(&mut found).await?;
         self.parents.fill(&mut found);
         if !flapping_enabled {
@@ -61,14 +62,8 @@ impl Catalog {
             beside: None,
             settled: true,
             objects: found,
-            comments: match comments {
-                Some(body) => Some(self.decoded(body, objects::comments).await?),
-                None => None,
-            },
-            downtimes: match downtimes {
-                Some(body) => Some(self.decoded(body, objects::downtimes).await?),
-                None => None,
-            },
+            comments,
+            downtimes,
         })
     }
 
@@ -90,7 +85,10 @@ impl Catalog {
     /// Learns of a new or changed dependency.
     pub(super) async fn learn_dependency(&mut self, name: &str) -> Result<(), ApiError> {
         match self.named(Kind::Dependency, &[name], objects::DEPENDENCY_ATTRS).await? {
-            Some(body) => self.parents.add(&self.source, &body).map_err(answer),
+            Some(body) => {
+                self.parents.add(objects::dependencies(&self.source, &body).map_err(answer)?);
+                Ok(())
+            }
             None => Ok(()),
         }
     }
@@ -101,9 +99,14 @@ impl Catalog {
     }
 
     /// All objects of a type; `None`, and a note of it, without the permission.
-    async fn list(&mut self, kind: Kind, attrs: &[&str]) -> Result<Option<Vec<u8>>, ApiError> {
-        match self.api.query(kind, None, attrs).await {
-            Ok(body) => Ok(Some(body)),
+    async fn list<T: Send + 'static>(
+        &mut self,
+        kind: Kind,
+        attrs: &[&str],
+        decode: fn(&Arc<str>, &[u8]) -> serde_json::Result<Vec<T>>,
+    ) -> Result<Option<Vec<T>>, ApiError> {
+        match self.api.query_all(kind, attrs).await {
+            Ok(answer) => Ok(Some(self.decoded(answer, decode).await?)),
             // Icinga hides a missing permission behind "no objects found"; a type without
             // objects gives an empty list instead.
             Err(ApiError::Forbidden { .. } | ApiError::NotFound | ApiError::Refused { code: 403, .. }) => {
@@ -123,14 +126,20 @@ impl Catalog {
         }
     }
 
+    /// Decodes an answer while it arrives; never the whole of it is held.
     async fn decoded<T: Send + 'static>(
         &self,
-        body: Vec<u8>,
-        decode: fn(&Arc<str>, &[u8]) -> serde_json::Result<T>,
-    ) -> Result<T, ApiError> {
-        let source = self.source.clone();
-        let decoded = tokio::task::spawn_blocking(move || decode(&source, &body)).await;
-        decoded.map_err(|error| ApiError::Answer(error.to_string()))?.map_err(answer)
+        mut answer: Sliced<'_>,
+        decode: fn(&Arc<str>, &[u8]) -> serde_json::Result<Vec<T>>,
+    ) -> Result<Vec<T>, ApiError> {
+        let mut found = Vec::new();
+        while let Some(slice) = answer.next().await? {
+            let source = self.source.clone();
+            let decoded = tokio::task::spawn_blocking(move || decode(&source, &slice)).await;
+            found
+                .extend(decoded.map_err(|error| ApiError::Answer(error.to_string()))?.map_err(self::answer)?);
+        }
+        Ok(found)
     }
 
     /// Asks for the last check result of what has a problem, and only of that.

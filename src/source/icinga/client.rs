@@ -5,6 +5,7 @@
 //! but the event stream has a deadline; files are read anew for each connection, so
 //! a rotated certificate needs no restart. Never: retries by itself.
 
+use super::slices::Slices;
 use super::trouble::{self, ApiError};
 use super::wire;
 use crate::config::{IcingaSettings, Login};
@@ -18,7 +19,7 @@ use reqwest::{Method, RequestBuilder, Response};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use secrecy::ExposeSecret;
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
@@ -244,6 +245,14 @@ impl Api {
         self.answer(request.json(&body).timeout(QUERY)).await
     }
 
+    /// Asks for all objects of one type; see [`Sliced`].
+    pub(super) async fn query_all(&self, kind: Kind, attrs: &[&str]) -> Result<Sliced<'_>, ApiError> {
+        let body = Query { attrs, hosts: None, services: None, dependencies: None, verbose: true };
+        let request = self.request(Method::POST, kind.path()).header("X-HTTP-Method-Override", "GET");
+        let response = self.send(request.json(&body).timeout(QUERY)).await?;
+        Ok(Sliced { api: self, response, slices: Some(Slices::new()), ready: VecDeque::new() })
+    }
+
     /// Performs an action; gives the HTTP status and the body, whatever they say.
     pub(super) async fn action(&self, name: &str, body: &impl Serialize) -> Result<(u16, Vec<u8>), ApiError> {
         let request = self.request(Method::POST, &format!("/v1/actions/{name}"));
@@ -284,6 +293,30 @@ impl Api {
         }
         let body = response.bytes().await.unwrap_or_default();
         Err(trouble::refused(&self.settings, status.as_u16(), &body))
+    }
+}
+
+/// An answer that is read while it arrives, in slices that are answers of their own.
+pub(super) struct Sliced<'a> {
+    api: &'a Api,
+    response: Response,
+    /// `None` when all has arrived.
+    slices: Option<Slices>,
+    ready: VecDeque<Vec<u8>>,
+}
+
+impl Sliced<'_> {
+    /// The next slice; `None` behind the last.
+    pub(super) async fn next(&mut self) -> Result<Option<Vec<u8>>, ApiError> {
+        while self.ready.is_empty()
+            && let Some(slices) = &mut self.slices
+        {
+            match self.response.chunk().await.map_err(|error| self.api.unanswered(&error))? {
+                Some(bytes) => self.ready.extend(slices.push(&bytes)),
+                None => self.ready.extend(self.slices.take().map(Slices::finish)),
+            }
+        }
+        Ok(self.ready.pop_front())
     }
 }
 

@@ -85,6 +85,11 @@ impl Masters {
         self.shared().coverage.ended(master, reason, Timestamp::now(), patience)
     }
 
+    /// Whether any master is followed now.
+    pub(super) fn is_any_followed(&self) -> bool {
+        self.shared().coverage.is_any_followed()
+    }
+
     fn shared(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().expect("nothing panics while it is held")
     }

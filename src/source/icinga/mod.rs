@@ -11,6 +11,7 @@
 mod actions;
 mod attached;
 mod buffer;
+mod canary;
 mod catalog;
 mod client;
 mod decode;
@@ -20,6 +21,7 @@ mod line;
 mod masters;
 mod objects;
 mod session;
+mod slices;
 mod stream;
 mod trouble;
 mod twins;
@@ -37,7 +39,8 @@ pub use twins::Twins;
 
 use super::{Source, SourceError};
 use crate::config::IcingaSettings;
-use crate::model::{Broken, EventType, Input};
+use crate::lag::Lag;
+use crate::model::{Broken, EventType, Input, Timestamp};
 use futures_util::future::BoxFuture;
 use masters::{Masters, Place};
 use session::{End, Session};
@@ -48,6 +51,25 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use waits::Waits;
+
+/// How many streams in a row must carry nothing before that is told.
+const DEAF_TIMES: u32 = 3;
+
+/// Streams in a row that were open and carried nothing.
+#[derive(Debug, Default)]
+struct Deaf {
+    times: u32,
+    since: Option<Timestamp>,
+}
+
+impl Deaf {
+    /// One more; gives once, when it is time to tell it, since when that is so.
+    fn note(&mut self, now: Timestamp) -> Option<Timestamp> {
+        self.times += 1;
+        let since = *self.since.get_or_insert(now);
+        (self.times == DEAF_TIMES).then_some(since)
+    }
+}
 
 /// The event stream of one Icinga.
 ///
@@ -63,6 +85,7 @@ pub struct IcingaSource {
     limits: Limits,
     counters: Arc<Counters>,
     last_error: watch::Sender<Option<String>>,
+    lag: Arc<Lag>,
 }
 
 /// What protects Icinga and us.
@@ -79,6 +102,8 @@ pub struct Limits {
     pub look_again: Duration,
     /// How long a silent Icinga has to answer: 10 s.
     pub probe: Duration,
+    /// How long the canary may take to come back: 10 s.
+    pub canary: Duration,
     /// How long it may be out of reach before that is told: 60 s.
     pub unreachable: Duration,
     /// After how long all objects are read once more where some were missing: 60 s.
@@ -93,6 +118,7 @@ impl Default for Limits {
             line_bytes: LONGEST_LINE_BYTES,
             look_again: Duration::from_secs(2),
             probe: client::STATUS,
+            canary: Duration::from_secs(10),
             unreachable: Duration::from_secs(60),
             second_look: Duration::from_secs(60),
         }
@@ -106,6 +132,7 @@ pub struct Counters {
     bad_lines: AtomicU64,
     long_lines: AtomicU64,
     cut_lines: AtomicU64,
+    canaries: AtomicU64,
 }
 
 impl Counters {
@@ -127,6 +154,11 @@ impl Counters {
     /// Lines that the end of a stream cut off, and that were discarded.
     pub fn cut_lines(&self) -> u64 {
         self.cut_lines.load(Ordering::Relaxed)
+    }
+
+    /// How often a silent stream was heard through the canary.
+    pub fn canaries(&self) -> u64 {
+        self.canaries.load(Ordering::Relaxed)
     }
 
     fn add(counter: &AtomicU64) {
@@ -152,12 +184,18 @@ impl IcingaSource {
             limits: Limits::default(),
             counters: Arc::default(),
             last_error: watch::Sender::new(None),
+            lag: Arc::default(),
         })
     }
 
     /// The same with other limits.
     pub fn with_limits(self, limits: Limits) -> IcingaSource {
         IcingaSource { limits, ..self }
+    }
+
+    /// The same, which notes here how late events are.
+    pub fn with_lag(self, lag: Arc<Lag>) -> IcingaSource {
+        IcingaSource { lag, ..self }
     }
 
     /// The counters, which go on while the source runs.
@@ -184,22 +222,28 @@ impl IcingaSource {
     /// Reads one master until nobody takes inputs any more.
     async fn keep_reading_master(&self, url: &url::Url, place: Place<'_>, inputs: &mpsc::Sender<Input>) {
         let mut waits = Waits::new();
+        let mut deaf = Deaf::default();
         // A consumer that stalls must not be met with one connection after another.
         while waits::room(inputs).await {
-            let begun = Instant::now();
+            let (begun, heard) = (Instant::now(), self.counters.canaries());
             let ended = match self.session(url, place, inputs) {
                 Ok(session) => session.run().await,
                 Err(error) => End::Reconnect(error.to_string()),
             };
-            let (why, on_purpose) = match ended {
+            let (is_deaf, on_purpose) = (matches!(ended, End::Deaf(_)), matches!(ended, End::HungUp(_)));
+            let why = match ended {
                 End::NobodyListens => return,
-                End::Reconnect(why) => (why, false),
-                End::HungUp(why) => (why, true),
+                End::Reconnect(why) | End::HungUp(why) | End::Deaf(why) => why,
             };
             let wait = waits.after(begun.elapsed(), on_purpose);
             tracing::warn!(icinga = %self.name, master = %trouble::shown(url), ?wait, "{why}; connects again");
             self.last_error.send_replace(Some(why.clone()));
-            if let Some(at) = place.masters.ended(place.master, &why, self.limits.unreachable) {
+            let untold = place.masters.ended(place.master, &why, self.limits.unreachable);
+            if self.counters.canaries() > heard {
+                deaf = Deaf::default();
+            }
+            let deaf_since = if is_deaf { deaf.note(Timestamp::now()) } else { None };
+            if let Some(at) = untold.or(deaf_since.filter(|_| !place.masters.is_any_followed())) {
                 let away =
                     Input::OutOfReach { source: self.name.clone(), broken: Broken { reason: why, at } };
                 if inputs.send(away).await.is_err() {
@@ -220,6 +264,7 @@ impl IcingaSource {
             source: &self.name,
             api: self.client.api(url)?,
             place,
+            lag: &self.lag,
             limits: &self.limits,
             counters: &self.counters,
             types: self.types.clone(),

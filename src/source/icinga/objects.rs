@@ -183,6 +183,15 @@ fn leave_out(field: &'static str) {
     tracing::warn!(field, "an object of Icinga lacks a field; it is left out");
 }
 
+/// A dependency: its full name, the child and the parent host.
+pub(super) type Dependency = (String, (ObjectKey, ObjectKey));
+
+/// Dependencies on hosts.
+pub(super) fn dependencies(source: &Arc<str>, body: &[u8]) -> serde_json::Result<Vec<Dependency>> {
+    let dependency = |row: Row<wire::Dependency>| Some((row.name, child_and_parent(source, row.attrs)?));
+    Ok(rows(body)?.into_iter().filter_map(dependency).collect())
+}
+
 /// Which hosts each host and service depends on, from `Dependency` objects.
 /// Dependencies on a service have no place in it.
 #[derive(Debug, Default)]
@@ -192,14 +201,9 @@ pub(super) struct Parents {
 }
 
 impl Parents {
-    /// Adds the dependencies of an answer.
-    pub(super) fn add(&mut self, source: &Arc<str>, body: &[u8]) -> serde_json::Result<()> {
-        for row in rows::<wire::Dependency>(body)? {
-            if let Some(pair) = child_and_parent(source, row.attrs) {
-                self.dependencies.insert(row.name, pair);
-            }
-        }
-        Ok(())
+    /// Adds dependencies.
+    pub(super) fn add(&mut self, dependencies: Vec<Dependency>) {
+        self.dependencies.extend(dependencies);
     }
 
     /// Forgets a dependency by its full name.
@@ -279,7 +283,7 @@ mod tests {
             {"name":"h!two","attrs":{"child_host_name":"h","child_service_name":"","parent_host_name":"p"}},
             {"name":"h!s!three","attrs":{"child_host_name":"h","child_service_name":"s","parent_host_name":"p"}},
             {"name":"h!four","attrs":{"child_host_name":"h","parent_host_name":"q","parent_service_name":"db"}}]}"#;
-        parents.add(&lab(), body).expect("an answer");
+        parents.add(dependencies(&lab(), body).expect("an answer"));
         let objects = br#"{"results":[{"name":"h","attrs":{}},{"name":"h!s","attrs":{}}]}"#;
         let mut found = checkables(&lab(), objects).expect("an answer");
         parents.fill(&mut found);

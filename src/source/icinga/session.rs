@@ -6,6 +6,7 @@
 //! read, all objects are read again. Never: reconnects.
 
 use super::buffer::{self, Read, Reader};
+use super::canary::Canary;
 use super::catalog::Catalog;
 use super::client::{Api, IcingaStatus};
 use super::decode::decode;
@@ -14,8 +15,9 @@ use super::masters::Place;
 use super::stream::{self, Ended, Reading};
 use super::trouble::{self, ApiError};
 use super::{Counters, Limits, fault};
+use crate::lag::Lag;
 use crate::model::event::{Detail, ObjectChange};
-use crate::model::{Broken, Event, EventType, Input, ObjectKey};
+use crate::model::{Broken, Event, EventType, Input, ObjectKey, Timestamp};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
@@ -30,6 +32,8 @@ pub(super) enum End {
     Reconnect(String),
     /// We hung up on purpose, because Icinga would have to queue for us; the words say why.
     HungUp(String),
+    /// Connect again: the stream was open, and the canary did not come back through it.
+    Deaf(String),
 }
 
 impl From<ApiError> for End {
@@ -43,11 +47,23 @@ pub(super) struct Session<'a> {
     pub(super) source: &'a Arc<str>,
     pub(super) api: Api,
     pub(super) place: Place<'a>,
+    pub(super) lag: &'a Lag,
     pub(super) limits: &'a Limits,
     pub(super) counters: &'a Counters,
     pub(super) types: watch::Receiver<BTreeSet<EventType>>,
     pub(super) last_error: &'a watch::Sender<Option<String>>,
     pub(super) inputs: &'a mpsc::Sender<Input>,
+}
+
+/// What the lines of a stream are handed over with.
+struct Feed {
+    lines: Reader,
+    /// Permissions that the user lacks.
+    lacking: Vec<String>,
+    /// Why there is no canary although one is wanted.
+    no_canary: Option<String>,
+    canary: Option<ObjectKey>,
+    flapping_enabled: bool,
 }
 
 impl Session<'_> {
@@ -70,6 +86,8 @@ impl Session<'_> {
                 tracing::info!(icinga = %self.source, version = %status.version, ?unknown, "this Icinga is too old for some event types");
             }
         }
+        let canary = Canary::find(&self.api, self.source).await;
+        let (canary, no_canary) = canary.map_or_else(|fault| (None, Some(fault)), |canary| (canary, None));
         let subscription = stream::subscribe(&self.api, &known).await?;
         lacking.extend(subscription.lacking);
         self.place.masters.opened(self.place.master);
@@ -81,15 +99,22 @@ impl Session<'_> {
             limits: self.limits,
             silence: self.api.settings.silence,
             status: status.as_ref(),
+            canary: canary.as_ref(),
         };
         let reading = async {
             match reading.run(subscription.response, writer).await {
                 Ended::Stream(reason) => Ok(reason),
                 Ended::HungUp(reason) => Err(End::HungUp(reason)),
+                Ended::Deaf(reason) => Err(End::Deaf(reason)),
             }
         };
-        let flapping = status.as_ref().is_none_or(|status| status.enable_flapping);
-        let feeding = self.feed(reader, lacking, flapping);
+        let feeding = self.feed(Feed {
+            lines: reader,
+            lacking,
+            no_canary,
+            canary: canary.as_ref().map(|canary| canary.object.clone()),
+            flapping_enabled: status.as_ref().is_none_or(|status| status.enable_flapping),
+        });
         tokio::select! {
             both = futures_util::future::try_join(reading, feeding) => Ok(both?.0),
             reason = grown(&mut types, &asked) => Ok(reason),
@@ -111,33 +136,54 @@ impl Session<'_> {
     }
 
     /// Hands over the snapshot and then the lines, until there are no more.
-    async fn feed(&self, mut lines: Reader, lacking: Vec<String>, flapping_enabled: bool) -> Result<(), End> {
-        let mut catalog = Catalog::new(self.api.clone(), self.source.clone());
+    async fn feed(&self, feed: Feed) -> Result<(), End> {
+        let Feed { mut lines, lacking, no_canary, canary, flapping_enabled } = feed;
+        let mut catalog = Catalog::new(self.api.clone(), self.source.clone(), canary);
         catalog.lacking = lacking;
-        let mut second_look = self.catch_up(&mut catalog, flapping_enabled, None).await?;
-        self.tell_lacking(&catalog.lacking);
+        let mut second_look = self.look(&mut catalog, None, flapping_enabled).await?;
+        self.tell_lacking(&catalog.lacking, no_canary);
         let mut holes = Holes::new(self.limits.look_again);
         loop {
             let read = tokio::select! {
                 read = lines.next() => read,
-                () = until(second_look) => {
-                    second_look = self.catch_up(&mut catalog, flapping_enabled, None).await?;
+                () = holes.due() => {
+                    second_look = self.look(&mut catalog, holes.close(), flapping_enabled).await?;
                     continue;
                 }
-                () = holes.due() => {
-                    second_look = self.catch_up(&mut catalog, flapping_enabled, holes.close()).await?;
+                () = at(second_look) => {
+                    second_look = self.look(&mut catalog, None, flapping_enabled).await?;
                     continue;
                 }
             };
             match read {
                 None => return Ok(()),
-                Some(Read::Skipped) => holes.note(),
-                Some(Read::Line(line)) => match self.decoded(&line) {
-                    Some(event) => self.event(&mut catalog, event).await?,
+                Some((_, Read::Skipped)) => holes.note(),
+                Some((at, Read::Line(line))) => match self.decoded(&line) {
+                    Some(event) => self.event(&mut catalog, event, at).await?,
                     None => holes.note(),
                 },
             }
         }
+    }
+
+    /// Reads all objects and hands them over, because of a hole or for another reason. Gives
+    /// when to do it again: an object that is missing may be so only because Icinga is in the
+    /// middle of something.
+    async fn look(
+        &self,
+        catalog: &mut Catalog,
+        hole: Option<Broken>,
+        flapping: bool,
+    ) -> Result<Option<Instant>, End> {
+        let _turn = self.place.masters.turn().await;
+        let began = Instant::now().into_std();
+        let mut snapshot = catalog.snapshot(flapping).await?;
+        tracing::info!(icinga = %self.source, objects = snapshot.objects.len(), "caught up");
+        let room = self.room().await?;
+        self.place.masters.place(self.place.master, &mut snapshot, began, hole);
+        let second_look = (!snapshot.settled).then(|| Instant::now() + self.limits.second_look);
+        room.send(Input::Snapshot(snapshot));
+        Ok(second_look)
     }
 
     /// The event of a line; `None`, and a warning, if it is not understood.
@@ -153,43 +199,27 @@ impl Session<'_> {
         }
     }
 
-    /// Reads all objects and hands them over; `hole` is what was missing in the stream. Gives
-    /// when to do it again: an object that is missing may be so only because Icinga is in the
-    /// middle of something.
-    async fn catch_up(
-        &self,
-        catalog: &mut Catalog,
-        flapping_enabled: bool,
-        hole: Option<Broken>,
-    ) -> Result<Option<Instant>, End> {
-        let _turn = self.place.masters.turn().await;
-        let began = Instant::now().into_std();
-        let mut snapshot = catalog.snapshot(flapping_enabled).await?;
-        tracing::info!(icinga = %self.source, objects = snapshot.objects.len(), "caught up");
-        let room = self.room().await?;
-        self.place.masters.place(self.place.master, &mut snapshot, began, hole);
-        let second_look = (!snapshot.settled).then(|| Instant::now() + self.limits.second_look);
-        room.send(Input::Snapshot(snapshot));
-        Ok(second_look)
-    }
-
     /// Clears the last error, or says which permissions are missing although
     /// Watchbell can go on without them.
-    fn tell_lacking(&self, lacking: &[String]) {
-        let text = (!lacking.is_empty()).then(|| {
+    fn tell_lacking(&self, lacking: &[String], no_canary: Option<String>) {
+        let forbidden = (!lacking.is_empty()).then(|| {
             let user = trouble::login_name(&self.api.settings.login);
             ApiError::Forbidden { user, permissions: lacking.to_vec() }.to_string()
         });
+        let texts: Vec<String> = forbidden.into_iter().chain(no_canary).collect();
+        let text = (!texts.is_empty()).then(|| texts.join("; "));
         if let Some(text) = &text {
             tracing::warn!(icinga = %self.source, "goes on with less than it asks for: {text}");
         }
         self.last_error.send_replace(text);
     }
 
-    async fn event(&self, catalog: &mut Catalog, event: Event) -> Result<(), End> {
-        if !self.place.masters.is_first(self.place.master, &event) {
+    async fn event(&self, catalog: &mut Catalog, event: Event, read: std::time::Instant) -> Result<(), End> {
+        let is_canary = catalog.canary.is_some() && event.object == catalog.canary;
+        if is_canary || !self.place.masters.is_first(self.place.master, &event) {
             return Ok(());
         }
+        self.lag.read(&event, read, Timestamp::now());
         match &event.detail {
             // Rules see the object as it is now, so it goes first.
             Detail::ObjectCreated(change) | Detail::ObjectModified(change) => {
@@ -265,6 +295,14 @@ fn child_of(dependency: &str) -> &str {
     dependency.rsplit_once('!').map_or(dependency, |(child, _)| child)
 }
 
+/// Waits until then; for ever where there is no moment. Cancel-safe.
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Waits until the rules ask for a type that was not asked of Icinga.
 async fn grown(types: &mut watch::Receiver<BTreeSet<EventType>>, asked: &BTreeSet<EventType>) -> String {
     loop {
@@ -277,13 +315,5 @@ async fn grown(types: &mut watch::Receiver<BTreeSet<EventType>>, asked: &BTreeSe
         if !new.is_empty() {
             return format!("subscribed anew, because the rules ask for {}", new.join(", "));
         }
-    }
-}
-
-/// Waits until then; for ever where there is no such time.
-async fn until(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at).await,
-        None => std::future::pending().await,
     }
 }

@@ -6,6 +6,7 @@
 //! Never: decodes, or waits for whoever takes the lines.
 
 use super::buffer::{Full, Read, Writer};
+use super::canary::Canary;
 use super::client::{Api, IcingaStatus};
 use super::line::{Framed, Framer};
 use super::trouble::{self, ApiError};
@@ -101,6 +102,8 @@ pub(super) enum Ended {
     Stream(String),
     /// We hung up on purpose; what is buffered goes.
     HungUp(String),
+    /// It was open, and the canary did not come back through it.
+    Deaf(String),
 }
 
 /// The reading of one stream.
@@ -112,21 +115,32 @@ pub(super) struct Reading<'a> {
     pub(super) silence: Duration,
     /// The Icinga that was asked before the stream was opened.
     pub(super) status: Option<&'a IcingaStatus>,
+    /// Who shows that a silent stream carries events.
+    pub(super) canary: Option<&'a Canary>,
 }
 
 impl Reading<'_> {
     /// Reads until the stream ends, dies or must be hung up.
     pub(super) async fn run(&self, mut response: Response, lines: Writer) -> Ended {
         let mut framer = Framer::new(self.limits.line_bytes);
+        let mut listening = false;
         let ended = loop {
-            let Ok(chunk) = tokio::time::timeout(self.silence, response.chunk()).await else {
+            let patience = if listening { self.limits.canary } else { self.silence };
+            let Ok(chunk) = tokio::time::timeout(patience, response.chunk()).await else {
+                if listening {
+                    break Ended::Deaf(self.deaf());
+                }
                 match self.probe().await {
-                    Ok(()) => continue,
+                    Ok(sang) => listening = sang,
                     Err(reason) => break Ended::Stream(reason),
                 }
+                continue;
             };
             match chunk {
                 Ok(Some(bytes)) => {
+                    if std::mem::take(&mut listening) {
+                        Counters::add(&self.counters.canaries);
+                    }
                     if self.frame(&mut framer, &bytes, &lines).is_err() {
                         break Ended::HungUp(self.full());
                     }
@@ -171,8 +185,30 @@ impl Reading<'_> {
         )
     }
 
-    /// Asks a silent Icinga whether it lives and is still the same process.
-    async fn probe(&self) -> Result<(), String> {
+    fn deaf(&self) -> String {
+        let patience = self.limits.canary;
+        format!(
+            "Icinga answers, but its event stream carries nothing: the canary did not come back within {patience:?}"
+        )
+    }
+
+    /// Has the canary sing, if there is one and Icinga lets it; whether it did.
+    async fn sing(&self) -> Result<bool, String> {
+        let Some(canary) = self.canary else { return Ok(false) };
+        match tokio::time::timeout(self.limits.probe, canary.sing(self.api)).await {
+            Err(_) => Err(format!("Icinga was silent and took no result within {:?}", self.limits.probe)),
+            Ok(Ok(())) => Ok(true),
+            Ok(Err(error)) if error.is_passing() => Err(format!("Icinga was silent, and {error}")),
+            Ok(Err(error)) => {
+                tracing::warn!(icinga = %self.api.settings.name, "the canary cannot be used: {error}");
+                Ok(false)
+            }
+        }
+    }
+
+    /// Asks a silent Icinga whether it lives and is still the same process; then the canary.
+    /// Whether the canary is to be heard now.
+    async fn probe(&self) -> Result<bool, String> {
         let name = &self.api.settings.name;
         let asked = tokio::time::timeout(self.limits.probe, self.api.status()).await;
         match asked {
@@ -184,7 +220,7 @@ impl Reading<'_> {
             // Icinga answers, even if this user may not know more.
             Ok(Ok(_) | Err(_)) => {
                 tracing::debug!(icinga = %name, "a silent Icinga lives");
-                Ok(())
+                self.sing().await
             }
         }
     }

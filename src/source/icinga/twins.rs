@@ -54,6 +54,7 @@ impl Twins {
         }
         self.turn(now);
         if let Some(object) = &event.object {
+            self.old.moved.remove(object);
             self.young.moved.insert(object.clone(), now);
         }
         let content = content(event);
