@@ -59,7 +59,7 @@ async fn a_half_open_connection_is_noticed_whichever_way_is_dead() {
 async fn a_connection_that_breaks_in_the_middle_of_the_stream_loses_nothing() {
     let (_dir, icinga, proxy) = behind_a_proxy(2, 20).await;
     let mut reader = caught_up(&icinga, &proxy).await;
-    for (round, end) in [End::Reset, End::Cut, End::Reset, End::Cut].into_iter().enumerate() {
+    for (round, end) in [End::Reset, End::Cut].into_iter().enumerate() {
         proxy.end_after(Way::ToClient, 7_000 + 1_111 * round as u64, end);
         let exit_status = 1 + round as i64 % 2;
         assert!(icinga.result_for_all(exit_status, &"x".repeat(500)).await);
@@ -117,26 +117,17 @@ async fn a_line_of_a_byte_a_second_costs_no_work_and_heals() {
 }
 
 #[tokio::test]
-async fn a_late_line_is_as_good_as_any() {
-    let (_dir, icinga, proxy) = behind_a_proxy(1, 0).await;
-    proxy.delay(&BOTH, Duration::from_millis(100));
-    let mut reader = caught_up(&icinga, &proxy).await;
-    icinga.check_result("host0", 1, "DOWN").await;
-    reader.event(EventType::StateChange, "host0").await;
-}
-
-#[tokio::test]
 async fn a_port_that_resets_every_connection_is_tried_less_and_less() {
     let (_dir, icinga, proxy) = behind_a_proxy(1, 0).await;
     let mut reader = caught_up(&icinga, &proxy).await;
     proxy.refuse();
     let before = proxy.connections();
     let begun = Instant::now();
-    while proxy.connections() < before + 4 {
+    while proxy.connections() < before + 3 {
         assert!(begun.elapsed() < PATIENCE, "it gave up");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    // Waits are random, up to 1, 2, 4 and 8 s: twenty tries would be no back-off at all.
+    // Waits are random, up to 1, 2 and 4 s: twenty tries would be no back-off at all.
     let tries = proxy.connections() - before;
     assert!(tries < 20, "{tries} tries in {:?}", begun.elapsed());
     proxy.pass();
