@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use watchbell::config::WebhookSettings;
+use watchbell::model::Timestamp;
 use watchbell::sink::webhook::Webhook;
 use watchbell::sink::{Receipt, SendError, Sink};
 
@@ -92,9 +93,8 @@ async fn a_name_that_nobody_knows_is_tried_again() {
 
 #[tokio::test]
 async fn too_many_requests_says_when_by_seconds_or_a_date() {
-    let date = (watchbell::model::Timestamp::now() + Duration::from_secs(600))
-        .strftime("%a, %d %b %Y %H:%M:%S GMT")
-        .to_string();
+    let in_a_while = Timestamp::now() + Duration::from_secs(600);
+    let date = in_a_while.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
     for value in ["600", &date] {
         let (result, _server) =
             sent(Answer::with_header(429, "Retry-After", value), Duration::from_secs(20)).await;
