@@ -14,7 +14,7 @@ use watchbell::store::{Batch, Store};
 
 const DELIVERIES: usize = 600_000;
 const OBJECTS: usize = 20_000;
-const AT_ONCE: usize = 100_000;
+const AT_ONCE: usize = 50_000;
 
 fn main() {
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -16,12 +16,13 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use watchbell::explain;
 use watchbell::model::event::Digest;
-use watchbell::model::{Brief, Delivery, Message, State, Tells, Timestamp};
+use watchbell::model::{About, Brief, Delivery, Message, State, Tells, Timestamp};
 use watchbell::outbox::{BackoffPolicy, Storms, Worker, WriteDigest};
 use watchbell::sink::{Receipt, SendError, Sink};
 use watchbell::store::Store;
-use watchbell::store::fold::DigestSums;
+use watchbell::store::fold::{DigestSums, Fold, Folded, Recipient};
 use watchbell::store::sqlite::SqliteStore;
 use watchbell::store::writer::{StoreWriter, WriterGone};
 
@@ -376,6 +377,51 @@ async fn a_sink_that_was_down_drains_as_few_digests() {
     let heard = office.hear(4500).await;
     assert!(heard.len() <= 4, "{} messages", heard.len());
     office.close().await;
+}
+
+/// A database in which 20 changes are folded into one digest, and its file.
+fn folded() -> (TempDir, SqliteStore, Delivery) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let store = SqliteStore::open(&folder.path().join("watchbell.db")).expect("the store opens");
+    let kept = (0..20).map(|number| change(number, State::Critical));
+    store.commit(&deliveries(kept)).expect("kept");
+    let to = Recipient { target: "ops".to_owned(), address: "#ops".to_owned() };
+    let at = Timestamp::now();
+    let fold = Fold { sink: "irc", to: &to, busy: &[], spare_calls: true, most: 100, groups: 3, at };
+    let write = |folded: &Folded| Message { text: format!("{} changes", folded.count), ..Message::default() };
+    let made = store.fold(&fold, &write).expect("folded").expect("there is enough to fold");
+    assert_eq!(store.fold(&fold, &write).expect("looked"), None, "nothing is folded twice");
+    (folder, store, made)
+}
+
+#[test]
+fn why_says_in_which_digest_a_message_went_and_what_a_digest_stands_for() {
+    let (_folder, store, made) = folded();
+    let story = |id| {
+        let past = store.past(&About::Delivery(id), 50).expect("read");
+        explain::story(&past, &jiff::tz::TimeZone::UTC).join("\n")
+    };
+    assert!(
+        story(1).contains(&format!("d1 to #ops by irc: told in the digest d{}", made.id)),
+        "{}",
+        story(1)
+    );
+    let of_digest = story(made.id);
+    assert!(of_digest.contains("\"20 changes\""), "{of_digest}");
+    assert_eq!(of_digest.matches("!service").count(), 20, "{of_digest}");
+}
+
+#[test]
+fn a_digest_that_does_not_add_up_is_noticed() {
+    let (folder, store, made) = folded();
+    let sums = || store.digest_sums(Timestamp::UNIX_EPOCH).expect("read");
+    assert_eq!(sums(), DigestSums::default());
+    let other = rusqlite::Connection::open(folder.path().join("watchbell.db")).expect("it opens");
+    let change = |sql: &str| assert_eq!(other.execute(sql, [made.id]).expect("changed"), 1);
+    change("UPDATE deliveries SET parent = 999 WHERE id = 7 AND parent = ?1");
+    assert_eq!(sums(), DigestSums { orphans: 1, differing: 1 });
+    change("UPDATE deliveries SET folded = 19 WHERE id = ?1");
+    assert_eq!(sums(), DigestSums { orphans: 1, differing: 0 });
 }
 
 /// A bad line in a scaled run: services behind it change every 30 seconds for an hour, and

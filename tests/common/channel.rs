@@ -62,6 +62,17 @@ impl Room {
         self.heard.last().expect("it ends with what was waited for").clone()
     }
 
+    /// Waits until Watchbell has said all of this, in any order: of what is due at the same
+    /// time the worst goes first.
+    #[track_caller]
+    pub(crate) fn expect_all(&mut self, texts: &[&str]) {
+        for text in texts {
+            if !self.heard.iter().any(|heard| heard.contains(text)) {
+                self.expect(text);
+            }
+        }
+    }
+
     /// Has Icinga do something to one host or service.
     pub(crate) async fn act(&self, action: &str, object: &str, mut body: Value) -> Value {
         let kind = if object.contains('!') { "service" } else { "host" };

@@ -86,7 +86,7 @@ async fn questions_are_answered_with_what_icinga_last_said() {
     room.fail_hard("host1!svc0", 2, "disk full").await;
     room.icinga.check_result("host1", 0, "PING OK").await;
     room.fail_hard("host2", 1, "PING CRITICAL").await;
-    room.expect("PING CRITICAL");
+    room.expect_all(&["PING CRITICAL", "disk full"]);
     room.heard_since();
     for (command, last) in [
         ("!host host2", "wiki"),

@@ -14,7 +14,7 @@ async fn what_happens_while_watchbell_is_dead_is_told_after_its_restart() {
     room.fail_hard("host0!svc0", 2, "told before").await;
     room.fail_hard("host0!svc1", 1, "told before, ends meanwhile").await;
     room.fail_hard("host1!svc0", 2, "told before, is acknowledged meanwhile").await;
-    room.expect("is acknowledged meanwhile");
+    room.expect_all(&["is acknowledged meanwhile", "ends meanwhile"]);
     room.watchbell.kill();
 
     room.fail_hard("host2", 1, "went down meanwhile").await;
@@ -35,6 +35,8 @@ async fn what_happens_while_watchbell_is_dead_is_told_after_its_restart() {
     room.icinga.check_result("host0!svc0", 0, "the end of what was told before").await;
     room.icinga.check_result("host2", 0, "the end of what was missed").await;
     room.expect("the end of what was missed");
+    // What is due at the same time goes by its weight; when that is, differs.
+    room.heard.sort();
     insta::assert_snapshot!(room.heard.join("\n"));
 }
 
