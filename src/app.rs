@@ -13,7 +13,7 @@ use crate::inquiry::Inquiry;
 use crate::load::Set;
 use crate::model::event::RulesetChanged;
 use crate::model::{Input, Timestamp, Utterance};
-use crate::outbox::{Act, ActionWorker, BackoffPolicy, Worker};
+use crate::outbox::{Act, ActionWorker, BackoffPolicy, Fallbacks, Worker};
 use crate::pipeline::{self, Pipeline, Wires};
 use crate::reload::{self, Reloader};
 use crate::sink::{self, Sink, Wiring};
@@ -118,6 +118,7 @@ pub async fn run(
 
     let sending = CancellationToken::new();
     let workers = TaskTracker::new();
+    let fallbacks = Fallbacks::new(&config);
     for (name, sink) in &sinks {
         let worker = Worker {
             sink_name: name.clone(),
@@ -126,6 +127,7 @@ pub async fn run(
             writer: writer.handle(),
             nudge: nudges.sink(name),
             inputs: inputs.clone(),
+            fallbacks: fallbacks.clone(),
             policy: BackoffPolicy::of(&config.sinks[name].kind),
             stop: sending.clone(),
         };

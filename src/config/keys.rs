@@ -294,6 +294,16 @@ pub(super) const TARGET: Table = table(
             r##""#ops""##,
             "One address or a list: channels and nicks for IRC, mail addresses for mail. Console, webhook and exec need none.",
         ),
+        optional(
+            "fallback",
+            r#""dba-mail""#,
+            "Another target that gets problems, recoveries and news of Watchbell, too, when this one refuses them, fails, or its sink is down.",
+        ),
+        default(
+            "fallback_after",
+            "5",
+            "After how many failed tries, from 1 to 100; a refusal and a sink that is down need none.",
+        ),
     ],
 );
 

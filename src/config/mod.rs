@@ -69,7 +69,8 @@ pub fn builtin(rules: PathBuf, templates: PathBuf) -> Config {
     let zone = jiff::tz::TimeZone::system();
     let kind = SinkKind::Console(ConsoleSettings { zone: zone.clone() });
     let sink = SinkSettings { name: console.clone(), kind };
-    let target = Target { name: console.clone(), sink: console.clone(), to: vec![String::new()] };
+    let target =
+        Target { name: console.clone(), sink: console.clone(), to: vec![String::new()], fallback: None };
     Config {
         path: None,
         candidate_rules: beside(&rules),
@@ -337,6 +338,17 @@ pub struct Target {
     pub sink: String,
     /// Addresses in the sink's form; at least one, `""` for sinks without.
     pub to: Vec<String>,
+    /// `fallback`; `None` where it has none.
+    pub fallback: Option<Fallback>,
+}
+
+/// Who is told besides when a target cannot be told.
+#[derive(Debug, Clone)]
+pub struct Fallback {
+    /// `fallback`: the name of another target. No chain of them leads back to where it began.
+    pub target: String,
+    /// `fallback_after`: after how many failed tries; 5.
+    pub after: u32,
 }
 
 /// Somebody who may be told, or may command.

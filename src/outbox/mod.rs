@@ -19,7 +19,10 @@ pub mod worker;
 mod attempt;
 mod breaker;
 mod due;
+mod fallback;
+mod outage;
 
 pub use actions::{Act, ActionWorker};
 pub use backoff::BackoffPolicy;
+pub use fallback::Fallbacks;
 pub use worker::Worker;

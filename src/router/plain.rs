@@ -69,6 +69,8 @@ fn words(event: &Event) -> Cow<'_, str> {
             "{} by {} to {}: {}",
             failed.target, failed.sink, failed.recipient, failed.reason
         )),
+        Detail::SinkOutage(outage) if outage.open => said(&outage.sink, &outage.reason),
+        Detail::SinkOutage(outage) => said(&outage.sink, "works again"),
         Detail::RulesetChanged(changed) if changed.accepted => {
             Cow::Owned(format!("{} rules in force", changed.rules))
         }
@@ -112,6 +114,7 @@ pub(super) fn thread(scene: &Scene) -> String {
     match (&event.detail, &event.object) {
         (Detail::MuteEnding(mute), _) => hashed("mute", &[&mute.what]),
         (Detail::DeliveryFailed(failed), _) => hashed("failed", &[&failed.target, &failed.recipient]),
+        (Detail::SinkOutage(outage), _) => hashed("sink", &[&outage.sink]),
         (Detail::RulesetChanged(_), _) => "ruleset".to_owned(),
         (Detail::Webhook(webhook), _) => hashed("webhook", &[&webhook.name]),
         (Detail::Digest(digest), _) => hashed("digest", &[&digest.key]),
@@ -132,6 +135,7 @@ pub(super) fn severity(scene: &Scene) -> u8 {
         Detail::Flapping(flapping) if flapping.is_flapping => flapping.state.severity(),
         Detail::Timer(_) | Detail::Reminder(_) => scene.state().map_or(0, State::severity),
         Detail::DeliveryFailed(_) => State::Critical.severity(),
+        Detail::SinkOutage(outage) if outage.open => State::Critical.severity(),
         Detail::RulesetChanged(changed) if !changed.accepted => State::Warning.severity(),
         Detail::Digest(digest) => digest.worst.map_or(0, State::severity),
         _ => 0,

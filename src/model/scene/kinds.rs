@@ -57,6 +57,7 @@ const TRUTHS: &[&str] = &[
     "downtime.cancelled",
     "is_flapping",
     "gap.open",
+    "outage.open",
     "ruleset.accepted",
 ];
 const NUMBERS: &[&str] = &[
@@ -82,6 +83,9 @@ const NUMBERS: &[&str] = &[
     "gap.made_up",
     "gap.problems",
     "mute.events",
+    "outage.since",
+    "outage.length",
+    "outage.waiting",
     "ruleset.rules",
     "ruleset.warnings",
 ];
@@ -111,6 +115,8 @@ const TEXTS: &[&str] = &[
     "failed.recipient",
     "failed.reason",
     "failed.text",
+    "outage.sink",
+    "outage.reason",
     "ruleset.hash",
     "ruleset.error",
 ];
@@ -165,6 +171,7 @@ pub fn types_with(path: &str) -> Option<&'static [EventType]> {
             "gap" => &[T::Gap],
             "mute" => &[T::MuteEnding],
             "failed" => &[T::DeliveryFailed],
+            "outage" => &[T::SinkOutage],
             "ruleset" => &[T::RulesetChanged],
             _ => return None,
         },
