@@ -28,7 +28,7 @@ fn main() {
     let mut digests = 0;
     loop {
         let began = Instant::now();
-        let waiting = store.waiting("irc", 11).expect("read");
+        let waiting = store.recipients("irc", 11).expect("read");
         let looked = began.elapsed();
         let fold = Fold {
             sink: "irc",

@@ -207,8 +207,7 @@ pub fn digest_words(
 /// A rule's own words replace the template's; a note stands behind either.
 fn amend(message: &mut Message, notification: &Notification) {
     if let Some(text) = &notification.text {
-        message.subject = message.subject.is_some().then(|| text.lines().next().unwrap_or("").to_owned());
-        message.say(text.clone());
+        message.say(text);
     }
     if let Some(note) = &notification.note {
         message.append(&format!(" {note}"));
@@ -219,7 +218,8 @@ fn make_up_target(config: &mut Config, name: &str) {
     let sink = "console".to_owned();
     let kind = SinkKind::Console(ConsoleSettings { zone: config.zone.clone() });
     config.sinks.entry(sink.clone()).or_insert_with(|| SinkSettings { name: sink.clone(), kind });
-    let target = Target { name: name.to_owned(), sink, to: vec![String::new()], per_minute: None };
+    let to = vec![String::new()];
+    let target = Target { name: name.to_owned(), sink, to, per_minute: None, fallback: None };
     config.targets.insert(name.to_owned(), target);
 }
 

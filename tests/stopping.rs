@@ -39,6 +39,14 @@ impl Store for FullStore {
         Ok(0)
     }
 
+    fn waiting(&self, _: &str, _: DeliveryId, _: usize) -> Result<Vec<Delivery>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn count_waiting(&self, _: &str) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+
     fn next_due(&self, _: &str) -> Result<Option<Timestamp>, StoreError> {
         Ok(None)
     }

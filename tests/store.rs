@@ -78,7 +78,7 @@ fn every_field_survives_with_hostile_text() {
         subject: Some(hostile.clone()),
         html: Some(hostile.clone()),
         json: Some("{}".to_owned()),
-        json_for: BTreeMap::from([(hostile.clone(), hostile.clone())]),
+        fallback: Some(Box::new(Message { text: hostile.clone(), ..Message::default() })),
         thread: Some(hostile.clone()),
         severity: 255,
     };

@@ -97,6 +97,12 @@ impl Store for Watched {
     fn superseded_by(&self, id: DeliveryId) -> Result<u64, StoreError> {
         self.store.superseded_by(id)
     }
+    fn waiting(&self, sink: &str, after: DeliveryId, n: usize) -> Result<Vec<Delivery>, StoreError> {
+        self.store.waiting(sink, after, n)
+    }
+    fn count_waiting(&self, sink: &str) -> Result<u64, StoreError> {
+        self.store.count_waiting(sink)
+    }
     fn next_due(&self, sink: &str) -> Result<Option<Timestamp>, StoreError> {
         self.store.next_due(sink)
     }

@@ -14,7 +14,7 @@ use super::supervisor::Supervisor;
 use crate::config::{Config, SinkSettings};
 use crate::load::Set;
 use crate::model::Input;
-use crate::outbox::{ActionWorker, BackoffPolicy, Storms, Worker};
+use crate::outbox::{ActionWorker, BackoffPolicy, Fallbacks, Storms, Worker};
 use crate::pipeline;
 use crate::sink::Sink;
 use crate::source::webhook::WebhookSource;
@@ -66,6 +66,7 @@ impl Crew {
     /// Starts the worker of each sink.
     pub(super) fn send(&self, sinks: &BTreeMap<String, Arc<dyn Sink>>) {
         let Groups { workers, sending, .. } = &self.groups;
+        let fallbacks = Fallbacks::new(&self.config);
         for (name, sink) in sinks {
             let worker = Worker {
                 sink_name: name.clone(),
@@ -74,6 +75,7 @@ impl Crew {
                 writer: self.writer.clone(),
                 nudge: self.nudges.sink(name),
                 inputs: self.inputs.clone(),
+                fallbacks: fallbacks.clone(),
                 storms: self.storms(&self.config.sinks[name]),
                 policy: BackoffPolicy::of(&self.config.sinks[name].kind),
                 stop: sending.clone(),

@@ -320,6 +320,16 @@ pub(super) const TARGET: Table = table(
             "30",
             "How much each address is told in a minute before what waits is folded into digests: lines for IRC (30 where left out), messages for all others (3 for mail, else as many as there are).",
         ),
+        optional(
+            "fallback",
+            r#""dba-mail""#,
+            "Another target that gets problems, recoveries and news of Watchbell, too, when this one refuses them, fails, or its sink is down.",
+        ),
+        default(
+            "fallback_after",
+            "5",
+            "After how many failed tries, from 1 to 100; a refusal and a sink that is down need none.",
+        ),
     ],
 );
 

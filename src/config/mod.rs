@@ -69,8 +69,13 @@ pub fn builtin(rules: PathBuf, templates: PathBuf) -> Config {
     let zone = jiff::tz::TimeZone::system();
     let kind = SinkKind::Console(ConsoleSettings { zone: zone.clone() });
     let sink = SinkSettings { name: console.clone(), kind };
-    let target =
-        Target { name: console.clone(), sink: console.clone(), to: vec![String::new()], per_minute: None };
+    let target = Target {
+        name: console.clone(),
+        sink: console.clone(),
+        to: vec![String::new()],
+        per_minute: None,
+        fallback: None,
+    };
     Config {
         path: None,
         candidate_rules: beside(&rules),
@@ -348,6 +353,17 @@ pub struct Target {
     /// `per_minute`: how much each of them is told in a minute, in lines for IRC (30), in
     /// messages for mail (3) and others (not bounded).
     pub per_minute: Option<u32>,
+    /// `fallback`; `None` where it has none.
+    pub fallback: Option<Fallback>,
+}
+
+/// Who is told besides when a target cannot be told.
+#[derive(Debug, Clone)]
+pub struct Fallback {
+    /// `fallback`: the name of another target. No chain of them leads back to where it began.
+    pub target: String,
+    /// `fallback_after`: after how many failed tries; 5.
+    pub after: u32,
 }
 
 /// Somebody who may be told, or may command.

@@ -206,6 +206,9 @@ impl Engine {
             Input::ActionResult(result) => answers::action_result(result, now, &mut outcome),
             Input::GivenUp(attempt) => queue.extend(given_up(attempt, now).map(Next::Event)),
             Input::Answer(reply) => outcome.replies.push(reply),
+            Input::SinkOutage(outage) => {
+                queue.push_back(Next::Event(Event::ours(now, Detail::SinkOutage(outage))));
+            }
             Input::RulesetChanged(changed) => queue.push_back(Next::Event(ruleset_changed(changed, now))),
             Input::Tick => {}
         }
@@ -365,11 +368,12 @@ enum Next {
     Owed(ObjectKey),
 }
 
-/// A delivery that was given up is told elsewhere, but a failed report of a failed
-/// delivery is not reported again.
+/// A delivery that was given up is told elsewhere, but a failed report of a failure is
+/// not reported again.
 fn given_up(attempt: crate::model::Attempt, now: Timestamp) -> Option<Event> {
     let delivery = attempt.delivery;
-    if delivery.event == EventType::DeliveryFailed.name() {
+    let reports = [EventType::DeliveryFailed, EventType::SinkOutage];
+    if reports.iter().any(|report| report.name() == delivery.event) {
         return None;
     }
     let reason = match attempt.result {

@@ -1,7 +1,9 @@
 //! Events: what came in, decoded.
 
+mod failures;
 mod waits;
 
+pub use failures::{DeliveryFailed, SinkOutage};
 pub use waits::{Reminder, Timer};
 
 use super::{EventType, ObjectKey, State, Timestamp};
@@ -67,6 +69,8 @@ pub enum Detail {
     MuteEnding(MuteEnding),
     /// See [`EventType::DeliveryFailed`].
     DeliveryFailed(DeliveryFailed),
+    /// See [`EventType::SinkOutage`].
+    SinkOutage(SinkOutage),
     /// See [`EventType::RulesetChanged`].
     RulesetChanged(RulesetChanged),
     /// See [`EventType::Trouble`].
@@ -103,6 +107,7 @@ impl Event {
             Detail::Gap(_) => EventType::Gap,
             Detail::MuteEnding(_) => EventType::MuteEnding,
             Detail::DeliveryFailed(_) => EventType::DeliveryFailed,
+            Detail::SinkOutage(_) => EventType::SinkOutage,
             Detail::RulesetChanged(_) => EventType::RulesetChanged,
             Detail::Trouble(_) => EventType::Trouble,
             Detail::Webhook(_) => EventType::Webhook,
@@ -128,6 +133,15 @@ impl Event {
     pub fn report(&self) -> Option<&StateReport> {
         match &self.detail {
             Detail::CheckResult(report) | Detail::StateChange(report) => Some(report),
+            _ => None,
+        }
+    }
+
+    /// The sink that it tells a fault of: telling that through the same sink is no use.
+    pub fn faulty_sink(&self) -> Option<&str> {
+        match &self.detail {
+            Detail::DeliveryFailed(failed) => Some(&failed.sink),
+            Detail::SinkOutage(outage) => Some(&outage.sink),
             _ => None,
         }
     }
@@ -349,23 +363,6 @@ pub struct MuteEnding {
     pub how: String,
     /// Who removed it; empty at its time.
     pub removed_by: String,
-}
-
-/// A delivery was given up.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DeliveryFailed {
-    /// The target it was for.
-    pub target: String,
-    /// The sink that refused it.
-    pub sink: String,
-    /// The address it was for.
-    pub recipient: String,
-    /// Why, in the sink's words.
-    pub reason: String,
-    /// The text nobody got.
-    pub text: String,
-    /// How often it was tried.
-    pub attempts: u32,
 }
 
 /// The rules and templates changed, or a change was refused.

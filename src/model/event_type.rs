@@ -71,6 +71,8 @@ event_types! {
     MuteEnding ours,
     /// A delivery was given up.
     DeliveryFailed ours,
+    /// A sink takes no deliveries, or takes them again.
+    SinkOutage ours,
     /// The rules and templates were changed, or a change was refused.
     RulesetChanged ours,
     /// Something is wrong with Watchbell itself, or is over.

@@ -69,6 +69,9 @@ impl Event {
                 failed.recipient.clone(),
                 failed.text.clone(),
             ],
+            Detail::SinkOutage(outage) => {
+                vec![outage.since.to_string(), outage.sink.clone(), outage.open.to_string()]
+            }
             Detail::RulesetChanged(changed) => {
                 vec![self.timestamp.to_string(), changed.hash.clone(), changed.accepted.to_string()]
             }

@@ -1,6 +1,6 @@
 //! The one kind of value that enters the engine.
 
-use super::event::{Comment, Downtime, RulesetChanged};
+use super::event::{Comment, Downtime, RulesetChanged, SinkOutage};
 use super::{ActionResult, Attempt, Event, Object, ObjectKey, Reply, State, Timestamp, Utterance};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -32,6 +32,8 @@ pub enum Input {
     ActionResult(ActionResult),
     /// A delivery was given up.
     GivenUp(Attempt),
+    /// A sink takes no deliveries, or takes them again.
+    SinkOutage(SinkOutage),
     /// Rules and templates were changed, or a change was refused.
     RulesetChanged(RulesetChanged),
     /// The time asked for by an outcome has come.

@@ -6,7 +6,6 @@ use super::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
 
 /// The finished parts of a message. Which are used is the sink's matter.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -19,9 +18,9 @@ pub struct Message {
     pub html: Option<String>,
     /// A JSON document, for sinks that speak to programs.
     pub json: Option<String>,
-    /// JSON documents for the webhooks that it may fall back to, by the sink's name.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub json_for: BTreeMap<String, String>,
+    /// The same as the sink of the target's fallback says it; `None` without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<Box<Message>>,
     /// What belongs together, such as `incident-42`; the same for all that is
     /// said of one incident.
     pub thread: Option<String>,
@@ -36,23 +35,31 @@ impl Message {
         if let Some(subject) = &mut self.subject {
             subject.push_str(words);
         }
-        self.say(format!("{}{words}", self.text));
+        self.put(format!("{}{words}", self.text));
+        self.fallback.iter_mut().for_each(|fallback| fallback.append(words));
     }
 
     /// Says in front of the text and the subject that this is no news but from a moment
     /// that has passed.
     pub fn mark_late(&mut self, from: Timestamp, now: Timestamp, zone: &TimeZone) {
-        let [from, now] = [from, now].map(|moment| moment.to_zoned(zone.clone()));
-        let form = if from.date() == now.date() { "%H:%M" } else { "%F %H:%M" };
-        let mark = format!("(late: from {})", from.strftime(form));
+        let [then, today] = [from, now].map(|moment| moment.to_zoned(zone.clone()));
+        let form = if then.date() == today.date() { "%H:%M" } else { "%F %H:%M" };
+        let mark = format!("(late: from {})", then.strftime(form));
         self.subject = self.subject.as_ref().map(|subject| format!("{mark} {subject}"));
-        self.say(format!("{mark} {}", self.text));
+        self.put(format!("{mark} {}", self.text));
+        self.fallback.iter_mut().for_each(|fallback| fallback.mark_late(from, now, zone));
     }
 
-    /// Says this in place of the text; the subject stays. JSON says it wherever the text
-    /// stood in it, whatever its keys are called.
-    pub fn say(&mut self, text: String) {
-        for json in self.json.iter_mut().chain(self.json_for.values_mut()) {
+    /// Says this in place of the text; a subject is its first line.
+    pub fn say(&mut self, text: &str) {
+        self.subject = self.subject.is_some().then(|| text.lines().next().unwrap_or("").to_owned());
+        self.put(text.to_owned());
+        self.fallback.iter_mut().for_each(|fallback| fallback.say(text));
+    }
+
+    /// JSON says it wherever the text stood in it, whatever its keys are called.
+    fn put(&mut self, text: String) {
+        if let Some(json) = &mut self.json {
             *json = reworded(json, &self.text, &text);
         }
         self.html = None;
@@ -87,12 +94,14 @@ mod tests {
             subject: Some("db1".to_owned()),
             html: Some("<p>db1 is down".to_owned()),
             json: Some(json.to_owned()),
+            fallback: Some(Box::new(Message { text: "db1".to_owned(), ..Message::default() })),
             ..Message::default()
         };
         message.append(" (2 earlier changes)");
         assert_eq!(message.text, "db1 is \"down\" (2 earlier changes)");
         assert_eq!(message.subject.as_deref(), Some("db1 (2 earlier changes)"));
         assert_eq!(message.html, None);
+        assert_eq!(message.fallback.expect("there is one").text, "db1 (2 earlier changes)");
         let document: Value = serde_json::from_str(&message.json.expect("there is one")).expect("JSON");
         let content = "**db1 is \"down\" (2 earlier changes)**";
         assert_eq!(document, serde_json::json!({"n": 1, "blocks": [{"content": content, "color": "red"}]}));

@@ -19,6 +19,9 @@ pub struct BackoffPolicy {
     pub not_ready_least: Duration,
     /// ... and not later than this.
     pub not_ready_most: Duration,
+    /// A sink that is down is probed not more often than this, and at most half as
+    /// long after it.
+    pub probe: Duration,
 }
 
 impl BackoffPolicy {
@@ -28,6 +31,7 @@ impl BackoffPolicy {
         longest: Duration::from_secs(60),
         not_ready_least: Duration::from_secs(1),
         not_ready_most: Duration::from_secs(5),
+        probe: Duration::from_secs(30),
     };
 
     /// Within 1 s, doubling to 5 min: a mail server that says "later" means minutes.
@@ -51,6 +55,11 @@ impl BackoffPolicy {
     pub fn retry(&self, tries: u32, after: Option<Duration>, chance: f64) -> Duration {
         let bound = crate::backoff::ceiling(self.first, self.longest, tries);
         bound.mul_f64(chance).max(after.unwrap_or_default()).min(LONGEST_WAIT)
+    }
+
+    /// The wait between two probes of a sink that is down. `chance` is from 0 to 1.
+    pub fn probe(&self, chance: f64) -> Duration {
+        self.probe + (self.probe / 2).mul_f64(chance)
     }
 
     /// The wait after a sink said that it is not ready. `chance` is from 0 to 1.

@@ -1,8 +1,8 @@
 //! Whether a sink is trusted. Pure: time and chance are passed in.
 //!
 //! Owns: how a sink is doing, and how much of it may be tried now. Promises: a sink
-//! that fails again and again is tried with one delivery at a time, with a pause
-//! between, until it takes one. Never: touches a delivery.
+//! that fails again and again is probed with one delivery every half minute, until it
+//! takes one; a sink that can tell when it works again is tried at once then. Never: touches a delivery.
 
 use super::backoff::BackoffPolicy;
 use tokio::time::Instant;
@@ -16,6 +16,10 @@ pub(super) struct Breaker {
     failures_in_a_row: u32,
     paused_until: Option<Instant>,
     not_ready: bool,
+    /// Whether it was tried again since it came into doubt.
+    probed: bool,
+    /// Whether a probe failed as well.
+    down: bool,
 }
 
 /// What an answer has changed.
@@ -23,10 +27,10 @@ pub(super) struct Breaker {
 pub(super) enum Change {
     /// Nothing that anybody need hear of.
     None,
-    /// The sink is in doubt from now on.
-    Opened,
+    /// The sink is down: it was in doubt, and a probe failed, too.
+    Down,
     /// It takes deliveries again.
-    Closed,
+    Up,
 }
 
 impl Breaker {
@@ -42,26 +46,31 @@ impl Breaker {
 
     /// Whether it takes what it is given, as far as is known.
     pub(super) fn is_sound(&self) -> bool {
-        !self.not_ready && self.failures_in_a_row < DOUBTFUL
+        !self.not_ready && !self.is_in_doubt()
+    }
+
+    /// Whether it is known that it takes nothing.
+    pub(super) fn is_down(&self) -> bool {
+        self.down
     }
 
     /// How many deliveries may be under way, of the `places` that the sink has.
     pub(super) fn places(&self, places: usize) -> usize {
-        if self.failures_in_a_row >= DOUBTFUL { 1 } else { places.max(1) }
+        if self.is_in_doubt() { 1 } else { places.max(1) }
     }
 
-    /// The pause is over.
+    /// The pause is over: what is tried next is a probe, if the sink is in doubt.
     pub(super) fn resume(&mut self) {
         self.paused_until = None;
         self.not_ready = false;
+        self.probed = self.is_in_doubt();
     }
 
     /// The sink answered.
     pub(super) fn answered(&mut self) -> Change {
-        let was_in_doubt = self.failures_in_a_row >= DOUBTFUL;
-        self.failures_in_a_row = 0;
-        self.resume();
-        if was_in_doubt { Change::Closed } else { Change::None }
+        let was_down = self.down;
+        *self = Breaker::default();
+        if was_down { Change::Up } else { Change::None }
     }
 
     /// The sink could not take a delivery; `not_ready` if it cannot take any. `chance`
@@ -75,31 +84,63 @@ impl Breaker {
     ) -> Change {
         self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
         self.not_ready |= not_ready;
-        if not_ready || self.failures_in_a_row >= DOUBTFUL {
+        if self.probed {
+            self.paused_until = Some(now + policy.probe(chance));
+        } else if not_ready || self.is_in_doubt() {
+            // The first probe comes soon: most faults are short.
             self.paused_until = Some(now + policy.not_ready(chance));
         }
-        if self.failures_in_a_row == DOUBTFUL { Change::Opened } else { Change::None }
+        if !self.probed || self.down {
+            return Change::None;
+        }
+        self.down = true;
+        Change::Down
+    }
+
+    fn is_in_doubt(&self) -> bool {
+        self.failures_in_a_row >= DOUBTFUL
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     const POLICY: BackoffPolicy = BackoffPolicy::QUICK;
 
     #[tokio::test(start_paused = true)]
-    async fn a_sink_that_fails_again_and_again_is_tried_one_by_one_until_it_answers() {
+    async fn a_sink_that_fails_again_and_again_is_probed_until_it_answers() {
         let (now, mut breaker) = (Instant::now(), Breaker::default());
         for _ in 1..DOUBTFUL {
             assert_eq!(breaker.failed(false, &POLICY, now, 0.0), Change::None);
         }
         assert_eq!((breaker.places(4), breaker.paused(now)), (4, None));
-        assert_eq!(breaker.failed(false, &POLICY, now, 0.0), Change::Opened);
-        assert_eq!((breaker.places(4), breaker.paused(now)), (1, Some(now + POLICY.not_ready_least)));
-        assert_eq!(breaker.failed(false, &POLICY, now, 0.0), Change::None);
-        assert_eq!(breaker.answered(), Change::Closed);
+        // What was under way when it came into doubt is no probe.
+        for _ in 0..4 {
+            assert_eq!(breaker.failed(false, &POLICY, now, 0.0), Change::None);
+            assert_eq!((breaker.places(4), breaker.paused(now)), (1, Some(now + POLICY.not_ready_least)));
+        }
+        for change in [Change::Down, Change::None, Change::None] {
+            breaker.resume();
+            assert_eq!((breaker.places(4), breaker.paused(now)), (1, None));
+            assert_eq!(breaker.failed(false, &POLICY, now, 0.0), change);
+            assert!(breaker.is_down() && !breaker.is_sound());
+            assert_eq!(breaker.paused(now), Some(now + Duration::from_secs(30)));
+        }
+        assert_eq!(breaker.answered(), Change::Up);
         assert_eq!((breaker.places(4), breaker.paused(now)), (4, None));
+        assert_eq!(breaker.answered(), Change::None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_short_fault_is_no_news() {
+        let (now, mut breaker) = (Instant::now(), Breaker::default());
+        for _ in 0..DOUBTFUL {
+            breaker.failed(false, &POLICY, now, 0.5);
+        }
+        breaker.resume();
+        assert_eq!(breaker.answered(), Change::None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -95,7 +95,7 @@ impl Storms {
         cost: &dyn Fn(&Delivery) -> u32,
         now: Instant,
     ) -> Result<Admitted, StoreError> {
-        let mut waiting = store.waiting(&self.sink, self.counted_to)?;
+        let mut waiting = store.recipients(&self.sink, self.counted_to)?;
         // Somebody waits for an answer; after that, whoever waits longest.
         waiting.sort_by_key(|waiting| (waiting.to.target != "reply", waiting.oldest));
         let admitted = Admitted::default();

@@ -20,9 +20,12 @@ mod attempt;
 mod breaker;
 mod budget;
 mod due;
+mod fallback;
 mod fold;
+mod outage;
 
 pub use actions::{Act, ActionWorker};
 pub use backoff::BackoffPolicy;
+pub use fallback::Fallbacks;
 pub use fold::{Storms, WriteDigest};
 pub use worker::Worker;

@@ -9,7 +9,9 @@ use super::attempt::attempt;
 use super::backoff::BackoffPolicy;
 use super::breaker::{Breaker, Change};
 use super::due::{Question, due};
+use super::fallback::Fallbacks;
 use super::fold::Storms;
+use super::outage::{Desk, Outage};
 use crate::crash;
 use crate::model::{Attempt, AttemptResult, Delivery, Input, Timestamp};
 use crate::sink::Sink;
@@ -45,10 +47,12 @@ pub struct Worker {
     pub writer: WriterHandle,
     /// Told when deliveries for this sink were kept.
     pub nudge: Arc<Notify>,
-    /// Hears of every delivery that was given up.
+    /// Hears of every delivery that was given up, and when the sink goes down and up.
     pub inputs: mpsc::Sender<Input>,
     /// How much its recipients are told; `None` where they have no budgets.
     pub storms: Option<Arc<Storms>>,
+    /// Who hears of it besides, where a target cannot be told.
+    pub fallbacks: Fallbacks,
     /// When to try again.
     pub policy: BackoffPolicy,
     /// Ends it.
@@ -63,6 +67,8 @@ struct Work {
     busy: Vec<String>,
     under_way: JoinSet<Result<Ended, WriterGone>>,
     breaker: Breaker,
+    /// What is known of its failing, while it fails.
+    outage: Outage,
     /// When the sink last did not work, or when the worker started: what was decided
     /// before then had to wait.
     waited: Timestamp,
@@ -77,6 +83,7 @@ impl Work {
             busy: Vec::new(),
             under_way: JoinSet::new(),
             breaker: Breaker::default(),
+            outage: Outage::default(),
             waited: now,
             blind: false,
         }
@@ -118,7 +125,7 @@ impl Worker {
                 () = worker.nudge.notified() => {}
                 () = tokio::time::sleep_until(wake) => {}
                 () = worker.sink.ready(), if work.breaker.is_not_ready() => work.resume(Timestamp::now()),
-                Some(ended) = work.under_way.join_next() => worker.settle(&mut work, ended)?,
+                Some(ended) = work.under_way.join_next() => worker.settle(&mut work, ended).await?,
             }
         }
         worker.finish(work).await
@@ -128,6 +135,9 @@ impl Worker {
     /// back at the latest.
     async fn start_due(self: &Arc<Self>, work: &mut Work) -> Instant {
         let mut wake = Instant::now() + PERIOD;
+        if work.breaker.is_down() {
+            self.desk().hand_over(&mut work.outage).await;
+        }
         if let Some(until) = work.breaker.paused(Instant::now()) {
             return until;
         }
@@ -207,7 +217,8 @@ impl Worker {
         crash::point("delivery.due");
         let attempt = attempt(&*self.sink, delivery, &self.policy).await;
         crash::point("delivery.answered");
-        let batch = Batch { attempts: vec![attempt.clone()], ..Batch::default() };
+        let deliveries = self.fallbacks.after(&attempt);
+        let batch = Batch { attempts: vec![attempt.clone()], deliveries, ..Batch::default() };
         self.writer.keep(batch).await?;
         crash::point("delivery.kept");
         self.report(&attempt);
@@ -248,7 +259,7 @@ impl Worker {
     }
 
     /// Frees the lane, and minds how the sink is doing.
-    fn settle(
+    async fn settle(
         &self,
         work: &mut Work,
         ended: Result<Result<Ended, WriterGone>, JoinError>,
@@ -256,32 +267,42 @@ impl Worker {
         let ended = ended.expect("a panic of the sink is caught, and no task is cancelled before the end")?;
         work.busy.retain(|lane| *lane != ended.lane);
         match ended.answer {
-            Ok(()) => self.trust(work),
+            Ok(()) => self.trust(work).await,
             Err(postponed) => {
                 if let Some(storms) = self.storms.as_ref().filter(|_| postponed.not_ready) {
                     storms.take_back(&ended.lane);
                 }
-                self.doubt(work, &postponed);
+                self.doubt(work, postponed).await;
             }
         }
         Ok(())
     }
 
-    fn trust(&self, work: &mut Work) {
-        if work.breaker.answered() == Change::Closed {
-            tracing::info!(sink = %self.sink_name, "the sink works again");
-        }
+    fn desk(&self) -> Desk<'_> {
+        let Worker { sink_name, store, writer, inputs, fallbacks, .. } = self;
+        Desk { sink_name, store, writer, inputs, fallbacks }
     }
 
-    fn doubt(&self, work: &mut Work, postponed: &Postponed) {
+    async fn trust(&self, work: &mut Work) {
+        if work.breaker.answered() == Change::Up {
+            tracing::info!(sink = %self.sink_name, "the sink works again");
+            self.desk().tell(&work.outage, false).await;
+        }
+        work.outage = Outage::default();
+    }
+
+    async fn doubt(&self, work: &mut Work, postponed: Postponed) {
         let Postponed { reason, not_ready } = postponed;
-        if *not_ready {
+        if not_ready {
             // What was read as due is read again then, the oldest first.
             work.ready.clear();
         }
-        let change = work.breaker.failed(*not_ready, &self.policy, Instant::now(), rand::random());
-        if change == Change::Opened {
+        let change = work.breaker.failed(not_ready, &self.policy, Instant::now(), rand::random());
+        work.outage.failed(reason, Timestamp::now());
+        if change == Change::Down {
+            let reason = &work.outage.reason;
             tracing::warn!(sink = %self.sink_name, reason, "the sink does not work; its deliveries wait");
+            self.desk().tell(&work.outage, true).await;
         }
     }
 
@@ -290,7 +311,7 @@ impl Worker {
         let deadline = Instant::now() + GRACE;
         while let Ok(next) = tokio::time::timeout_at(deadline, work.under_way.join_next()).await {
             let Some(ended) = next else { return Ok(()) };
-            self.settle(&mut work, ended)?;
+            self.settle(&mut work, ended).await?;
         }
         let left = work.under_way.len();
         tracing::warn!(sink = %self.sink_name, left, "stopped with deliveries under way; they are sent again");

@@ -69,6 +69,8 @@ fn words(event: &Event) -> Cow<'_, str> {
             "{} by {} to {}: {}",
             failed.target, failed.sink, failed.recipient, failed.reason
         )),
+        Detail::SinkOutage(outage) if outage.open => said(&outage.sink, &outage.reason),
+        Detail::SinkOutage(outage) => said(&outage.sink, "works again"),
         Detail::RulesetChanged(changed) if changed.accepted => {
             Cow::Owned(format!("{} rules in force", changed.rules))
         }
@@ -113,6 +115,7 @@ pub(super) fn thread(scene: &Scene) -> String {
     match (&event.detail, &event.object) {
         (Detail::MuteEnding(mute), _) => hashed("mute", &[&mute.what]),
         (Detail::DeliveryFailed(failed), _) => hashed("failed", &[&failed.target, &failed.recipient]),
+        (Detail::SinkOutage(outage), _) => hashed("sink", &[&outage.sink]),
         (Detail::RulesetChanged(_), _) => "ruleset".to_owned(),
         (Detail::Trouble(trouble), _) => hashed("trouble", &[&trouble.what]),
         (Detail::Webhook(webhook), _) => hashed("webhook", &[&webhook.name]),
@@ -134,6 +137,7 @@ pub(super) fn severity(scene: &Scene) -> u8 {
         Detail::Flapping(flapping) if flapping.is_flapping => flapping.state.severity(),
         Detail::Timer(_) | Detail::Reminder(_) => scene.state().map_or(0, State::severity),
         Detail::DeliveryFailed(_) => State::Critical.severity(),
+        Detail::SinkOutage(outage) if outage.open => State::Critical.severity(),
         Detail::RulesetChanged(changed) if !changed.accepted => State::Warning.severity(),
         Detail::Trouble(trouble) if !trouble.over => State::Critical.severity(),
         Detail::Digest(digest) => digest.worst.map_or(0, State::severity),

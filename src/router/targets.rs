@@ -64,15 +64,14 @@ pub fn deliveries(
     at: Timestamp,
     template: Option<&str>,
 ) -> Vec<Delivery> {
-    let Some(route) = route(config, target) else {
+    let Some(route) = route(config, target).map(|route| past_the_fault(config, route, &scene.event)) else {
         tracing::error!(target, rule, "there is neither this target nor a default one; nobody is told");
         return Vec::new();
     };
-    let sink = route.sink;
-    let mut message = templates.render_as(template, scene, &sink.name, sink.kind.name(), &config.zone);
+    let mut message = message(scene, route.target, route.sink, templates, config, template);
     if route.astray {
         let name = super::escape::one_line(target);
-        message.text += &format!(" [there is no target `{name}`; `{}` is told instead]", route.target.name);
+        message.append(&format!(" [there is no target `{name}`; `{}` is told instead]", route.target.name));
     }
     let event = &scene.event;
     let identity = event.identity();
@@ -126,10 +125,43 @@ pub fn notice(config: &Config, subject: &str, words: &str, at: Timestamp) -> Vec
     route.target.to.iter().map(address).collect()
 }
 
+/// What an event says to a target, and besides to the target's fallback, each as its own
+/// sink says it.
+fn message(
+    scene: &Arc<Scene>,
+    target: &Target,
+    sink: &SinkSettings,
+    templates: &Templates,
+    config: &Config,
+    template: Option<&str>,
+) -> Message {
+    let mut message = templates.render_as(template, scene, &sink.name, sink.kind.name(), &config.zone);
+    let fallback = fallback(config, target).and_then(|next| Some((next, config.sinks.get(&next.sink)?)));
+    message.fallback =
+        fallback.map(|(next, sink)| Box::new(self::message(scene, next, sink, templates, config, template)));
+    message
+}
+
+fn fallback<'a>(config: &'a Config, target: &Target) -> Option<&'a Target> {
+    config.targets.get(&target.fallback.as_ref()?.target)
+}
+
+/// What tells a fault of a sink goes past that sink: to the nearest fallback with another,
+/// or else to the first target by name with another; where there is none, as it was meant.
+fn past_the_fault<'a>(config: &'a Config, route: Route<'a>, event: &Event) -> Route<'a> {
+    let Some(faulty) = event.faulty_sink().filter(|faulty| *faulty == route.sink.name) else { return route };
+    let fallbacks = std::iter::successors(fallback(config, route.target), |target| fallback(config, target));
+    let other = fallbacks.chain(config.targets.values()).find(|target| target.sink != faulty);
+    let found =
+        other.and_then(|target| Some(Route { target, sink: config.sinks.get(&target.sink)?, ..route }));
+    found.unwrap_or(route)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{ConsoleSettings, SinkKind};
+    use crate::config::{ConsoleSettings, Fallback, SinkKind};
+    use crate::model::Detail;
     use crate::router::samples;
     use std::collections::BTreeMap;
     use std::path::PathBuf;
@@ -139,10 +171,8 @@ mod tests {
         let sink = SinkSettings { name: "screen".to_owned(), kind };
         let target = |name: &str, to: &[&str]| {
             let to = to.iter().map(|address| (*address).to_owned()).collect();
-            (
-                name.to_owned(),
-                Target { name: name.to_owned(), sink: "screen".to_owned(), to, per_minute: None },
-            )
+            let sink = "screen".to_owned();
+            (name.to_owned(), Target { name: name.to_owned(), sink, to, per_minute: None, fallback: None })
         };
         Config {
             sinks: BTreeMap::from([("screen".to_owned(), sink)]),
@@ -174,6 +204,64 @@ mod tests {
         assert_eq!(first, again);
         assert_ne!(first[0].key, other[0].key);
         assert_ne!(first[0].key, decide("dba", "a:1 a")[0].key);
+    }
+
+    /// `screen` and `door` are sinks, `ops` and `dba` go by the first, `boss` by the other.
+    fn with_two_sinks(fallback: Option<&str>) -> Config {
+        let mut config = config();
+        let door = SinkSettings { name: "door".to_owned(), ..config.sinks["screen"].clone() };
+        config.sinks.insert("door".to_owned(), door);
+        for name in ["boss", "aunt"] {
+            let other =
+                Target { name: name.to_owned(), sink: "door".to_owned(), ..config.targets["dba"].clone() };
+            config.targets.insert(name.to_owned(), other);
+        }
+        let fallback = fallback.map(|target| Fallback { target: target.to_owned(), after: 5 });
+        config.targets.get_mut("ops").expect("it is there").fallback = fallback;
+        config
+    }
+
+    #[test]
+    fn a_fault_of_a_sink_is_told_past_that_sink() {
+        let templates = Templates::built_in().expect("the shipped templates are sound");
+        let tells = |name: &str, sink: &str, config: &Config| {
+            let samples = samples::all();
+            let sample = samples.iter().find(|sample| sample.scene.event.event_type().name() == name);
+            let mut scene = (*sample.expect("there is one").scene).clone();
+            match &mut scene.event.detail {
+                Detail::SinkOutage(outage) => outage.sink = sink.to_owned(),
+                Detail::DeliveryFailed(failed) => failed.sink = sink.to_owned(),
+                _ => {}
+            }
+            let decided =
+                deliveries(&Arc::new(scene), "ops", "a:1 a", &templates, config, Timestamp::UNIX_EPOCH, None);
+            (decided[0].target.clone(), decided[0].sink.clone())
+        };
+        for (name, sink, fallback, expected) in [
+            ("SinkOutage", "screen", Some("boss"), "boss"),
+            ("SinkOutage", "screen", None, "aunt"),
+            ("SinkOutage", "screen", Some("dba"), "aunt"),
+            ("SinkOutage", "door", Some("boss"), "ops"),
+            ("DeliveryFailed", "screen", Some("boss"), "boss"),
+            ("DeliveryFailed", "door", None, "ops"),
+            ("StateChange", "screen", Some("boss"), "ops"),
+        ] {
+            let (target, by) = tells(name, sink, &with_two_sinks(fallback));
+            assert_eq!(target, expected, "{name} of {sink} with {fallback:?}");
+            assert_eq!(by, if expected == "ops" { "screen" } else { "door" });
+        }
+        assert_eq!(tells("SinkOutage", "screen", &config()).0, "ops", "there is no other sink");
+    }
+
+    #[test]
+    fn a_target_with_a_fallback_has_the_words_for_it_ready() {
+        let templates = Templates::built_in().expect("the shipped templates are sound");
+        let scene = &samples::all()[0].scene;
+        let decided =
+            |config: &Config| deliveries(scene, "ops", "a:1 a", &templates, config, scene.now, None);
+        let message = decided(&with_two_sinks(Some("boss")))[0].message.clone();
+        assert_eq!(message.fallback.expect("it is ready").text, message.text);
+        assert_eq!(decided(&with_two_sinks(None))[0].message.fallback, None);
     }
 
     #[test]

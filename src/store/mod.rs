@@ -149,12 +149,18 @@ pub trait Store: Send + Sync {
     /// How many deliveries were superseded by this one.
     fn superseded_by(&self, id: DeliveryId) -> Result<u64, StoreError>;
 
+    /// Pending deliveries of a sink behind this one, in their order, at most `limit`.
+    fn waiting(&self, sink: &str, after: DeliveryId, limit: usize) -> Result<Vec<Delivery>, StoreError>;
+
+    /// How many deliveries of a sink are pending.
+    fn count_waiting(&self, sink: &str) -> Result<u64, StoreError>;
+
     /// When the next pending delivery of a sink may be tried; `None` if none waits.
     fn next_due(&self, sink: &str) -> Result<Option<Timestamp>, StoreError>;
 
     /// What waits for each recipient of a sink; counts go up to `most`. A store that holds
     /// no deliveries need not know this, nor the three that follow.
-    fn waiting(&self, _sink: &str, _most: u32) -> Result<Vec<Waiting>, StoreError> {
+    fn recipients(&self, _sink: &str, _most: u32) -> Result<Vec<Waiting>, StoreError> {
         Ok(Vec::new())
     }
 

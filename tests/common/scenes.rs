@@ -113,6 +113,10 @@ fn poison_event(detail: &mut Detail, text: &str) {
                 *field = text();
             }
         }
+        Detail::SinkOutage(outage) => {
+            outage.sink = text();
+            outage.reason = text();
+        }
         Detail::RulesetChanged(changed) => {
             changed.error = text();
             changed.hash = text();

@@ -4,6 +4,7 @@
 //! Promises: finds every fault in one go; a section that is faulty does not keep
 //! the others from being checked. Never: opens a connection, starts anything.
 
+mod fallbacks;
 mod icinga;
 mod incoming;
 mod mail;

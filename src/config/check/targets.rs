@@ -1,11 +1,11 @@
 //! `[target.<name>]`: named places to tell.
 
-use super::check_name;
 use super::sinks::is_nick;
-use crate::config::Target;
+use super::{check_name, fallbacks};
 use crate::config::keys::TARGET;
 use crate::config::raw::{Section, suggestion};
 use crate::config::reader::Written;
+use crate::config::{Fallback, Target};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Names that Watchbell itself gives a meaning.
@@ -22,6 +22,8 @@ fn usual(kind: Option<&str>) -> Option<u32> {
         _ => None,
     }
 }
+/// How many tries may fail before the fallback is told.
+const TRIES: std::ops::RangeInclusive<u32> = 1..=100;
 
 /// All targets that are right, and the names of all that are written.
 pub(super) fn targets(
@@ -30,6 +32,7 @@ pub(super) fn targets(
 ) -> (BTreeMap<String, Target>, BTreeSet<String>) {
     let mut targets = BTreeMap::new();
     let mut names = BTreeSet::new();
+    let mut fallbacks = BTreeMap::new();
     for (name, section) in root.named("target", &TARGET) {
         check_name(&section, &name);
         if RESERVED.contains(&name.value.as_str()) {
@@ -40,10 +43,17 @@ pub(super) fn targets(
             );
         }
         names.insert(name.value.clone());
-        if let Some(target) = target(&section, &name.value, sinks) {
+        let own_name = name.value.clone();
+        let fallback = section.text("fallback");
+        let after = section.integer("fallback_after", TRIES);
+        if let Some(mut target) = target(&section, &name.value, sinks) {
+            let named = fallback.as_ref().map(|written| written.value.clone());
+            target.fallback = named.zip(after).map(|(target, after)| Fallback { target, after });
             targets.insert(name.value, target);
         }
+        fallbacks.extend(fallback.map(|fallback| (own_name, fallback)));
     }
+    fallbacks::check(root.reader, &fallbacks, &names);
     (targets, names)
 }
 
@@ -73,7 +83,7 @@ fn target(section: &Section<'_>, name: &str, sinks: &BTreeMap<String, &'static s
         }
     };
     let per_minute = section.integer("per_minute", LEAST_PER_MINUTE..=1_000_000).or(usual(kind));
-    Some(Target { name: name.to_owned(), sink: sink?.value, to, per_minute })
+    Some(Target { name: name.to_owned(), sink: sink?.value, to, per_minute, fallback: None })
 }
 
 fn kind_of(

@@ -2,7 +2,7 @@
 //! of rules (`docs/rules.md`) is checked against it.
 
 use super::{Field, ObjectField, Scene, Value};
-use crate::model::event::{Digest, ObjectChange};
+use crate::model::event::{Digest, ObjectChange, SinkOutage};
 use crate::model::{Detail, State};
 use std::borrow::Cow;
 
@@ -223,6 +223,12 @@ pub static FIELDS: &[Field] = fields! {
         Detail::DeliveryFailed(failed) => Value::text(&failed.text),
         _ => Value::Missing,
     };
+    "outage.sink" "the sink that is down, or was" |s| outage(s, |outage| Value::text(&outage.sink));
+    "outage.open" "whether it still is, so that its messages wait" |s| outage(s, |outage| Value::Bool(outage.open));
+    "outage.since" "when its first message failed" |s| outage(s, |outage| Value::Time(outage.since));
+    "outage.length" "how long it has been down, in seconds" |s| outage(s, |outage| Value::Float(s.event.timestamp.duration_since(outage.since).as_secs_f64()));
+    "outage.waiting" "how many messages wait for it" |s| outage(s, |outage| Value::Int(outage.waiting as i64));
+    "outage.reason" "why, in the sink's words" |s| outage(s, |outage| Value::text(&outage.reason));
     "ruleset.accepted" "whether the new rules are in force" |s| match &s.event.detail {
         Detail::RulesetChanged(changed) => Value::Bool(changed.accepted),
         _ => Value::Missing,
@@ -313,6 +319,13 @@ fn output(scene: &Scene) -> Value<'_> {
 fn digest<'a>(scene: &'a Scene, get: impl FnOnce(&'a Digest) -> Value<'a>) -> Value<'a> {
     match &scene.event.detail {
         Detail::Digest(digest) => get(digest),
+        _ => Value::Missing,
+    }
+}
+
+fn outage<'a>(scene: &'a Scene, get: impl FnOnce(&'a SinkOutage) -> Value<'a>) -> Value<'a> {
+    match &scene.event.detail {
+        Detail::SinkOutage(outage) => get(outage),
         _ => Value::Missing,
     }
 }

@@ -3,7 +3,7 @@
 use super::Sample;
 use super::stage::{at, our_scene, sample};
 use crate::model::event::{
-    DeliveryFailed, Digest, Gap, MuteEnding, ObjectChange, RulesetChanged, Trouble, Webhook,
+    DeliveryFailed, Digest, Gap, MuteEnding, ObjectChange, RulesetChanged, SinkOutage, Trouble, Webhook,
 };
 use crate::model::{Detail, State};
 
@@ -56,6 +56,14 @@ pub(super) fn ours() -> Vec<Sample> {
         text: "#12 host1!svc0 is CRITICAL: load average 17.3".to_owned(),
         attempts: 5,
     };
+    let down = SinkOutage {
+        sink: "libera".to_owned(),
+        open: true,
+        since: at(-47),
+        reason: "not connected: connection refused".to_owned(),
+        waiting: 12,
+    };
+    let up = SinkOutage { open: false, since: at(-620), waiting: 1, ..down.clone() };
     let hash = "3f2a91c0".to_owned();
     let accepted = RulesetChanged { accepted: true, hash, rules: 42, error: String::new(), warnings: 0 };
     let doubtful = RulesetChanged { warnings: 2, ..accepted.clone() };
@@ -84,6 +92,8 @@ pub(super) fn ours() -> Vec<Sample> {
         sample("a mute ends", our_scene("watchbell", Detail::MuteEnding(mute))),
         sample("a mute is removed", our_scene("watchbell", Detail::MuteEnding(unmuted))),
         sample("a delivery was given up", our_scene("watchbell", Detail::DeliveryFailed(failed))),
+        sample("a sink is down", our_scene("watchbell", Detail::SinkOutage(down))),
+        sample("a sink works again", our_scene("watchbell", Detail::SinkOutage(up))),
         sample("new rules are in force", our_scene("watchbell", Detail::RulesetChanged(accepted))),
         sample("new rules have warnings", our_scene("watchbell", Detail::RulesetChanged(doubtful))),
         sample("new rules are refused", our_scene("watchbell", Detail::RulesetChanged(refused))),

@@ -149,11 +149,19 @@ impl Store for SqliteStore {
         supersede::count(&self.reader(), id)
     }
 
+    fn waiting(&self, sink: &str, after: DeliveryId, limit: usize) -> Result<Vec<Delivery>, StoreError> {
+        read::waiting(&self.reader(), sink, after, limit)
+    }
+
+    fn count_waiting(&self, sink: &str) -> Result<u64, StoreError> {
+        read::count_waiting(&self.reader(), sink)
+    }
+
     fn next_due(&self, sink: &str) -> Result<Option<Timestamp>, StoreError> {
         read::next_due(&self.reader(), sink)
     }
 
-    fn waiting(&self, sink: &str, most: u32) -> Result<Vec<Waiting>, StoreError> {
+    fn recipients(&self, sink: &str, most: u32) -> Result<Vec<Waiting>, StoreError> {
         waiting::waiting(&self.reader(), sink, most)
     }
 

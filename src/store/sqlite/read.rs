@@ -2,7 +2,7 @@
 
 use super::while_doing;
 use crate::model::{
-    Action, ActionResult, Attempt, AttemptResult, Brief, Delivery, Input, State, Tells, Timestamp,
+    Action, ActionResult, Attempt, AttemptResult, Brief, Delivery, DeliveryId, Input, State, Tells, Timestamp,
 };
 use crate::store::{Entry, StoreError};
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
@@ -54,6 +54,26 @@ pub(super) fn next_due(connection: &Connection, sink: &str) -> Result<Option<Tim
         )
         .and_then(|mut statement| statement.query_row([sink], |row| moment(row, "not_before")).optional())
         .map_err(while_doing("read when the next delivery is due"))
+}
+
+/// Pending deliveries of a sink behind one, in their order.
+pub(super) fn waiting(
+    connection: &Connection,
+    sink: &str,
+    after: DeliveryId,
+    limit: usize,
+) -> Result<Vec<Delivery>, StoreError> {
+    let sql = "
+        SELECT * FROM deliveries WHERE status = 'pending' AND sink = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
+    let of = params![sink, after, i64::try_from(limit).unwrap_or(i64::MAX)];
+    rows(connection, "read what waits", sql, of, delivery)
+}
+
+/// How many deliveries of a sink are pending.
+pub(super) fn count_waiting(connection: &Connection, sink: &str) -> Result<u64, StoreError> {
+    let sql = "SELECT count(*) FROM deliveries WHERE status = 'pending' AND sink = ?1";
+    let counts = rows(connection, "count what waits", sql, [sink], |row| row.get::<_, i64>(0))?;
+    Ok(counts.first().map_or(0, |count| count.unsigned_abs()))
 }
 
 /// Actions without a result, oldest first.
