@@ -38,8 +38,6 @@ const INPUTS: usize = 4096;
 const UTTERANCES: usize = 256;
 /// How many questions of people may wait for an answer from outside of the engine.
 const WAITING_QUESTIONS: usize = 16;
-/// How long the audit and finished deliveries are kept.
-const KEEP: Duration = Duration::from_secs(7 * 86_400);
 const TIDY_EVERY: Duration = Duration::from_secs(3600);
 /// How long the last batches may take to reach the disk at the end.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -168,7 +166,7 @@ pub async fn run(
     tasks.spawn(until(upstream.clone(), inquiry.run()));
     tasks.spawn(until(upstream.clone(), pipeline::tick(wanted_wake, inputs.clone())));
     tasks.spawn(until(upstream.clone(), hand_on(heard, inputs.clone())));
-    tasks.spawn(until(upstream.clone(), tidy(store.clone(), limits)));
+    tasks.spawn(until(upstream.clone(), tidy(store.clone(), config.keep, limits)));
 
     let sources = TaskTracker::new();
     if let Some(webhooks) = webhooks {
@@ -321,12 +319,12 @@ async fn hand_on(mut heard: mpsc::Receiver<Utterance>, inputs: mpsc::Sender<Inpu
 }
 
 /// Forgets what is older than it need be kept.
-async fn tidy(store: Arc<dyn Store>, limits: Option<JournalLimits>) {
+async fn tidy(store: Arc<dyn Store>, keep: Duration, limits: Option<JournalLimits>) {
     loop {
         let kept = store.clone();
         let tidied = tokio::task::spawn_blocking(move || {
             let now = Timestamp::now();
-            kept.forget_before(now - KEEP)?;
+            kept.forget_before(now - keep)?;
             limits.map_or(Ok(()), |limits| kept.tidy_journal(limits, now))
         });
         if let Ok(Err(error)) = tidied.await {
