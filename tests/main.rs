@@ -14,6 +14,7 @@ mod damage;
 mod decode;
 mod definitions;
 mod diff;
+mod disk;
 mod docs;
 mod email;
 mod end_to_end;

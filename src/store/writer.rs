@@ -24,7 +24,7 @@ use tokio::sync::{mpsc, oneshot};
 const QUEUED_BATCHES: usize = 256;
 
 /// No further batch joins a transaction that has this many rows.
-const ENOUGH_ROWS: usize = 4096;
+const ENOUGH_ROWS: usize = 16_384;
 
 /// After a failed commit: the first wait, which doubles up to the longest.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -195,6 +195,10 @@ impl<F: Fn(&Batch)> Writing<F> {
         let mut wait = FIRST_WAIT;
         let mut failing: Option<Failing> = None;
         while let Err(error) = self.store.commit(batch) {
+            if let StoreError::Damaged { .. } = error {
+                tracing::error!("{error}. Watchbell ends; its next start sets the database aside");
+                return false;
+            }
             failing = Some(Failing::report(failing, &error));
             if self.gives_up.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {
                 return false;

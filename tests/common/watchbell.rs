@@ -156,6 +156,11 @@ impl Watchbell {
         Watchbell { process, log, out }
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Kills it at once (SIGKILL), as a crash would.
     pub(crate) fn kill(&mut self) {
         self.process.kill();
@@ -223,6 +228,12 @@ impl Lines {
                 Err(RecvTimeoutError::Disconnected) => self.fail("it ended", contains),
             }
         }
+    }
+
+    /// All lines, when the program has ended.
+    pub(crate) fn rest(&mut self) -> &[String] {
+        self.seen.extend(self.lines.iter());
+        &self.seen
     }
 
     fn fail(&self, how: &str, contains: &str) -> ! {

@@ -17,6 +17,7 @@ mod open;
 mod past;
 mod read;
 mod reader;
+mod suspect;
 mod write;
 
 pub use alarm::Alarm;
@@ -27,7 +28,8 @@ use super::{Batch, Entry, JournalLimits, Past, PastDelivery, Store, StoreError};
 use crate::model::{About, Action, Decision, Delivery, Timestamp};
 use lock::Lock;
 use rusqlite::Connection;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Durable state in one SQLite file: one connection that writes, one that reads, and
@@ -39,6 +41,10 @@ pub struct SqliteStore {
     reader: Option<Mutex<Connection>>,
     tidier: Option<Mutex<Connection>>,
     writer: Mutex<Connection>,
+    /// `None` in memory.
+    path: Option<PathBuf>,
+    /// Whether the disk has failed since the file was last found sound.
+    suspect: AtomicBool,
     _lock: Option<Lock>,
 }
 
@@ -84,6 +90,8 @@ impl SqliteStore {
                 reader: Some(Mutex::new(reader)),
                 tidier: Some(Mutex::new(tidier)),
                 writer: Mutex::new(writer),
+                path: Some(path.to_owned()),
+                suspect: AtomicBool::new(false),
                 _lock: Some(lock),
             }),
             Err(error) => Err((error, lock)),
@@ -93,7 +101,14 @@ impl SqliteStore {
     /// A database that ends with this value, for replay and tests.
     pub fn open_in_memory() -> Result<SqliteStore, StoreError> {
         let writer = open::in_memory()?;
-        Ok(SqliteStore { reader: None, tidier: None, writer: Mutex::new(writer), _lock: None })
+        Ok(SqliteStore {
+            reader: None,
+            tidier: None,
+            writer: Mutex::new(writer),
+            path: None,
+            suspect: AtomicBool::new(false),
+            _lock: None,
+        })
     }
 
     fn writer(&self) -> MutexGuard<'_, Connection> {
@@ -112,7 +127,8 @@ fn locked(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
 
 impl Store for SqliteStore {
     fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
-        write::batch(&mut self.writer(), batch)
+        self.reassure()?;
+        self.judged(write::batch(&mut self.writer(), batch))
     }
 
     fn load_state(&self) -> Result<Vec<Entry>, StoreError> {
@@ -150,7 +166,8 @@ impl Store for SqliteStore {
     }
 
     fn forget_before(&self, moment: Timestamp) -> Result<(), StoreError> {
-        write::forget_before(|| self.writer(), moment)
+        self.reassure()?;
+        self.judged(write::forget_before(|| self.writer(), moment))
     }
 
     fn begin_journal(&self, limits: Option<JournalLimits>, now: Timestamp) -> Result<(), StoreError> {
@@ -166,7 +183,8 @@ impl Store for SqliteStore {
 
     fn tidy_journal(&self, limits: JournalLimits, now: Timestamp) -> Result<(), StoreError> {
         let Some(tidier) = &self.tidier else { return Ok(()) };
-        journal::tidy::tidy(&mut locked(tidier), || self.writer(), limits, now)
+        self.reassure()?;
+        self.judged(journal::tidy::tidy(&mut locked(tidier), || self.writer(), limits, now))
     }
 }
 
