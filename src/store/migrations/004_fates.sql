@@ -98,3 +98,6 @@ CREATE INDEX deliveries_incident ON deliveries (incident, at) WHERE incident IS 
 CREATE INDEX deliveries_parent ON deliveries (parent) WHERE parent IS NOT NULL;
 CREATE INDEX deliveries_unheard ON deliveries (id) WHERE status = 'dead' AND heard = 0;
 CREATE INDEX deliveries_waiting ON deliveries (sink, target, recipient, id) WHERE status = 'pending';
+
+-- Decisions are forgotten in the order in which they were kept.
+DROP INDEX decisions_at;
