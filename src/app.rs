@@ -22,7 +22,7 @@ use crate::source::icinga::{IcingaClient, IcingaSource};
 use crate::source::webhook::WebhookSource;
 use crate::store::writer::{StoreWriter, WriterHandle};
 use crate::store::{Batch, JournalLimits, Store};
-use crate::{diagnostic, engine::World};
+use crate::{diagnostic, distress, engine::World};
 use anyhow::Context;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -112,6 +112,7 @@ pub async fn run(
     };
     let sinks = build_sinks(&config, &utterances)?;
     drop(utterances);
+    let distress = distress::tell(writer.trouble(), config.clone(), sinks.clone());
 
     let sending = CancellationToken::new();
     let workers = TaskTracker::new();
@@ -164,6 +165,7 @@ pub async fn run(
     let inquiry =
         Inquiry { asks, reloads, store: store.clone(), config: config.clone(), inputs: inputs.clone() };
     tasks.spawn(until(upstream.clone(), inquiry.run()));
+    tasks.spawn(until(upstream.clone(), distress));
     tasks.spawn(until(upstream.clone(), pipeline::tick(wanted_wake, inputs.clone())));
     tasks.spawn(until(upstream.clone(), hand_on(heard, inputs.clone())));
     tasks.spawn(until(upstream.clone(), tidy(store.clone(), config.keep, limits)));

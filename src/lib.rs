@@ -21,6 +21,7 @@ pub mod command;
 pub mod config;
 pub mod diagnostic;
 pub mod diff;
+pub mod distress;
 pub mod engine;
 pub mod explain;
 pub mod inquiry;

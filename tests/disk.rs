@@ -11,7 +11,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{ChildStderr, Command, Stdio};
 use tempfile::TempDir;
 use tokio::net::TcpSocket;
 
@@ -91,7 +91,11 @@ impl Numbers {
 
 /// Makes system calls of a running program fail, as the manual of strace describes `inject`.
 /// Ends when it is dropped; the program goes on without it.
-struct Strace(Process);
+struct Strace {
+    process: Process,
+    /// It ends when nobody reads what it says.
+    _said: BufReader<ChildStderr>,
+}
 
 impl Strace {
     fn attach(watchbell: &Watchbell, calls: &str, failure: &str) -> Strace {
@@ -103,14 +107,14 @@ impl Strace {
         let mut line = String::new();
         said.read_line(&mut line).expect("it says what it does");
         assert!(line.contains("attached"), "strace cannot attach to a process of ours: {line}");
-        Strace(process)
+        Strace { process, _said: said }
     }
 
     /// Lets the program go, unharmed.
     fn detach(mut self) {
-        let asked = Command::new("kill").args(["-INT", &self.0.id().to_string()]).status();
+        let asked = Command::new("kill").args(["-INT", &self.process.id().to_string()]).status();
         assert!(asked.is_ok_and(|status| status.success()), "it runs and is ours");
-        self.0.child().wait().expect("it ends");
+        self.process.child().wait().expect("it ends");
     }
 }
 
@@ -124,10 +128,15 @@ fn a_full_disk_holds_everything_up_and_loses_nothing() {
     disk.fill_but(0);
     numbers.send(11..=60);
     watchbell.log.expect("cannot write the database");
+    watchbell.out.expect("Watchbell: nothing can be kept or sent, for the database cannot be written");
     disk.free();
     watchbell.log.expect("the database can be written again; nothing was lost");
     watchbell.out.expect("number 60 end");
-    numbers.assert_all_told_once(&mut watchbell, 60);
+    numbers.send(61..=61);
+    watchbell.out.expect("number 61 end");
+    numbers.assert_all_told_once(&mut watchbell, 61);
+    let told = watchbell.out.rest().join("\n");
+    assert!(told.contains("Watchbell: the database can be written again"), "{told}");
 }
 
 #[test]

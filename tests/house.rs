@@ -35,6 +35,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("reload", &["model", "config", "diagnostic", "engine", "load", "trial"]),
     ("explain", &["model", "engine", "store"]),
     ("inquiry", &["model", "config", "diagnostic", "engine", "explain", "load", "reload", "diff", "store"]),
+    ("distress", &["model", "config", "router", "sink"]),
     // Builds them all.
     (
         "app",
@@ -42,6 +43,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "model",
             "config",
             "diagnostic",
+            "distress",
             "engine",
             "inquiry",
             "load",
