@@ -33,12 +33,11 @@ pub(super) fn writer(database: &Path) -> Result<Connection, StoreError> {
     let found = refuse_newer(&connection, database)?;
     refuse_damaged(&connection, database)?;
     let is_upgrade = migrate::copy_before(&connection, database, found)?;
+    // What a crash left in the WAL may never have reached the disk. Somebody who reads
+    // meanwhile is no reason not to start. A copy that was put back has no WAL yet, and
+    // SQLite does not fold one that the same connection has just begun.
+    fold(&connection).map_err(cannot_open(database))?;
     make_durable(&connection).map_err(cannot_open(database))?;
-    if found > 0 {
-        // What a crash left in the WAL may never have reached the disk. Somebody who reads
-        // meanwhile is no reason not to start.
-        fold(&connection).map_err(cannot_open(database))?;
-    }
     migrate::migrate(&mut connection).map_err(|source| match is_upgrade {
         true => cannot_upgrade(database, source),
         false => cannot_open(database)(source),
