@@ -22,6 +22,7 @@ pub mod config;
 pub mod crash;
 pub mod diagnostic;
 pub mod diff;
+pub mod distress;
 pub mod engine;
 pub mod explain;
 pub mod inquiry;

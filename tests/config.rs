@@ -113,6 +113,7 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(config.rules, folder.path("rules"));
     assert_eq!(config.templates, folder.path("templates"));
     assert_eq!(config.store, folder.path("watchbell.db"));
+    assert_eq!(config.keep, std::time::Duration::from_secs(7 * 86_400));
     assert!(config.icinga.is_empty());
     assert_eq!(config.prefix, "!");
     assert_eq!(config.targets["ops"].to, [""]);
@@ -121,6 +122,15 @@ fn what_is_left_out_has_its_default() {
     assert_eq!((irc.port, irc.tls, irc.trust_nicknames), (6697, true, false));
     assert_eq!((irc.lines_per_second, irc.burst), (0.5, 4));
     assert!(irc.sasl.is_none());
+}
+
+#[test]
+fn how_long_the_past_is_kept_is_configured_and_not_too_short() {
+    let folder = Folder::new();
+    let keep = |time: &str| format!("[store]\nkeep = \"{time}\"\n{SMALLEST}");
+    assert_eq!(good(&folder, &keep("36h")).keep, std::time::Duration::from_secs(36 * 3600));
+    let Err(faults) = folder.load(&keep("10m")) else { panic!("10m was taken") };
+    assert!(faults.render(false).contains("is too short"), "{}", faults.render(false));
 }
 
 #[test]

@@ -18,7 +18,10 @@ fn config() -> Config {
     let target = |name: &str, sink: &str, to: &[&str], fallback: Option<&str>| {
         let to = to.iter().map(|address| (*address).to_owned()).collect();
         let fallback = fallback.map(|target| Fallback { target: target.to_owned(), after: 2 });
-        (name.to_owned(), Target { name: name.to_owned(), sink: sink.to_owned(), to, fallback })
+        (
+            name.to_owned(),
+            Target { name: name.to_owned(), sink: sink.to_owned(), to, per_minute: None, fallback },
+        )
     };
     let sink = |name: &str| {
         let kind = SinkKind::Console(ConsoleSettings { zone: jiff::tz::TimeZone::UTC });

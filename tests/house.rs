@@ -41,6 +41,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "inquiry",
         &["model", "config", "diagnostic", "engine", "explain", "lag", "load", "reload", "diff", "store"],
     ),
+    ("distress", &["model", "config", "router", "sink"]),
     // Builds them all.
     (
         "app",
@@ -48,6 +49,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "model",
             "config",
             "diagnostic",
+            "distress",
             "engine",
             "inquiry",
             "lag",

@@ -16,6 +16,7 @@ mod dead;
 mod decode;
 mod definitions;
 mod diff;
+mod disk;
 mod docs;
 mod email;
 mod end_to_end;

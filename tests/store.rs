@@ -380,3 +380,17 @@ fn assert_damaged(database: &Path) {
     let error = SqliteStore::open(database).expect_err("it is damaged");
     assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
 }
+
+#[test]
+fn the_wal_is_folded_into_the_file_before_it_grows_for_ever() {
+    let place = Place::new();
+    let store = place.open();
+    let megabyte = "x".repeat(1 << 20);
+    let mut largest = 0;
+    for number in 0..80 {
+        commit(&store, &state(&(number % 4).to_string(), Some(&megabyte)));
+        let wal = std::fs::metadata(place.folder.path().join("watchbell.db-wal")).expect("it is there");
+        largest = largest.max(wal.len());
+    }
+    assert!(largest < 40 << 20, "80 MiB were written, and the WAL grew to {largest} bytes");
+}

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use watchbell::explain;
 use watchbell::model::event::Digest;
 use watchbell::model::{About, Brief, Delivery, Message, State, Tells, Timestamp};
-use watchbell::outbox::{BackoffPolicy, Storms, Worker, WriteDigest};
+use watchbell::outbox::{BackoffPolicy, Fallbacks, Storms, Worker, WriteDigest};
 use watchbell::sink::{Receipt, SendError, Sink};
 use watchbell::store::Store;
 use watchbell::store::fold::{DigestSums, Fold, Folded, Recipient};
@@ -162,6 +162,7 @@ impl Office {
             nudge: nudge.clone(),
             inputs: mpsc::channel(1000).0,
             storms: Some(Arc::new(Storms::new("irc", budgets, irc, words()))),
+            fallbacks: Fallbacks::default(),
             policy: BackoffPolicy::QUICK,
             stop: stop.clone(),
         };

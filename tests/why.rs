@@ -115,7 +115,7 @@ fn what_nothing_is_kept_of_is_said_so() {
     let mut site = a_night();
     site.object("silent", serde_json::json!({}));
     for (what, words) in [
-        ("silent", "nothing was decided about silent in the last 7 days; events that no rule asks for"),
+        ("silent", "nothing was decided about silent as far back as is kept; events that no rule asks for"),
         ("#99", "nothing is kept of #99;"),
         ("d99", "nothing is kept of d99;"),
     ] {

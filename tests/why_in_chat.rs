@@ -42,7 +42,8 @@ async fn why_not_says_what_the_rules_wanted_and_what_holds_now() {
 async fn what_nothing_is_kept_of_is_answered_too() {
     let mut site = Site::new();
     site.object("web", serde_json::json!({}));
-    let words = "nothing was decided about web in the last 7 days; events that no rule asks for are not kept";
+    let words =
+        "nothing was decided about web as far back as is kept; events that no rule asks for are not kept";
     assert_eq!(answer(&mut site, "!why web").await, words);
     assert!(answer(&mut site, "!why #9").await.contains("nothing is kept of #9"));
 }

@@ -242,6 +242,15 @@ impl ChildPlace {
         whole.lines().last().map_or(0, |number| number.parse().expect("a number"))
     }
 
+    /// Another place with the files as they are now.
+    fn copied(&self) -> ChildPlace {
+        let copy = Place::new();
+        for name in ["watchbell.db", "watchbell.db-wal"] {
+            std::fs::copy(self.0.folder.path().join(name), copy.folder.path().join(name)).expect("copied");
+        }
+        ChildPlace(copy)
+    }
+
     fn log(&self) -> String {
         std::fs::read_to_string(self.0.folder.path().join("log")).unwrap_or_default()
     }
@@ -303,4 +312,35 @@ fn a_file_that_cannot_grow_holds_up_but_loses_nothing() {
     assert!(place.check_and_read_last() >= place.acknowledged());
     assert_eq!(place.log().matches("cannot write the database").count(), 1, "{}", place.log());
     assert_eq!(place.log().matches("can be written again").count(), 1, "{}", place.log());
+}
+
+/// A copy of the files of a process that is stopped is what a power cut leaves; the end of
+/// the WAL may be missing from the disk too.
+#[test]
+fn copies_taken_mid_run_hold_all_that_was_acknowledged() {
+    if let Some(folder) = std::env::var_os(CHILD) {
+        keep_batches_for_ever(Path::new(&folder));
+    }
+    let place = ChildPlace(Place::new());
+    let mut child = place.start("writer::copies_taken_mid_run_hold_all_that_was_acknowledged", "");
+    for step in 1..=12 {
+        // Far enough that the WAL is folded into the file on the way.
+        place.wait_until_acknowledged(step * 250);
+        signal(&child, "-STOP");
+        let acknowledged = place.acknowledged();
+        let (whole, cut) = (place.copied(), place.copied());
+        signal(&child, "-CONT");
+        assert!(whole.check_and_read_last() >= acknowledged, "an acknowledged batch is lost");
+        let wal = cut.0.folder.path().join("watchbell.db-wal");
+        let file = OpenOptions::new().write(true).open(wal).expect("there is one");
+        let length = file.metadata().expect("metadata").len();
+        file.set_len(rand::random_range(0..=length)).expect("cut");
+        cut.check_and_read_last();
+    }
+    child.kill();
+}
+
+fn signal(process: &Process, signal: &str) {
+    let sent = Command::new("kill").args([signal, &process.id().to_string()]).status();
+    assert!(sent.is_ok_and(|status| status.success()), "it runs and is ours");
 }

@@ -13,8 +13,6 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-/// How long the audit and finished deliveries are kept.
-const KEEP: Duration = Duration::from_secs(7 * 86_400);
 const TIDY_EVERY: Duration = Duration::from_secs(3600);
 
 /// Hands what was heard to the engine, until nobody speaks or listens any more.
@@ -27,12 +25,12 @@ pub(super) async fn hand_on(heard: &mut mpsc::Receiver<Utterance>, inputs: &mpsc
 }
 
 /// Forgets what is older than it need be kept.
-pub(super) async fn tidy(store: Arc<dyn Store>, limits: Option<JournalLimits>) {
+pub(super) async fn tidy(store: Arc<dyn Store>, keep: Duration, limits: Option<JournalLimits>) {
     loop {
         let kept = store.clone();
         let tidied = tokio::task::spawn_blocking(move || {
             let now = Timestamp::now();
-            kept.forget_before(now - KEEP)?;
+            kept.forget_before(now - keep)?;
             limits.map_or(Ok(()), |limits| kept.tidy_journal(limits, now))
         });
         if let Ok(Err(error)) = tidied.await {

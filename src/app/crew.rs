@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! sources   source NAME, webhooks                               ended by `upstream`
-//! tasks     reloader, inquiry, ticker, chat, troubles, tidy     ended by `upstream`
+//! tasks     reloader, inquiry, ticker, chat, troubles, distress, ended by `upstream`
+//!           tidy
 //! workers   sink NAME, actions NAME                             ended by `sending`
 //! ```
 //! Promises: each is kept running by the supervisor. Never: waits for one.

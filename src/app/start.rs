@@ -11,6 +11,7 @@ use super::stop::Running;
 use super::supervisor::Supervisor;
 use super::{Links, Peer};
 use crate::config::Config;
+use crate::distress::Distress;
 use crate::inquiry::Inquiry;
 use crate::lag::Lag;
 use crate::model::Input;
@@ -64,6 +65,7 @@ pub(super) async fn start(
     };
     let sinks = build_sinks(&config, &utterances)?;
     drop(utterances);
+    let distress = Distress { trouble: writer.trouble(), config: config.clone(), sinks: sinks.clone() };
 
     let (supervisor, troubles) = Supervisor::new();
     let (set_sender, sets) = mpsc::channel(4);
@@ -108,6 +110,8 @@ pub(super) async fn start(
         stop: crew.groups.upstream.clone(),
     };
     crew.beside("reloader", reloader, |reloader| Box::pin(reloader.run()));
+    crew.beside("distress", distress, |distress| Box::pin(distress.tell()));
+    let keep = config.keep;
     let inquiry = Inquiry { asks, reloads, store: store.clone(), config, lag, inputs: inputs.clone() };
     crew.beside("inquiry", inquiry, |inquiry| Box::pin(inquiry.run()));
     crew.beside("ticker", (wanted_wake, inputs.clone()), |(wake, inputs)| {
@@ -117,7 +121,7 @@ pub(super) async fn start(
     crew.beside("troubles", (troubles, inputs.clone()), |(troubles, inputs)| {
         Box::pin(chores::tell(troubles, inputs))
     });
-    crew.beside("tidy", store, move |store| Box::pin(chores::tidy(store.clone(), limits)));
+    crew.beside("tidy", store, move |store| Box::pin(chores::tidy(store.clone(), keep, limits)));
     crew.listen(webhooks)?;
     crew.follow(peers);
     nudges.all();

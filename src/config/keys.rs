@@ -93,7 +93,14 @@ pub(super) const ROOT: Table = Table {
 pub(super) const STORE: Table = table(
     "[store]",
     "Where Watchbell keeps what it knows and what it still has to say.",
-    &[default("path", r#""watchbell.db""#, "The database file; its folder must exist.")],
+    &[
+        default("path", r#""watchbell.db""#, "The database file; its folder must exist."),
+        default(
+            "keep",
+            r#""7d""#,
+            "How long decisions, and deliveries that are over, are kept for `why`; at least `\"1h\"`. What is still to be sent stays.",
+        ),
+    ],
 );
 
 /// `[journal]`.

@@ -82,6 +82,7 @@ pub fn builtin(rules: PathBuf, templates: PathBuf) -> Config {
         rules,
         templates,
         store: PathBuf::from(":memory:"),
+        keep: Duration::from_secs(7 * 86_400),
         journal: None,
         icinga: Vec::new(),
         incoming: None,
@@ -114,6 +115,8 @@ pub struct Config {
     pub candidate_rules: PathBuf,
     /// `[store] path`: the database file.
     pub store: PathBuf,
+    /// `[store] keep`: how long decisions, and deliveries that are over, are kept.
+    pub keep: Duration,
     /// `[journal]`; `None` where none is kept.
     pub journal: Option<JournalSettings>,
     /// `[[icinga]]`, in the order of the file; at least one to `run`.

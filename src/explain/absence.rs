@@ -77,11 +77,11 @@ fn problem(decision: &Decision, zone: &TimeZone) -> String {
 fn unheard(case: &Case, past: &Past, zone: &TimeZone) -> Vec<String> {
     let mut lines = vec![match case.status.state {
         Some(state) if state.is_problem() => format!(
-            "{} is {state}, but no problem of it was judged in the last 7 days: it was so when Watchbell first looked, or no rule asks for it",
+            "{} is {state}, but no problem of it was judged as far back as is kept: it was so when Watchbell first looked, or no rule asks for it",
             case.object
         ),
         Some(state) => {
-            format!("{} is {state}, and no problem of it was judged in the last 7 days", case.object)
+            format!("{} is {state}, and no problem of it was judged as far back as is kept", case.object)
         }
         None => format!("nothing was heard of {}: no state is known", case.object),
     }];

@@ -119,7 +119,7 @@ pub fn brief_story(about: &About, past: &Past, zone: &TimeZone, prefix: &str) ->
 pub fn nothing(about: &About) -> String {
     match about {
         About::Object(name) => format!(
-            "nothing was decided about {name} in the last 7 days; events that no rule asks for are not kept"
+            "nothing was decided about {name} as far back as is kept; events that no rule asks for are not kept"
         ),
         about => format!("nothing is kept of {about}; what is older than 7 days is forgotten"),
     }

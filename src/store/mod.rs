@@ -322,6 +322,14 @@ pub enum StoreError {
         /// What SQLite said.
         source: rusqlite::Error,
     },
+    /// The disk has failed, and somebody who reads the database is in the way of mending that.
+    #[error(
+        "the disk of the database {path} has failed, and somebody who reads it keeps it from being written anew; end what else has it open"
+    )]
+    Read {
+        /// The file.
+        path: String,
+    },
     /// A statement failed.
     #[error("cannot {doing}: {source}")]
     Statement {

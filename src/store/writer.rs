@@ -19,13 +19,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// How many batches may wait. More than this make their senders wait.
 const QUEUED_BATCHES: usize = 256;
 
 /// No further batch joins a transaction that has this many rows.
-const ENOUGH_ROWS: usize = 4096;
+const ENOUGH_ROWS: usize = 16_384;
 
 /// After a failed commit: the first wait, which doubles up to the longest.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -49,6 +49,7 @@ pub struct NotStopped(pub Duration);
 pub struct StoreWriter {
     handle: WriterHandle,
     stopping: Arc<AtomicBool>,
+    trouble: watch::Receiver<Option<String>>,
     /// Dropped to make the thread give up a commit that keeps failing.
     patience: SyncSender<()>,
     /// Disconnected when the thread has ended.
@@ -82,17 +83,23 @@ impl StoreWriter {
         let (patience, gives_up) = sync_channel(0);
         let (alive, ended) = sync_channel(0);
         let stopping = Arc::new(AtomicBool::new(false));
-        let writing = Writing { store, queue, stopping: stopping.clone(), gives_up, committed };
+        let (troubled, trouble) = watch::channel(None);
+        let writing = Writing { store, queue, stopping: stopping.clone(), troubled, gives_up, committed };
         let thread = std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || {
             let _alive: SyncSender<()> = alive;
             writing.run();
         })?;
-        Ok(StoreWriter { handle: WriterHandle { orders }, stopping, patience, ended, thread })
+        Ok(StoreWriter { handle: WriterHandle { orders }, stopping, trouble, patience, ended, thread })
     }
 
     /// A way to queue batches.
     pub fn handle(&self) -> WriterHandle {
         self.handle.clone()
+    }
+
+    /// Why nothing can be kept now; `None` while all is well. Closed when the thread has ended.
+    pub fn trouble(&self) -> watch::Receiver<Option<String>> {
+        self.trouble.clone()
     }
 
     /// Keeps what is queued, then ends the thread; later batches are refused with
@@ -151,6 +158,7 @@ struct Writing<F> {
     store: Arc<dyn Store>,
     queue: mpsc::Receiver<Order>,
     stopping: Arc<AtomicBool>,
+    troubled: watch::Sender<Option<String>>,
     gives_up: Receiver<()>,
     committed: F,
 }
@@ -197,7 +205,12 @@ impl<F: Fn(&Batch)> Writing<F> {
         let mut wait = FIRST_WAIT;
         let mut failing: Option<Failing> = None;
         while let Err(error) = self.store.commit(batch) {
+            if let StoreError::Damaged { .. } = error {
+                tracing::error!("{error}. Watchbell ends; its next start sets the database aside");
+                return false;
+            }
             failing = Some(Failing::report(failing, &error));
+            self.troubled.send_replace(Some(error.to_string()));
             if self.gives_up.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {
                 return false;
             }
@@ -205,6 +218,7 @@ impl<F: Fn(&Batch)> Writing<F> {
         }
         if let Some(failing) = failing {
             let seconds = failing.since.elapsed().as_secs();
+            self.troubled.send_replace(None);
             tracing::info!(seconds, "the database can be written again; nothing was lost");
         }
         true

@@ -1,6 +1,7 @@
 //! A file system of a few MiB that can really be full: a tmpfs, mounted for one test.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
@@ -34,13 +35,16 @@ impl SmallDisk {
         self.folder.path()
     }
 
-    /// Fills it to the last byte but these, rounded down to whole pages.
+    /// Fills it to the last byte but these, rounded down to whole pages; whatever else
+    /// writes to it meanwhile.
     pub(crate) fn fill_but(&self, free: usize) {
         let file = self.filler();
         let room = Command::new("df").args(["--output=avail", "-B1"]).arg(self.path()).output();
         let room = String::from_utf8(room.expect("df runs").stdout).expect("it prints numbers");
         let room: usize = room.lines().last().and_then(|line| line.trim().parse().ok()).expect("a number");
-        fs::write(file, vec![0; room.saturating_sub(free)]).expect("there is as much room as df says");
+        if let Err(error) = fs::write(file, vec![0; room.saturating_sub(free)]) {
+            assert_eq!(error.kind(), ErrorKind::StorageFull, "{error}");
+        }
     }
 
     /// Frees what filled it.

@@ -157,6 +157,11 @@ impl Watchbell {
         Watchbell { process, log, out }
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Kills it at once (SIGKILL), as a crash would.
     pub(crate) fn kill(&mut self) {
         self.process.kill();
@@ -239,6 +244,12 @@ impl Lines {
     /// The next line; `None` when the stream has ended.
     pub(crate) fn next(&mut self) -> Option<String> {
         self.lines.recv_timeout(PATIENCE).ok()
+    }
+
+    /// All lines, when the program has ended.
+    pub(crate) fn rest(&mut self) -> &[String] {
+        self.seen.extend(self.lines.iter());
+        &self.seen
     }
 
     fn fail(&self, how: &str, contains: &str) -> ! {

@@ -19,6 +19,10 @@ use super::reader::Written;
 use super::{Config, Folders, JournalSettings, Person, SinkKind};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The least that `[store] keep` may be.
+const SHORTEST_KEEP: Duration = Duration::from_secs(3600);
 
 /// The folders the document names; a fault is noted for each that is not there.
 pub(super) fn folders(root: &Section<'_>) -> Folders {
@@ -27,7 +31,7 @@ pub(super) fn folders(root: &Section<'_>) -> Folders {
 
 /// Checks the rest of the document. `None` only where faults were noted.
 pub(super) fn config(root: &Section<'_>, path: &Path, folders: Folders) -> Option<Config> {
-    let store = root.section("store", &STORE).and_then(|section| store(&section));
+    let store = root.section("store", &STORE).and_then(|section| Some((store(&section)?, keep(&section)?)));
     let journal = root.section("journal", &JOURNAL).and_then(|section| journal(&section));
     let candidate_rules = root.path_to("candidate_rules").map(|written| written.value);
     let icinga = icinga::icingas(root);
@@ -43,12 +47,14 @@ pub(super) fn config(root: &Section<'_>, path: &Path, folders: Folders) -> Optio
         }
     }
     let rules = folders.rules?;
+    let (store, keep) = store?;
     Some(Config {
         path: Some(path.to_owned()),
         candidate_rules: candidate_rules.unwrap_or_else(|| super::beside(&rules)),
         rules,
         templates: folders.templates?,
-        store: store?,
+        store,
+        keep,
         journal: journal?,
         icinga,
         incoming,
@@ -81,6 +87,16 @@ fn store(section: &Section<'_>) -> Option<PathBuf> {
         section.reader.fault(&spot, "names a folder", "name a file in it, such as `watchbell.db`");
     }
     Some(path)
+}
+
+/// How long the past is kept. Much less, and what was told would be told again.
+fn keep(section: &Section<'_>) -> Option<Duration> {
+    let keep = section.duration("keep")?;
+    if keep < SHORTEST_KEEP {
+        let spot = section.text("keep")?.spot;
+        section.reader.fault(&spot, "is too short", "keep at least \"1h\", better \"7d\"");
+    }
+    Some(keep)
 }
 
 /// How much of the journal is kept; inside, `None` where it is off.

@@ -125,3 +125,6 @@ CREATE INDEX deliveries_digests ON deliveries (sink, target, recipient)
 CREATE INDEX deliveries_folded ON deliveries (at) WHERE folded IS NOT NULL;
 CREATE INDEX deliveries_calls ON deliveries (sink, target, recipient)
     WHERE status = 'pending' AND event IN ('Timer', 'Reminder');
+
+-- Decisions are forgotten in the order in which they were kept.
+DROP INDEX decisions_at;

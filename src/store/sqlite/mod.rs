@@ -20,6 +20,7 @@ mod past;
 mod read;
 mod reader;
 mod supersede;
+mod suspect;
 mod waiting;
 mod write;
 
@@ -36,7 +37,8 @@ use super::{
 use crate::model::{About, Action, Decision, Delivery, DeliveryId, Input, Message, Timestamp};
 use lock::Lock;
 use rusqlite::Connection;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Durable state in one SQLite file: one connection that writes, one that reads, and
@@ -48,6 +50,10 @@ pub struct SqliteStore {
     reader: Option<Mutex<Connection>>,
     tidier: Option<Mutex<Connection>>,
     writer: Mutex<Connection>,
+    /// `None` in memory.
+    path: Option<PathBuf>,
+    /// Whether the disk has failed since the file was last found sound.
+    suspect: AtomicBool,
     _lock: Option<Lock>,
 }
 
@@ -93,6 +99,8 @@ impl SqliteStore {
                 reader: Some(Mutex::new(reader)),
                 tidier: Some(Mutex::new(tidier)),
                 writer: Mutex::new(writer),
+                path: Some(path.to_owned()),
+                suspect: AtomicBool::new(false),
                 _lock: Some(lock),
             }),
             Err(error) => Err((error, lock)),
@@ -102,7 +110,14 @@ impl SqliteStore {
     /// A database that ends with this value, for replay and tests.
     pub fn open_in_memory() -> Result<SqliteStore, StoreError> {
         let writer = open::in_memory()?;
-        Ok(SqliteStore { reader: None, tidier: None, writer: Mutex::new(writer), _lock: None })
+        Ok(SqliteStore {
+            reader: None,
+            tidier: None,
+            writer: Mutex::new(writer),
+            path: None,
+            suspect: AtomicBool::new(false),
+            _lock: None,
+        })
     }
 
     fn writer(&self) -> MutexGuard<'_, Connection> {
@@ -121,7 +136,8 @@ fn locked(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
 
 impl Store for SqliteStore {
     fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
-        write::batch(&mut self.writer(), batch)
+        self.reassure()?;
+        self.judged(write::batch(&mut self.writer(), batch))
     }
 
     fn load_state(&self) -> Result<Vec<Entry>, StoreError> {
@@ -142,7 +158,8 @@ impl Store for SqliteStore {
         if supersede::newest_behind(&self.reader(), waiting)?.is_empty() {
             return Ok(false);
         }
-        supersede::supersede(&mut self.writer(), waiting)
+        self.reassure()?;
+        self.judged(supersede::supersede(&mut self.writer(), waiting))
     }
 
     fn superseded_by(&self, id: DeliveryId) -> Result<u64, StoreError> {
@@ -174,7 +191,8 @@ impl Store for SqliteStore {
         fold: &Fold<'_>,
         write: &dyn Fn(&Folded) -> Message,
     ) -> Result<Option<Delivery>, StoreError> {
-        fold::fold(&mut self.writer(), fold, write)
+        self.reassure()?;
+        self.judged(fold::fold(&mut self.writer(), fold, write))
     }
 
     fn digest_sums(&self, since: Timestamp) -> Result<DigestSums, StoreError> {
@@ -206,11 +224,13 @@ impl Store for SqliteStore {
     }
 
     fn revive(&self, ids: &[DeliveryId], revival: &Revival) -> Result<Vec<Revived>, StoreError> {
-        letters::revive(&mut self.writer(), ids, revival)
+        self.reassure()?;
+        self.judged(letters::revive(&mut self.writer(), ids, revival))
     }
 
     fn forget_before(&self, moment: Timestamp) -> Result<(), StoreError> {
-        write::forget_before(|| self.writer(), moment)
+        self.reassure()?;
+        self.judged(write::forget_before(|| self.writer(), moment))
     }
 
     fn begin_journal(&self, limits: Option<JournalLimits>, now: Timestamp) -> Result<(), StoreError> {
@@ -226,7 +246,8 @@ impl Store for SqliteStore {
 
     fn tidy_journal(&self, limits: JournalLimits, now: Timestamp) -> Result<(), StoreError> {
         let Some(tidier) = &self.tidier else { return Ok(()) };
-        journal::tidy::tidy(&mut locked(tidier), || self.writer(), limits, now)
+        self.reassure()?;
+        self.judged(journal::tidy::tidy(&mut locked(tidier), || self.writer(), limits, now))
     }
 }
 

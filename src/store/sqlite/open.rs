@@ -16,6 +16,10 @@ const CACHED_STATEMENTS: usize = 64;
 /// How long to wait for an operator's `sqlite3` that holds the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The WAL is folded into the file when it has this many pages of 4 KiB: a page that many
+/// batches change, such as one of an index, is written into the file once for all of them.
+const FOLD_AFTER_PAGES: i64 = 8192;
+
 /// The WAL file is cut back to this many bytes after a storm.
 const WAL_LIMIT_BYTES: i64 = 64 * 1024 * 1024;
 
@@ -29,12 +33,26 @@ pub(super) fn writer(database: &Path) -> Result<Connection, StoreError> {
     let found = refuse_newer(&connection, database)?;
     refuse_damaged(&connection, database)?;
     let is_upgrade = migrate::copy_before(&connection, database, found)?;
+    // What a crash left in the WAL may never have reached the disk. Somebody who reads
+    // meanwhile is no reason not to start. A copy that was put back has no WAL yet, and
+    // SQLite does not fold one that the same connection has just begun.
+    fold(&connection).map_err(cannot_open(database))?;
     make_durable(&connection).map_err(cannot_open(database))?;
     migrate::migrate(&mut connection).map_err(|source| match is_upgrade {
         true => cannot_upgrade(database, source),
         false => cannot_open(database)(source),
     })?;
     Ok(connection)
+}
+
+/// Brings all that is in the WAL into the file, and on the disk there; empties the WAL.
+/// False where somebody who reads is in the way of that.
+///
+/// After a failed write the kernel may hold what the disk does not, and call it written.
+/// What this writes is written anew.
+pub(super) fn fold(writer: &Connection) -> rusqlite::Result<bool> {
+    let in_the_way: bool = writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    Ok(!in_the_way)
 }
 
 /// Opens the connection that reads; it cannot write.
@@ -123,6 +141,7 @@ fn make_durable(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", FOLD_AFTER_PAGES)?;
     connection.pragma_update(None, "journal_size_limit", WAL_LIMIT_BYTES)
 }
 

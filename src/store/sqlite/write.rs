@@ -11,6 +11,7 @@ use crate::model::{
 use crate::store::{Batch, StateWrite, StoreError};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ pub(super) fn batch(connection: &mut Connection, batch: &Batch) -> Result<(), St
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(while_doing("begin to write"))?;
-    each(&transaction, &batch.state, state)?;
+    latest(&batch.state).into_values().try_for_each(|write| state(&transaction, write))?;
     each(&transaction, &batch.deliveries, delivery)?;
     each(&transaction, &batch.actions, action)?;
     each(&transaction, &batch.decisions, decision)?;
@@ -36,6 +37,12 @@ pub(super) fn batch(connection: &mut Connection, batch: &Batch) -> Result<(), St
     journal::keep(&transaction, &batch.journal)?;
     crash::point("commit.inside");
     transaction.commit().map_err(while_doing("commit"))
+}
+
+/// What each entry is in the end: one write for each, in the order in which they lie in the
+/// file, so that each page is found, changed and written once.
+fn latest(writes: &[StateWrite]) -> BTreeMap<(&str, &str), &StateWrite> {
+    writes.iter().map(|write| ((write.kind, &*write.key), write)).collect()
 }
 
 fn each<T>(
@@ -222,20 +229,47 @@ pub(super) fn forget_before<Guard>(
 where
     Guard: Deref<Target = Connection>,
 {
-    const SLICES: [&str; 3] = [
-        "DELETE FROM decisions WHERE id IN (
-             SELECT id FROM decisions WHERE at < ?1 LIMIT ?2)",
+    const SLICES: [&str; 2] = [
         "DELETE FROM deliveries WHERE id IN (
              SELECT id FROM deliveries WHERE status <> 'pending' AND at < ?1 LIMIT ?2)",
         "DELETE FROM actions WHERE id IN (
              SELECT id FROM actions WHERE status <> 'pending' AND kept_at < ?1 LIMIT ?2)",
     ];
+    forget_decisions(&connection, moment)?;
     for slice in SLICES {
         while forget_slice(&connection(), slice, moment).map_err(while_doing("forget what is old"))? {
             std::thread::sleep(SLICE_PAUSE);
         }
     }
     Ok(())
+}
+
+/// Decisions are kept in the order of time, but for those on what was missed: an index for
+/// the few would cost every one of them. So they are gone through from the oldest, up to
+/// the first slice of which nothing is to be forgotten.
+fn forget_decisions<Guard>(connection: &impl Fn() -> Guard, moment: Timestamp) -> Result<(), StoreError>
+where
+    Guard: Deref<Target = Connection>,
+{
+    const LAST: &str = "SELECT max(id) FROM (SELECT id FROM decisions WHERE id > ?1 ORDER BY id LIMIT ?2)";
+    const SLICE: &str = "DELETE FROM decisions WHERE id > ?1 AND id <= ?2 AND at < ?3";
+    let mut done = 0;
+    loop {
+        let slice = |connection: &Connection| {
+            let last: Option<i64> =
+                connection.prepare_cached(LAST)?.query_row(params![done, SLICE_ROWS], |row| row.get(0))?;
+            let Some(last) = last else { return Ok((done, 0)) };
+            let gone =
+                connection.prepare_cached(SLICE)?.execute(params![done, last, moment.as_microsecond()])?;
+            Ok((last, gone))
+        };
+        let (last, gone) = slice(&connection()).map_err(while_doing("forget old decisions"))?;
+        if gone == 0 {
+            return Ok(());
+        }
+        done = last;
+        std::thread::sleep(SLICE_PAUSE);
+    }
 }
 
 /// Whether more is left to forget.

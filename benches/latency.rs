@@ -1,0 +1,144 @@
+//! How long an event takes from its line to the sink that accepts it, at 100 events a second:
+//! decoding, rules, templates, the commit to the disk, and the worker of a sink that
+//! accepts at once; beside single commits to a bare SQLite, one each 10 ms.
+//!
+//! `cargo bench --bench latency` prints the median and the 99th percentile of both, in ms.
+
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+
+use futures_util::future::BoxFuture;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use watchbell::config::{self, ConsoleSettings, SinkKind};
+use watchbell::engine::World;
+use watchbell::load::Set;
+use watchbell::model::{Delivery, Input, Timestamp};
+use watchbell::outbox::{BackoffPolicy, Fallbacks, Worker};
+use watchbell::pipeline::{self, Pipeline, Wires};
+use watchbell::sink::{Receipt, SendError, Sink};
+use watchbell::source::icinga::decode;
+use watchbell::store::sqlite::SqliteStore;
+use watchbell::store::writer::StoreWriter;
+
+/// How many events, and how far apart.
+const EVENTS: u32 = 1000;
+const APART: Duration = Duration::from_millis(10);
+
+/// Accepts at once, and notes when each object was told.
+#[derive(Default)]
+struct Accepting {
+    told: Mutex<HashMap<String, Instant>>,
+}
+
+impl Sink for Accepting {
+    fn send<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, Result<Receipt, SendError>> {
+        self.told.lock().expect("no panic").insert(delivery.object.clone(), Instant::now());
+        Box::pin(std::future::ready(Ok(Receipt("accepted".to_owned()))))
+    }
+}
+
+fn main() {
+    let bare = bare_commits();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let told = runtime.block_on(events());
+    let [bare_median, bare_worst] = percentiles(bare);
+    let [median, worst] = percentiles(told);
+    println!(
+        "{EVENTS} events, one each {APART:?}: told after {median:.2} ms, 99% within {worst:.2} ms; \
+         a bare commit {bare_median:.2} ms, 99% within {bare_worst:.2} ms"
+    );
+}
+
+/// How long each commit of one row takes.
+fn bare_commits() -> Vec<Duration> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let connection = rusqlite::Connection::open(folder.path().join("bare.db")).expect("a database");
+    connection
+        .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE rows (row TEXT)")
+        .expect("a table");
+    let commit = |_| {
+        std::thread::sleep(APART);
+        let began = Instant::now();
+        connection.execute("INSERT INTO rows VALUES ('a row')", []).expect("durable");
+        began.elapsed()
+    };
+    (0..EVENTS).map(commit).collect()
+}
+
+/// How long each event takes from its line to the sink.
+async fn events() -> Vec<Duration> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let store = Arc::new(SqliteStore::open(&folder.path().join("watchbell.db")).expect("a database"));
+    let nudge = Arc::new(Notify::new());
+    let told = nudge.clone();
+    let committed = move |batch: &watchbell::store::Batch| {
+        if !batch.deliveries.is_empty() {
+            told.notify_one();
+        }
+    };
+    let writer = StoreWriter::start(store.clone(), committed).expect("a thread");
+    let (inputs, engine_inputs) = mpsc::channel(4096);
+    let (_sets, sets) = mpsc::channel(1);
+    let (ask, _asks) = mpsc::channel(1);
+    let (wake, _wake) = watch::channel(None);
+    let set = Set::shipped().expect("the shipped rules and templates are sound");
+    let config = config::builtin("".into(), "".into());
+    let kind = SinkKind::Console(ConsoleSettings { zone: config.zone.clone() });
+    let pipeline = Pipeline::for_replay_from(World::new(true), config, set);
+    let wires = Wires { inputs: engine_inputs, sets, writer: writer.handle(), wake, asks: ask };
+    pipeline::spawn(pipeline, wires).expect("a thread");
+    let sink = Arc::new(Accepting::default());
+    let stop = CancellationToken::new();
+    let worker = Worker {
+        sink_name: "console".to_owned(),
+        sink: sink.clone(),
+        store,
+        writer: writer.handle(),
+        nudge,
+        inputs: inputs.clone(),
+        fallbacks: Fallbacks::default(),
+        storms: None,
+        policy: BackoffPolicy::of(&kind),
+        stop: stop.clone(),
+    };
+    let working = tokio::spawn(worker.run());
+
+    let mut read = Vec::new();
+    let source: Arc<str> = "icinga".into();
+    for number in 0..EVENTS {
+        tokio::time::sleep(APART).await;
+        let (name, line) = problem(number);
+        read.push((name, Instant::now()));
+        let event = decode(&source, line.as_bytes()).expect("it is as Icinga writes it");
+        inputs.send(Input::Event(event)).await.expect("the engine listens");
+    }
+    while sink.told.lock().expect("no panic").len() < EVENTS as usize {
+        tokio::time::sleep(APART).await;
+    }
+    stop.cancel();
+    working.await.expect("no panic").expect("the writer listens");
+    let told = sink.told.lock().expect("no panic");
+    read.into_iter().map(|(name, at)| told[&name].duration_since(at)).collect()
+}
+
+/// A host that is down, as a line of Icinga.
+fn problem(number: u32) -> (String, String) {
+    let name = format!("host{number}");
+    let now = Timestamp::now().as_microsecond() as f64 / 1e6;
+    let check = format!(
+        r#"{{"active":true,"check_source":"main","command":null,"execution_end":{now},"execution_start":{now},"exit_status":2,"output":"PING CRITICAL","performance_data":[],"schedule_end":{now},"schedule_start":{now},"state":2,"ttl":0,"type":"CheckResult","vars_after":{{"attempt":1,"reachable":true,"state":1,"state_type":1}},"vars_before":{{"attempt":1,"reachable":true,"state":0,"state_type":1}}}}"#
+    );
+    let line = format!(
+        r#"{{"acknowledgement":false,"check_result":{check},"downtime_depth":0,"host":"{name}","state":1,"state_type":1,"timestamp":{now},"type":"StateChange"}}"#
+    );
+    (name, line)
+}
+
+/// The median and the 99th percentile, in milliseconds.
+fn percentiles(mut times: Vec<Duration>) -> [f64; 2] {
+    times.sort();
+    [50, 99].map(|percent| times[times.len() * percent / 100].as_secs_f64() * 1000.0)
+}
