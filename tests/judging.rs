@@ -89,6 +89,10 @@ fn what_has_no_number_or_that_of_another_change_is_known_by_its_state() {
     let torn = Told { number: Some(3), ..told(4, 44.0) };
     let tally = judged_told(&[told(1, 11.0), end.clone(), told(3, 31.0), torn], &[], &[], 2);
     assert_eq!((tally.told, tally.lost.len(), tally.twice[&Sink::Hook]), (4, 0, 0));
+    let again = Told { at: 26.0, ..end.clone() };
+    let twice = [told(1, 11.0), end.clone(), again, told(3, 31.0), told(4, 41.0)];
+    let tally = judged_told(&twice, &[], &[], 2);
+    assert_eq!((tally.twice[&Sink::Hook], tally.inverted.len()), (1, 0));
     let too_early = Told { at: 15.0, ..end };
     assert_eq!(judged_told(&[told(1, 11.0), too_early, told(3, 31.0), told(4, 41.0)], &[], &[], 2).told, 3);
 }

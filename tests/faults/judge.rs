@@ -63,7 +63,6 @@ pub(crate) struct Told {
 /// The same, once it is clear which change it was.
 #[derive(Clone, Copy)]
 struct Known {
-    sink: Sink,
     number: u64,
     at: Moment,
 }
@@ -134,13 +133,11 @@ pub(crate) fn judge(case: &Case<'_>) -> Tally {
     for change in case.driven {
         objects.entry(&change.object).or_default().push(change);
     }
-    let known: Vec<Known> = case.told.iter().filter_map(|told| known(told, &objects)).collect();
     for sink in Sink::ALL {
         let mut first: BTreeMap<u64, Moment> = BTreeMap::new();
-        let told = known.iter().filter(|told| told.sink == sink);
         let mut again = 0;
         let mut order = Vec::new();
-        for told in told {
+        for told in &known(case, sink, &objects) {
             let before = *first.entry(told.number).or_insert(told.at);
             if is_true_again(case, told) {
                 continue;
@@ -165,17 +162,33 @@ pub(crate) fn judge(case: &Case<'_>) -> Tally {
     tally
 }
 
-/// Which change was told. Icinga may answer a question with the state of one change and
-/// the output of the next, so the number counts only where the state fits it.
-fn known(told: &Told, objects: &BTreeMap<&str, Vec<&Driven>>) -> Option<Known> {
-    let mut changes = objects.get(told.object.as_str())?.iter().rev();
-    let fits = |change: &&&Driven| change.state == told.state;
-    let numbered = changes.clone().filter(fits).find(|change| Some(change.number) == told.number);
-    let number = match numbered {
-        Some(change) => change.number,
-        None => changes.find(|change| fits(change) && change.began <= told.at)?.number,
-    };
-    Some(Known { sink: told.sink, number, at: told.at })
+/// Which changes a sink told, in the order it told them.
+fn known(case: &Case<'_>, sink: Sink, objects: &BTreeMap<&str, Vec<&Driven>>) -> Vec<Known> {
+    let mut last: BTreeMap<&str, &Driven> = BTreeMap::new();
+    let mut known = Vec::new();
+    for told in case.told.iter().filter(|told| told.sink == sink) {
+        let Some(changes) = objects.get(told.object.as_str()) else { continue };
+        let Some(change) = which(told, changes, last.get(told.object.as_str()).copied()) else { continue };
+        last.insert(&told.object, change);
+        known.push(Known { number: change.number, at: told.at });
+    }
+    known
+}
+
+/// Icinga may answer a question with the state of one change and the output of the next,
+/// so the number counts only where the state fits it. Without a number it is the last
+/// one again, or the first after it of that state.
+fn which<'a>(told: &Told, changes: &[&'a Driven], last: Option<&'a Driven>) -> Option<&'a Driven> {
+    let fits = |change: &&&Driven| change.state == told.state && change.began <= told.at;
+    if let Some(numbered) = changes.iter().filter(fits).find(|change| Some(change.number) == told.number) {
+        return Some(numbered);
+    }
+    if let Some(again) = last.filter(|last| last.state == told.state) {
+        return Some(again);
+    }
+    let after = last.map_or(0, |last| last.number);
+    let next = changes.iter().filter(fits).find(|change| change.number > after);
+    next.or(changes.iter().rfind(fits)).copied()
 }
 
 fn is_true_again(case: &Case<'_>, told: &Known) -> bool {

@@ -13,6 +13,16 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// What it logs when it knows all that Icinga knows.
 const READY: &str = "caught up";
 
+/// Why a scenario that needs `strace` does not run.
+pub(crate) const NO_STRACE: &str = "strace is not there, or may not trace";
+
+/// Whether `strace` is there and may trace.
+pub(crate) fn can_trace() -> bool {
+    let mut strace = Command::new("strace");
+    strace.args(["-o", "/dev/null", "true"]).stderr(Stdio::null());
+    strace.status().is_ok_and(|status| status.success())
+}
+
 /// How it is started.
 #[derive(Default)]
 pub(crate) struct Manner {

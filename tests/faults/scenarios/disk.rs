@@ -4,14 +4,14 @@ use crate::Campaign;
 use crate::common::wait_for;
 use crate::report::Verdict;
 use crate::round::Round;
-use crate::router::Manner;
+use crate::router::{Manner, NO_STRACE, can_trace};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-const DISK: &str = "size=16m";
+const DISK: &str = "size=12m";
 /// What Watchbell says of it, and how long that may take.
 const FULL: &str = "cannot write the database";
 const NOTICED: Duration = Duration::from_secs(60);
@@ -79,9 +79,8 @@ pub(crate) async fn full(campaign: &mut Campaign) -> Verdict {
 
 /// `fsync` fails for a while, then works again; and Watchbell is killed after that.
 pub(crate) async fn fsync_fails(campaign: &mut Campaign) -> Verdict {
-    if Command::new("strace").args(["-o", "/dev/null", "true"]).status().is_ok_and(|status| !status.success())
-    {
-        return Verdict::Skipped("strace may not trace here".to_owned());
+    if !can_trace() {
+        return Verdict::Skipped(NO_STRACE.to_owned());
     }
     let times = campaign.pick(1, 20);
     let (rate, seed) = (campaign.rate(), campaign.seed());

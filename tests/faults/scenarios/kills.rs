@@ -17,8 +17,8 @@ const END: Duration = Duration::from_secs(10);
 
 /// The points that any load reaches, and how many passages go before at most.
 const POINTS: &[(&str, u32)] = &[
-    ("batch.judged", 60),
-    ("batch.queued", 60),
+    ("batch.judged", 3),
+    ("batch.queued", 3),
     ("commit.inside", 80),
     ("commit.done", 80),
     ("delivery.due", 40),
@@ -37,7 +37,7 @@ pub(crate) async fn none(campaign: &mut Campaign) -> Verdict {
 
 /// `kill -9`, again and again.
 pub(crate) async fn at_random(campaign: &mut Campaign) -> Verdict {
-    let (cycles, longest) = (campaign.pick(20, 1000), campaign.pick(1.2, 5.0));
+    let (cycles, longest) = (campaign.pick(20, 1000), campaign.pick(0.8, 5.0));
     let (rate, seed) = (campaign.rate(), campaign.seed());
     let mut round = Round::begin(&mut campaign.ground, rate, seed).await;
     for _ in 0..cycles {

@@ -5,7 +5,7 @@ use crate::common::wait_for;
 use crate::common::watchbell::Site;
 use crate::report::Verdict;
 use crate::round::Round;
-use crate::router::{Manner, Router};
+use crate::router::{Manner, NO_STRACE, Router, can_trace};
 use rand::RngExt;
 use rusqlite::Connection;
 use serde_json::Value;
@@ -31,6 +31,9 @@ fn dies_at(point: &str, passages: usize) -> Manner {
 
 /// Only a checkpoint writes to the database file itself: `strace` kills at such a write.
 pub(crate) async fn in_a_checkpoint(campaign: &mut Campaign) -> Verdict {
+    if !can_trace() {
+        return Verdict::Skipped(NO_STRACE.to_owned());
+    }
     let times = campaign.pick(2, 50);
     let (rate, seed) = (campaign.rate(), campaign.seed());
     let mut round = Round::begin(&mut campaign.ground, rate, seed).await;
