@@ -22,7 +22,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // Each knows the words only, and none of its neighbours.
     ("command", &["model", "config"]),
     ("source", &["model", "config", "tls", "backoff"]),
-    ("store", &["model"]),
+    ("store", &["model", "supervise"]),
     ("sink", &["model", "config", "tls", "backoff", "supervise"]),
     ("router", &["model", "config", "assets", "diagnostic"]),
     // What is said in chat is judged like an event: the engine knows the grammar.
@@ -30,7 +30,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // These join rooms and decide nothing themselves.
     ("load", &["config", "diagnostic", "assets", "engine", "router"]),
     ("outbox", &["model", "config", "backoff", "store", "sink", "source", "supervise"]),
-    ("pipeline", &["model", "config", "engine", "router", "store", "load"]),
+    ("pipeline", &["model", "config", "engine", "router", "store", "load", "supervise"]),
     ("trial", &["model", "config", "diagnostic", "engine", "load", "pipeline", "source"]),
     ("diff", &["model", "config", "engine", "store", "load"]),
     ("reload", &["model", "config", "diagnostic", "engine", "load", "trial"]),

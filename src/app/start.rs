@@ -37,7 +37,10 @@ pub(super) async fn start(
     force: bool,
 ) -> anyhow::Result<Running> {
     let (set, news) = first_set(&config)?;
-    let world = restore(&store).await?;
+    let kept = store.clone();
+    let restore = move || restore(&*kept);
+    let (world, restore) = tokio::task::spawn_blocking(move || (restore(), restore)).await?;
+    let world = world?;
     let limits = config.journal.map(|kept| JournalLimits { keep: kept.keep, size: kept.size });
     begin_journal(&store, limits).await?;
     let (inputs, engine_inputs) = mpsc::channel(INPUTS);
@@ -64,7 +67,14 @@ pub(super) async fn start(
     let (wake, wanted_wake) = watch::channel(None);
     let engine = pipeline::spawn(
         Pipeline::new(config.clone(), set.clone(), world),
-        Wires { inputs: engine_inputs, sets, writer: writer.handle(), wake, asks: ask },
+        Wires {
+            inputs: engine_inputs,
+            sets,
+            writer: writer.handle(),
+            wake,
+            asks: ask,
+            restore: Box::new(restore),
+        },
     )
     .context("cannot start the engine's thread")?;
     let is_refused = news.as_ref().is_some_and(|news| !news.accepted);

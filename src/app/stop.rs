@@ -6,8 +6,9 @@
 
 use super::crew::Groups;
 use crate::model::Input;
+use crate::pipeline::Ended;
 use crate::sink::Sink;
-use crate::store::writer::{StoreWriter, WriterGone, WriterHandle};
+use crate::store::writer::{StoreWriter, WriterHandle};
 use anyhow::Context;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,7 +27,7 @@ const END_WITHIN: Duration = Duration::from_secs(20);
 pub(super) struct Running {
     pub(super) inputs: mpsc::Sender<Input>,
     pub(super) groups: Groups,
-    pub(super) engine: std::thread::JoinHandle<Result<(), WriterGone>>,
+    pub(super) engine: std::thread::JoinHandle<Result<(), Ended>>,
     pub(super) writer: StoreWriter,
     pub(super) sinks: BTreeMap<String, Arc<dyn Sink>>,
 }

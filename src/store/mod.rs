@@ -177,6 +177,9 @@ pub enum StoreError {
         /// What SQLite said.
         source: rusqlite::Error,
     },
+    /// It panicked.
+    #[error("the store panicked, which is a bug in Watchbell, please report it: {0}")]
+    Panicked(String),
     /// A kept value cannot be read.
     #[error("cannot read a kept {what}: {source}")]
     Value {
