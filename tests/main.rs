@@ -15,6 +15,7 @@ mod diff;
 mod docs;
 mod email;
 mod end_to_end;
+mod ending;
 mod exec;
 mod gather;
 mod holding;

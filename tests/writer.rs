@@ -69,7 +69,7 @@ fn a_panic_of_the_store_loses_nothing_and_ends_nothing() {
     let kept = writer.handle().queue_blocking(state("key", Some("1"))).expect("queued");
     kept.blocking_recv().expect("kept at the third try");
     writer.stop(LONG).expect("stopped");
-    assert_eq!(values(&place.open()).len(), 1);
+    assert_eq!(values(&store.store).len(), 1);
 }
 
 /// Makes every write of state fail.
