@@ -11,6 +11,7 @@ mod thread;
 
 pub use thread::{Ended, Wires, run, spawn};
 
+use crate::clock;
 use crate::config::{Config, ConsoleSettings, SinkKind, SinkSettings, Target};
 use crate::engine::{Ask, Engine, Notification, Outcome, Settings, World};
 use crate::load::Set;
@@ -18,8 +19,11 @@ use crate::model::identity::digest;
 use crate::model::{Action, Brief, Decision, Delivery, Input, Message, Reply, StateWrite, Timestamp};
 use crate::router;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
+/// How often the clock is looked at while something is to come.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// What stands for the type of event in the answer to a command.
 pub const REPLY: &str = "Reply";
 /// What stands for it in what no rule could judge.
@@ -224,20 +228,22 @@ fn make_up_target(config: &mut Config, name: &str) {
 }
 
 /// Sends a tick whenever the engine's time has come, until nobody listens.
+///
+/// The clock is looked at again and again meanwhile: it may have been set.
 pub async fn tick(mut wake: watch::Receiver<Option<Timestamp>>, inputs: mpsc::Sender<Input>) {
     loop {
         let at = *wake.borrow_and_update();
-        let wait = at
-            .map(|at| std::time::Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
+        let wait = at.map(|at| Duration::try_from(at.duration_since(clock::now())).unwrap_or_default());
         let changed = match wait {
+            Some(Duration::ZERO) => {
+                if inputs.send(Input::Tick).await.is_err() {
+                    return;
+                }
+                wake.changed().await
+            }
             Some(wait) => tokio::select! {
                 changed = wake.changed() => changed,
-                () = tokio::time::sleep(wait) => {
-                    if inputs.send(Input::Tick).await.is_err() {
-                        return;
-                    }
-                    wake.changed().await
-                }
+                () = tokio::time::sleep(wait.min(LOOK_EVERY)) => Ok(()),
             },
             None => wake.changed().await,
         };

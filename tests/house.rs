@@ -18,6 +18,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("assets", &[]),
     ("backoff", &[]),
     ("supervise", &["model", "backoff"]),
+    ("clock", &["model"]),
     ("config", &["model", "diagnostic", "tls"]),
     // Each knows the words only, and none of its neighbours.
     ("command", &["model", "config"]),
@@ -29,8 +30,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("engine", &["model", "config", "diagnostic", "command"]),
     // These join rooms and decide nothing themselves.
     ("load", &["config", "diagnostic", "assets", "engine", "router"]),
-    ("outbox", &["model", "config", "backoff", "store", "sink", "source", "supervise"]),
-    ("pipeline", &["model", "config", "engine", "router", "store", "load", "supervise"]),
+    ("outbox", &["model", "config", "backoff", "clock", "store", "sink", "source", "supervise"]),
+    ("pipeline", &["model", "config", "engine", "router", "store", "load", "clock", "supervise"]),
     ("trial", &["model", "config", "diagnostic", "engine", "load", "pipeline", "source"]),
     ("diff", &["model", "config", "engine", "store", "load"]),
     ("reload", &["model", "config", "diagnostic", "engine", "load", "trial"]),
@@ -41,6 +42,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "app",
         &[
             "model",
+            "clock",
             "config",
             "diagnostic",
             "engine",
@@ -53,6 +55,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "source",
             "store",
             "supervise",
+            "tls",
             "trial",
         ],
     ),

@@ -1,10 +1,12 @@
 //! All capabilities, one module each.
 
+mod auditing;
 mod bad_files;
 mod bad_rules;
 mod bounds;
 mod catch_up;
 mod check;
+mod clock;
 mod commands;
 mod common;
 mod config;
@@ -33,6 +35,7 @@ mod mixed_sets;
 mod modules;
 mod outbox;
 mod owed;
+mod process_limits;
 mod reload;
 mod reminding;
 mod replay;

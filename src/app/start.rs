@@ -3,9 +3,11 @@
 //! Promises: what fails here fails before anything is told. Never: ends what it started;
 //! see `stop`.
 
+use super::auditor::Auditor;
 use super::begin::{begin_journal, build_sinks, first_set, listen, restore};
-use super::chores;
+use super::chores::{self, ClockWatch};
 use super::crew::{Crew, Groups};
+use super::deadman::Pings;
 use super::nudges::Nudges;
 use super::stop::Running;
 use super::supervisor::Supervisor;
@@ -18,6 +20,7 @@ use crate::reload::Reloader;
 use crate::store::writer::StoreWriter;
 use crate::store::{JournalLimits, Store};
 use anyhow::Context;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
@@ -106,6 +109,7 @@ pub(super) async fn start(
     crew.beside("reloader", reloader, |reloader| Box::pin(reloader.run()));
     let inquiry = Inquiry { asks, reloads, store: store.clone(), config, inputs: inputs.clone() };
     crew.beside("inquiry", inquiry, |inquiry| Box::pin(inquiry.run()));
+    let audited_wake = wanted_wake.clone();
     crew.beside("ticker", (wanted_wake, inputs.clone()), |(wake, inputs)| {
         Box::pin(pipeline::tick(wake.clone(), inputs.clone()))
     });
@@ -113,6 +117,23 @@ pub(super) async fn start(
     crew.beside("troubles", (troubles, inputs.clone()), |(troubles, inputs)| {
         Box::pin(chores::tell(troubles, inputs))
     });
+    let (report, reports) = watch::channel(None);
+    let auditor = Auditor {
+        inputs: inputs.clone(),
+        wake: audited_wake,
+        writer: writer.handle(),
+        store: store.clone(),
+        gauges: Arc::new(BTreeMap::new),
+        supervisor: crew.supervisor.clone(),
+        report,
+    };
+    crew.beside("auditor", auditor, |auditor| Box::pin(auditor.run()));
+    if let Some(deadman) = &crew.config.deadman {
+        let pings = Pings::new(deadman.clone(), reports)?;
+        crew.beside("deadman", pings, |pings| Box::pin(pings.run()));
+    }
+    let clock = ClockWatch { supervisor: crew.supervisor.clone(), calm_at: None };
+    crew.beside("clock", clock, |clock| Box::pin(clock.run()));
     crew.beside("tidy", store, move |store| Box::pin(chores::tidy(store.clone(), limits)));
     crew.listen(webhooks)?;
     crew.follow(peers);

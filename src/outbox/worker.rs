@@ -8,7 +8,8 @@
 use super::attempt::attempt;
 use super::backoff::BackoffPolicy;
 use super::breaker::{Breaker, Change};
-use crate::model::{Attempt, AttemptResult, Delivery, Input, Timestamp};
+use crate::clock;
+use crate::model::{Attempt, AttemptResult, Delivery, Input};
 use crate::sink::Sink;
 use crate::store::writer::{WriterGone, WriterHandle};
 use crate::store::{Batch, Store, StoreError};
@@ -152,7 +153,7 @@ impl Worker {
     ) -> Result<(Vec<Delivery>, Option<Duration>), StoreError> {
         let (store, sink) = (self.store.clone(), self.sink_name.clone());
         let reading = tokio::task::spawn_blocking(move || {
-            let now = Timestamp::now();
+            let now = clock::now();
             let due = store.due(&sink, now, &busy, limit)?;
             let next = store.next_due(&sink)?.map(|next| next.duration_since(now));
             Ok((due, next.and_then(|wait| Duration::try_from(wait).ok()).filter(|wait| !wait.is_zero())))

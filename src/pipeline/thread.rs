@@ -7,6 +7,7 @@
 
 use super::overload::{Blame, Overload};
 use super::{Finished, Pipeline};
+use crate::clock;
 use crate::engine::{Ask, Ruleset, SCRIPT_STACK, World};
 use crate::load::Set;
 use crate::model::{Input, Timestamp};
@@ -71,7 +72,7 @@ fn run_with(mut pipeline: Pipeline, mut wires: Wires, mut judge: impl Judge) -> 
                 overload = Overload::new(Instant::now());
             }
             let began = Instant::now();
-            let poison = work.take(&mut pipeline, input, Timestamp::now(), &mut judge);
+            let poison = work.take(&mut pipeline, input, clock::now(), &mut judge);
             overload.judged(began.elapsed());
             if let Err(poison) = poison {
                 work.begin_again(&mut pipeline, &wires, poison, &mut judge)?;

@@ -67,6 +67,15 @@ pub struct Past {
     pub deliveries: Vec<PastDelivery>,
 }
 
+/// What an auditor asks of the store.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Audit {
+    /// When the oldest pending delivery of each sink was decided.
+    pub waiting: Vec<(String, Timestamp)>,
+    /// How many deliveries of the last hour were folded into one that is not there.
+    pub orphans: u64,
+}
+
 /// Durable state. All calls block: keep them off the async threads.
 pub trait Store: Send + Sync {
     /// Keeps a batch, all or nothing; on the disk when it returns.
@@ -100,6 +109,12 @@ pub trait Store: Send + Sync {
     /// What is kept about something: at most `limit` decisions, the newest ones, and the
     /// deliveries that belong to them.
     fn past(&self, about: &About, limit: usize) -> Result<Past, StoreError>;
+
+    /// What waits, and whether the sums of digests are right. A store that keeps no
+    /// deliveries has nothing to say.
+    fn audit(&self, _now: Timestamp) -> Result<Audit, StoreError> {
+        Ok(Audit::default())
+    }
 
     /// Forgets decisions, and deliveries that are sent or dead, from before a moment.
     fn forget_before(&self, moment: Timestamp) -> Result<(), StoreError>;

@@ -18,7 +18,7 @@ mod write;
 pub use journal::read::{Journal, JournalInputs};
 pub use reader::SqliteReader;
 
-use super::{Batch, Entry, JournalLimits, Past, PastDelivery, Store, StoreError};
+use super::{Audit, Batch, Entry, JournalLimits, Past, PastDelivery, Store, StoreError};
 use crate::model::{About, Action, Decision, Delivery, Timestamp};
 use rusqlite::Connection;
 use std::fs::File;
@@ -113,6 +113,10 @@ impl Store for SqliteStore {
 
     fn past(&self, about: &About, limit: usize) -> Result<Past, StoreError> {
         past::past(&self.reader(), about, limit)
+    }
+
+    fn audit(&self, now: Timestamp) -> Result<Audit, StoreError> {
+        read::audit(&self.reader(), now)
     }
 
     fn forget_before(&self, moment: Timestamp) -> Result<(), StoreError> {

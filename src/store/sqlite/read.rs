@@ -2,7 +2,8 @@
 
 use super::while_doing;
 use crate::model::{Action, Brief, Delivery, State, Tells, Timestamp};
-use crate::store::{Entry, StoreError};
+use crate::store::{Audit, Entry, StoreError};
+use jiff::SignedDuration;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
@@ -102,6 +103,21 @@ fn brief(row: &Row<'_>) -> rusqlite::Result<Brief> {
         group: row.get("grouping")?,
         words: row.get("words")?,
     })
+}
+
+/// What waits, and what was folded into a delivery that is not there.
+pub(super) fn audit(connection: &Connection, now: Timestamp) -> Result<Audit, StoreError> {
+    let doing = "audit what waits";
+    let sql = "SELECT sink, min(at) AS at FROM deliveries WHERE status = 'pending' GROUP BY sink";
+    let waiting = rows(connection, doing, sql, [], |row| Ok((row.get("sink")?, moment(row, "at")?)))?;
+    // Older ones were looked at before, and what they were folded into may be forgotten.
+    let since = (now - SignedDuration::from_hours(1)).as_microsecond();
+    let sql = "SELECT count(*) AS orphans FROM deliveries AS child
+               WHERE status <> 'pending' AND status = 'digested' AND at > ?1
+               AND NOT EXISTS (SELECT 1 FROM deliveries WHERE id = child.parent)";
+    let orphans = rows(connection, doing, sql, [since], |row| row.get::<_, i64>("orphans"))?;
+    let orphans = orphans.first().copied().unwrap_or_default();
+    Ok(Audit { waiting, orphans: u64::try_from(orphans).unwrap_or_default() })
 }
 
 /// Reads all rows of a statement.
