@@ -77,7 +77,14 @@ fn durable(lines: &[&[u8]], config: &Config, set: &Set) {
     let (ask, _asks) = mpsc::channel(1);
     let (wake, _wake) = watch::channel(None);
     let pipeline = Pipeline::for_replay_from(World::new(true), config.clone(), set.clone());
-    let wires = Wires { inputs: engine_inputs, sets, writer: writer.handle(), wake, asks: ask };
+    let wires = Wires {
+        inputs: engine_inputs,
+        sets,
+        writer: writer.handle(),
+        wake,
+        asks: ask,
+        restore: Box::new(|| Ok(World::new(true))),
+    };
     let engine = pipeline::spawn(pipeline, wires).expect("a thread");
     let source: Arc<str> = "icinga".into();
     for line in lines {

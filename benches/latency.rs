@@ -88,7 +88,14 @@ async fn events() -> Vec<Duration> {
     let config = config::builtin("".into(), "".into());
     let kind = SinkKind::Console(ConsoleSettings { zone: config.zone.clone() });
     let pipeline = Pipeline::for_replay_from(World::new(true), config, set);
-    let wires = Wires { inputs: engine_inputs, sets, writer: writer.handle(), wake, asks: ask };
+    let wires = Wires {
+        inputs: engine_inputs,
+        sets,
+        writer: writer.handle(),
+        wake,
+        asks: ask,
+        restore: Box::new(|| Ok(World::new(true))),
+    };
     pipeline::spawn(pipeline, wires).expect("a thread");
     let sink = Arc::new(Accepting::default());
     let stop = CancellationToken::new();

@@ -5,8 +5,9 @@
 //! log has all of it.
 //! After a crash in between, the next start finds the disk as it is.
 
+use crate::clock;
 use crate::config::Config;
-use crate::model::{Delivery, Timestamp};
+use crate::model::Delivery;
 use crate::router;
 use crate::sink::Sink;
 use std::collections::BTreeMap;
@@ -58,7 +59,7 @@ async fn lasting(trouble: &mut watch::Receiver<Option<String>>) -> Option<String
 }
 
 async fn send(config: &Config, sinks: &BTreeMap<String, Arc<dyn Sink>>, words: &str) {
-    for delivery in router::notice(config, "the database", words, Timestamp::now()) {
+    for delivery in router::notice(config, "the database", words, clock::now()) {
         let Some(sink) = sinks.get(&delivery.sink) else { continue };
         if let Err(reason) = send_one(&**sink, &delivery).await {
             tracing::error!(sink = %delivery.sink, "cannot tell that the database is in trouble: {reason}");

@@ -17,6 +17,7 @@ pub mod app;
 pub mod assets;
 pub mod backoff;
 pub mod cli;
+pub mod clock;
 pub mod command;
 pub mod config;
 pub mod crash;

@@ -7,25 +7,25 @@
 //! After a crash, inputs that were not durable are a gap, which catching up heals.
 
 mod overload;
+mod thread;
 
+pub use thread::{Ended, Wires, run, spawn};
+
+use crate::clock;
 use crate::config::{Config, ConsoleSettings, SinkKind, SinkSettings, Target};
-use crate::crash;
-use crate::engine::{Ask, Engine, Notification, Outcome, Ruleset, SCRIPT_STACK, Settings, World};
+use crate::engine::{Ask, Engine, Notification, Outcome, Settings, World};
 use crate::lag::Lag;
 use crate::load::Set;
 use crate::model::event::Digest;
 use crate::model::identity::digest;
 use crate::model::{Action, Brief, Decision, Delivery, Input, Message, Reply, StateWrite, Timestamp};
 use crate::router;
-use crate::store::Batch;
-use crate::store::writer::{WriterGone, WriterHandle};
-use overload::{Blame, Overload};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
-/// How many inputs are judged before their batch is handed to the store.
-const BATCH: usize = 256;
+/// How often the clock is looked at while something is to come.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// What stands for the type of event in the answer to a command.
 pub const REPLY: &str = "Reply";
 
@@ -165,6 +165,11 @@ impl Pipeline {
         deliveries
     }
 
+    /// Starts over with this state, after a panic.
+    fn begin_again(&mut self, world: World) {
+        self.engine = Engine::new(world, Settings::of(&self.config), self.set.rules.clone());
+    }
+
     fn reply(&mut self, reply: Reply) -> Delivery {
         self.replies += 1;
         Delivery {
@@ -200,7 +205,7 @@ pub fn digest_words(
 ) -> impl Fn(Digest) -> Message + Send + Sync {
     move |digest| {
         let templates = set.borrow().templates.clone();
-        router::storm(digest, &templates, &sink, &config.zone, Timestamp::now())
+        router::storm(digest, &templates, &sink, &config.zone, clock::now())
     }
 }
 
@@ -223,107 +228,23 @@ fn make_up_target(config: &mut Config, name: &str) {
     config.targets.insert(name.to_owned(), target);
 }
 
-/// Where the engine's thread gets its work, and where it hands things to.
-pub struct Wires {
-    /// What moves the engine. The thread ends when all senders are gone.
-    pub inputs: mpsc::Receiver<Input>,
-    /// New sets, each put in force before the next input.
-    pub sets: mpsc::Receiver<Set>,
-    /// Where batches are kept.
-    pub writer: WriterHandle,
-    /// When the engine wants a tick.
-    pub wake: watch::Sender<Option<Timestamp>>,
-    /// What people asked that is answered elsewhere.
-    pub asks: mpsc::Sender<Ask>,
-}
-
-/// Runs the engine until there are no more inputs. Blocks: give it a thread.
-pub fn run(mut pipeline: Pipeline, mut wires: Wires) -> Result<(), WriterGone> {
-    let keeps_journal = pipeline.config.journal.is_some();
-    let mut overload = Overload::new(Instant::now());
-    while let Some(first) = wires.inputs.blocking_recv() {
-        let mut batch = Batch::default();
-        let mut next = Some(first);
-        let mut taken = 0;
-        while let Some(input) = next {
-            while let Ok(set) = wires.sets.try_recv() {
-                crash::point("rules.swap");
-                pipeline.set_rules(set);
-                overload = Overload::new(Instant::now());
-            }
-            let now = Timestamp::now();
-            if keeps_journal && !matches!(input, Input::Tick) {
-                batch.journal.push((now, input.clone()));
-            }
-            note_heard(&mut batch, &input);
-            let began = Instant::now();
-            let finished = pipeline.take(input, now);
-            overload.judged(began.elapsed());
-            finished.write_log();
-            batch.deliveries.extend(finished.deliveries);
-            batch.actions.extend(finished.actions);
-            batch.decisions.extend(finished.decisions);
-            for ask in finished.asks {
-                if let Err(error) = wires.asks.try_send(ask) {
-                    tracing::warn!(
-                        "too much is asked at once; not answered: {:?}",
-                        error.into_inner().question
-                    );
-                }
-            }
-            taken += 1;
-            next = if taken < BATCH { wires.inputs.try_recv().ok() } else { None };
-        }
-        if let Some(blame) = overload.look(Instant::now(), pipeline.engine.costs()) {
-            warn_of_slow_rule(pipeline.engine.ruleset(), &blame);
-        }
-        batch.state = pipeline.take_writes();
-        crash::point("batch.judged");
-        // The receipt is not waited for: while this batch is made durable, the next
-        // one is judged. Whoever sends or asks is woken by the store's writer.
-        let _receipt = wires.writer.queue_blocking(batch)?;
-        crash::point("batch.queued");
-        wires.wake.send_replace(pipeline.engine.next_wake());
-    }
-    Ok(())
-}
-
-/// What came of this input is kept together with the note that it was taken in: until
-/// then the store hands it out again at each start.
-fn note_heard(batch: &mut Batch, input: &Input) {
-    match input {
-        Input::GivenUp(attempt) => batch.heard.push(attempt.delivery.id),
-        Input::ActionResult(result) => batch.answered.push(result.action.id),
-        _ => {}
-    }
-}
-
-fn warn_of_slow_rule(ruleset: &Ruleset, blame: &Blame) {
-    let Blame { rule, judging, share, mean } = blame;
-    tracing::warn!(
-        "judging took {:.0}% of the time, the rule {} alone {:.0}%: {:.1} ms a call; events wait behind it",
-        judging * 100.0,
-        ruleset.rules()[*rule].at,
-        share * 100.0,
-        mean.as_secs_f64() * 1000.0
-    );
-}
-
 /// Sends a tick whenever the engine's time has come, until nobody listens.
+///
+/// The clock is looked at again and again meanwhile: it may have been set.
 pub async fn tick(mut wake: watch::Receiver<Option<Timestamp>>, inputs: mpsc::Sender<Input>) {
     loop {
         let at = *wake.borrow_and_update();
-        let wait = at
-            .map(|at| std::time::Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
+        let wait = at.map(|at| Duration::try_from(at.duration_since(clock::now())).unwrap_or_default());
         let changed = match wait {
+            Some(Duration::ZERO) => {
+                if inputs.send(Input::Tick).await.is_err() {
+                    return;
+                }
+                wake.changed().await
+            }
             Some(wait) => tokio::select! {
                 changed = wake.changed() => changed,
-                () = tokio::time::sleep(wait) => {
-                    if inputs.send(Input::Tick).await.is_err() {
-                        return;
-                    }
-                    wake.changed().await
-                }
+                () = tokio::time::sleep(wait.min(LOOK_EVERY)) => Ok(()),
             },
             None => wake.changed().await,
         };
@@ -331,15 +252,4 @@ pub async fn tick(mut wake: watch::Receiver<Option<Timestamp>>, inputs: mpsc::Se
             return;
         }
     }
-}
-
-/// Starts the engine's thread.
-pub fn spawn(
-    pipeline: Pipeline,
-    wires: Wires,
-) -> std::io::Result<std::thread::JoinHandle<Result<(), WriterGone>>> {
-    std::thread::Builder::new()
-        .name("engine".to_owned())
-        .stack_size(SCRIPT_STACK)
-        .spawn(move || run(pipeline, wires))
 }

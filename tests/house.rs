@@ -19,20 +19,21 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("backoff", &[]),
     ("supervise", &["model", "backoff"]),
     ("crash", &[]),
+    ("clock", &["model"]),
     ("config", &["model", "diagnostic", "tls"]),
     // Each knows the words only, and none of its neighbours.
     ("command", &["model", "config"]),
     ("lag", &["model"]),
     ("source", &["model", "config", "tls", "backoff", "lag"]),
-    ("store", &["model"]),
+    ("store", &["model", "supervise"]),
     ("sink", &["model", "config", "tls", "backoff", "supervise"]),
     ("router", &["model", "config", "assets", "diagnostic"]),
     // What is said in chat is judged like an event: the engine knows the grammar.
     ("engine", &["model", "config", "diagnostic", "command"]),
     // These join rooms and decide nothing themselves.
     ("load", &["config", "diagnostic", "assets", "engine", "router"]),
-    ("outbox", &["model", "config", "backoff", "store", "sink", "source", "supervise"]),
-    ("pipeline", &["model", "config", "engine", "router", "store", "load", "lag"]),
+    ("outbox", &["model", "config", "backoff", "clock", "store", "sink", "source", "supervise"]),
+    ("pipeline", &["model", "config", "engine", "router", "store", "load", "clock", "lag", "supervise"]),
     ("trial", &["model", "config", "diagnostic", "engine", "load", "pipeline", "source"]),
     ("diff", &["model", "config", "engine", "store", "load"]),
     ("reload", &["model", "config", "diagnostic", "engine", "load", "trial"]),
@@ -41,12 +42,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "inquiry",
         &["model", "config", "diagnostic", "engine", "explain", "lag", "load", "reload", "diff", "store"],
     ),
-    ("distress", &["model", "config", "router", "sink"]),
+    ("distress", &["model", "clock", "config", "router", "sink"]),
     // Builds them all.
     (
         "app",
         &[
             "model",
+            "clock",
             "config",
             "diagnostic",
             "distress",
@@ -61,6 +63,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "source",
             "store",
             "supervise",
+            "tls",
             "trial",
         ],
     ),

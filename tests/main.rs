@@ -1,5 +1,6 @@
 //! All capabilities, one module each.
 
+mod auditing;
 mod backup;
 mod bad_files;
 mod bad_rules;
@@ -7,6 +8,7 @@ mod bounds;
 mod canary;
 mod catch_up;
 mod check;
+mod clock;
 mod commands;
 mod common;
 mod config;
@@ -20,6 +22,7 @@ mod disk;
 mod docs;
 mod email;
 mod end_to_end;
+mod ending;
 mod exec;
 mod fallback;
 mod gaps;
@@ -45,6 +48,7 @@ mod modules;
 mod outage;
 mod outbox;
 mod owed;
+mod process_limits;
 mod reload;
 mod reminding;
 mod replay;

@@ -114,6 +114,7 @@ async fn two_hundred_sets_written_under_full_load_mix_nowhere_and_lose_nothing()
         writer: writer.handle(),
         wake: watch::channel(None).0,
         asks: mpsc::channel(1).0,
+        restore: Box::new(|| anyhow::bail!("nothing panics")),
     };
     let first = Pipeline::new(reloading.config.clone(), reloading.first.clone(), World::new(true));
     let engine = pipeline::spawn(first, wires).expect("a thread");

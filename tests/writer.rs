@@ -60,6 +60,18 @@ fn stopping_the_writer_keeps_what_is_queued_and_refuses_what_comes_later() {
     assert_eq!(values(&place.open()).len(), 100);
 }
 
+#[test]
+fn a_panic_of_the_store_loses_nothing_and_ends_nothing() {
+    let place = Place::new();
+    let (store, _commits) = Watched::open(&place);
+    store.panics.store(2, Ordering::SeqCst);
+    let writer = StoreWriter::start(store.clone(), |_| {}).expect("a thread");
+    let kept = writer.handle().queue_blocking(state("key", Some("1"))).expect("queued");
+    kept.blocking_recv().expect("kept at the third try");
+    writer.stop(LONG).expect("stopped");
+    assert_eq!(values(&store.store).len(), 1);
+}
+
 /// Makes every write of state fail.
 const BREAK: &str = "CREATE TRIGGER fault BEFORE INSERT ON state
                      BEGIN SELECT raise(ABORT, 'injected'); END";
@@ -69,17 +81,23 @@ const MEND: &str = "DROP TRIGGER fault";
 struct Watched {
     store: SqliteStore,
     went: mpsc::Sender<bool>,
+    /// How many commits are still to panic.
+    panics: AtomicUsize,
 }
 
 impl Watched {
     fn open(place: &Place) -> (Arc<Watched>, mpsc::Receiver<bool>) {
         let (went, commits) = mpsc::channel();
-        (Arc::new(Watched { store: place.open(), went }), commits)
+        (Arc::new(Watched { store: place.open(), went, panics: AtomicUsize::new(0) }), commits)
     }
 }
 
 impl Store for Watched {
     fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        let one_less = |left: usize| left.checked_sub(1);
+        if self.panics.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok() {
+            panic!("a fault in the store");
+        }
         let result = self.store.commit(batch);
         // After the test nobody watches.
         let _ = self.went.send(result.is_ok());

@@ -42,9 +42,9 @@ pub(super) fn first_set(config: &Arc<Config>) -> anyhow::Result<(Set, Option<Rul
     Ok((set, Some(refused)))
 }
 
-pub(super) async fn restore(store: &Arc<dyn Store>) -> anyhow::Result<World> {
-    let store = store.clone();
-    let entries = tokio::task::spawn_blocking(move || store.load_state()).await??;
+/// The state on the disk. Blocks.
+pub(super) fn restore(store: &dyn Store) -> anyhow::Result<World> {
+    let entries = store.load_state()?;
     let world = World::restore(entries).context("the database holds state that this Watchbell cannot use")?;
     for (kind, count) in world.unread() {
         tracing::warn!(

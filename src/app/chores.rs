@@ -3,16 +3,23 @@
 //!
 //! Never: ends the program; what goes wrong here is told by the log and tried again.
 
+use super::supervisor::Supervisor;
+use crate::clock::{self, Jump};
 use crate::config::Incoming;
 use crate::model::event::Trouble;
-use crate::model::{Detail, Event, Input, Timestamp, Utterance};
+use crate::model::{Detail, Event, Input, Utterance};
 use crate::source::webhook::WebhookSource;
 use crate::store::{JournalLimits, Store};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+/// How often the clock is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// A clock that has gone evenly for this long is well again.
+const CALM: Duration = Duration::from_secs(60);
 const TIDY_EVERY: Duration = Duration::from_secs(3600);
 
 /// Hands what was heard to the engine, until nobody speaks or listens any more.
@@ -29,7 +36,7 @@ pub(super) async fn tidy(store: Arc<dyn Store>, keep: Duration, limits: Option<J
     loop {
         let kept = store.clone();
         let tidied = tokio::task::spawn_blocking(move || {
-            let now = Timestamp::now();
+            let now = clock::now();
             kept.forget_before(now - keep)?;
             limits.map_or(Ok(()), |limits| kept.tidy_journal(limits, now))
         });
@@ -43,7 +50,7 @@ pub(super) async fn tidy(store: Arc<dyn Store>, keep: Duration, limits: Option<J
 /// Has the engine tell what is wrong with Watchbell itself.
 pub(super) async fn tell(troubles: &mut mpsc::Receiver<Trouble>, inputs: &mpsc::Sender<Input>) {
     while let Some(trouble) = troubles.recv().await {
-        let event = Event::ours(Timestamp::now(), Detail::Trouble(trouble));
+        let event = Event::ours(clock::now(), Detail::Trouble(trouble));
         if inputs.send(Input::Event(event)).await.is_err() {
             return;
         }
@@ -70,5 +77,52 @@ impl Webhooks {
         if let Err(error) = ended.await {
             tracing::error!(%error, "webhooks are no longer taken");
         }
+    }
+}
+
+/// Looks at the clock each second, and tells when it was set: by that the engine takes
+/// something in, and moves what is due.
+pub(super) struct ClockWatch {
+    pub(super) supervisor: Supervisor,
+    /// Until when the last jump is told as one that lasts.
+    pub(super) calm_at: Option<Instant>,
+}
+
+impl ClockWatch {
+    /// Runs for ever.
+    pub(super) async fn run(&mut self) {
+        loop {
+            clock::now();
+            for jump in clock::take_jumps() {
+                self.jumped(jump);
+            }
+            if self.calm_at.is_some_and(|at| at <= Instant::now()) {
+                self.calm_at = None;
+                self.tell("it has gone evenly for a minute", true);
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
+    fn jumped(&mut self, jump: Jump) {
+        match jump {
+            Jump::Ahead(by) => self.tell(
+                &format!(
+                    "it jumped ahead by {by:#}; what comes due by that waits until it has lasted for a minute"
+                ),
+                false,
+            ),
+            Jump::Believed => self.tell("the jump ahead has lasted for a minute and is believed", true),
+            Jump::TakenBack => self.tell("the jump ahead was taken back; nothing came of it", true),
+            Jump::Back(by) => {
+                self.tell(&format!("it was set back by {by:#}; what is to come moves along"), false);
+                self.calm_at = Some(Instant::now() + CALM);
+            }
+        }
+    }
+
+    fn tell(&self, text: &str, over: bool) {
+        tracing::warn!("the clock of this machine: {text}");
+        self.supervisor.tell(Trouble { what: "the clock".to_owned(), text: text.to_owned(), over });
     }
 }

@@ -8,9 +8,11 @@
 //! stop:  sources, reload, workers, engine, sinks, writer
 //! ```
 
+pub mod auditor;
 mod begin;
 mod chores;
 mod crew;
+mod deadman;
 mod nudges;
 mod start;
 mod stop;

@@ -3,9 +3,11 @@
 //! Promises: what fails here fails before anything is told. Never: ends what it started;
 //! see `stop`.
 
+use super::auditor::Auditor;
 use super::begin::{begin_journal, build_sinks, first_set, listen, restore, unheard};
-use super::chores;
+use super::chores::{self, ClockWatch};
 use super::crew::{Crew, Groups};
+use super::deadman::Pings;
 use super::nudges::Nudges;
 use super::stop::Running;
 use super::supervisor::Supervisor;
@@ -39,7 +41,10 @@ pub(super) async fn start(
     force: bool,
 ) -> anyhow::Result<Running> {
     let (set, news) = first_set(&config)?;
-    let world = restore(&store).await?;
+    let kept = store.clone();
+    let restore = move || restore(&*kept);
+    let (world, restore) = tokio::task::spawn_blocking(move || (restore(), restore)).await?;
+    let world = world?;
     let limits = config.journal.map(|kept| JournalLimits { keep: kept.keep, size: kept.size });
     begin_journal(&store, limits).await?;
     let (inputs, engine_inputs) = mpsc::channel(INPUTS);
@@ -74,7 +79,14 @@ pub(super) async fn start(
     let (wake, wanted_wake) = watch::channel(None);
     let engine = pipeline::spawn(
         Pipeline::new(config.clone(), set.clone(), world).with_lag(lag.clone()),
-        Wires { inputs: engine_inputs, sets, writer: writer.handle(), wake, asks: ask },
+        Wires {
+            inputs: engine_inputs,
+            sets,
+            writer: writer.handle(),
+            wake,
+            asks: ask,
+            restore: Box::new(restore),
+        },
     )
     .context("cannot start the engine's thread")?;
     let is_refused = news.as_ref().is_some_and(|news| !news.accepted);
@@ -112,8 +124,10 @@ pub(super) async fn start(
     crew.beside("reloader", reloader, |reloader| Box::pin(reloader.run()));
     crew.beside("distress", distress, |distress| Box::pin(distress.tell()));
     let keep = config.keep;
-    let inquiry = Inquiry { asks, reloads, store: store.clone(), config, lag, inputs: inputs.clone() };
+    let inquiry =
+        Inquiry { asks, reloads, store: store.clone(), config, lag: lag.clone(), inputs: inputs.clone() };
     crew.beside("inquiry", inquiry, |inquiry| Box::pin(inquiry.run()));
+    let audited_wake = wanted_wake.clone();
     crew.beside("ticker", (wanted_wake, inputs.clone()), |(wake, inputs)| {
         Box::pin(pipeline::tick(wake.clone(), inputs.clone()))
     });
@@ -121,6 +135,23 @@ pub(super) async fn start(
     crew.beside("troubles", (troubles, inputs.clone()), |(troubles, inputs)| {
         Box::pin(chores::tell(troubles, inputs))
     });
+    let (report, reports) = watch::channel(None);
+    let auditor = Auditor {
+        inputs: inputs.clone(),
+        wake: audited_wake,
+        writer: writer.handle(),
+        store: store.clone(),
+        lag: lag.clone(),
+        supervisor: crew.supervisor.clone(),
+        report,
+    };
+    crew.beside("auditor", auditor, |auditor| Box::pin(auditor.run()));
+    if let Some(deadman) = &crew.config.deadman {
+        let pings = Pings::new(deadman.clone(), reports)?;
+        crew.beside("deadman", pings, |pings| Box::pin(pings.run()));
+    }
+    let clock = ClockWatch { supervisor: crew.supervisor.clone(), calm_at: None };
+    crew.beside("clock", clock, |clock| Box::pin(clock.run()));
     crew.beside("tidy", store, move |store| Box::pin(chores::tidy(store.clone(), keep, limits)));
     crew.listen(webhooks)?;
     crew.follow(peers);

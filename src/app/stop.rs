@@ -1,32 +1,34 @@
 //! The end, in order: what feeds ends before what is fed.
 //!
-//! Owns: what runs, until it has ended. Promises: what was taken in is on the disk when
-//! the end was in order, and an error says when it is not; a disk that takes nothing
-//! keeps nobody from ending.
+//! Owns: what runs, until it has ended. Promises: ends within [`DEADLINE`], whatever
+//! hangs; what was taken in is on the disk when the end is `Ok`, and the error says when
+//! it may not be; what takes longer than a second is named in the log. What was not sent
+//! in time waits in the store.
 
 use super::crew::Groups;
 use crate::model::Input;
+use crate::pipeline::Ended;
 use crate::sink::Sink;
-use crate::store::writer::{StoreWriter, WriterGone, WriterHandle};
+use crate::store::writer::{StoreWriter, WriterHandle};
 use anyhow::Context;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// How long the last batches may take to reach the disk at the end.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How long engine and workers may take to end; more than the outbox gives what is
-/// under way.
-const END_WITHIN: Duration = Duration::from_secs(20);
+/// How long the end may take in all; more than the outbox gives what is under way.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// What takes longer than this is named.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// All that was started.
 pub(super) struct Running {
     pub(super) inputs: mpsc::Sender<Input>,
     pub(super) groups: Groups,
-    pub(super) engine: std::thread::JoinHandle<Result<(), WriterGone>>,
+    pub(super) engine: std::thread::JoinHandle<Result<(), Ended>>,
     pub(super) writer: StoreWriter,
     pub(super) sinks: BTreeMap<String, Arc<dyn Sink>>,
 }
@@ -56,42 +58,35 @@ pub(super) async fn reason(
 }
 
 impl Running {
-    /// Ends everything.
+    /// Ends everything. `Err`: what was taken in last may not be kept.
     pub(super) async fn stop(self, why: Why) -> anyhow::Result<()> {
         let Running { inputs, groups, engine, writer, sinks } = self;
-        let Groups { sources, tasks, workers, upstream, sending } = groups;
+        let ending = Ending { deadline: Instant::now() + DEADLINE };
         tracing::info!("stopping");
-        upstream.cancel();
-        sources.wait().await;
-        tasks.close();
-        tasks.wait().await;
+        groups.upstream.cancel();
+        ending.wait("sources", groups.sources.wait()).await;
+        groups.tasks.close();
+        ending.wait("the reloader and the tasks beside it", groups.tasks.wait()).await;
+        // What the engine has taken in by now is on the disk before the workers end.
         let handle = writer.handle();
-        let mut ending = std::pin::pin!(async move {
-            flush(&handle, inputs).await;
-            sending.cancel();
-            workers.close();
-            workers.wait().await;
-            tokio::task::spawn_blocking(move || engine.join()).await
-        });
-        // Engine and workers wait for the disk; one that cannot be written must not keep
-        // the program from ending.
-        let in_time = tokio::time::timeout(END_WITHIN, &mut ending).await;
-        let mut writer = Some(writer);
-        let mut written = Ok(());
-        let ended = match in_time {
-            Ok(ended) => ended,
-            Err(_) => {
-                written = stop_writer(writer.take(), Duration::ZERO).await;
-                ending.await
-            }
-        };
-        if !matches!(ended, Ok(Ok(Ok(())))) {
-            tracing::error!("the engine's thread ended before its time");
+        drop(inputs);
+        ending.wait("the database", flush(&handle)).await;
+        groups.sending.cancel();
+        groups.workers.close();
+        ending.wait("deliveries under way", groups.workers.wait()).await;
+        let joined = tokio::task::spawn_blocking(move || engine.join());
+        let engine = ending.wait("the engine", joined).await;
+        let goodbyes = futures_util::future::join_all(sinks.values().map(|sink| sink.close()));
+        ending.wait("the goodbyes of sinks", goodbyes).await;
+        let left = ending.deadline.saturating_duration_since(Instant::now());
+        let stopping = tokio::task::spawn_blocking(move || writer.stop(left));
+        stopping.await?.context("cannot end the writing thread")?;
+        match engine {
+            None => anyhow::bail!("the engine did not end in time; what came in last may not be kept"),
+            Some(Ok(Ok(Ok(())))) => {}
+            Some(Ok(Ok(Err(error)))) => tracing::error!("the engine's thread ended before its time: {error}"),
+            Some(_) => tracing::error!("the engine's thread ended before its time"),
         }
-        for sink in sinks.values() {
-            sink.close().await;
-        }
-        written.and(stop_writer(writer, PATIENCE).await)?;
         anyhow::ensure!(
             why != Why::EngineEnded,
             "the engine ended by itself; this is a bug in Watchbell, please report it"
@@ -100,14 +95,29 @@ impl Running {
     }
 }
 
-async fn stop_writer(writer: Option<StoreWriter>, patience: Duration) -> anyhow::Result<()> {
-    let Some(writer) = writer else { return Ok(()) };
-    tokio::task::spawn_blocking(move || writer.stop(patience)).await?.context("cannot end the writing thread")
+/// An end that is under way.
+struct Ending {
+    deadline: Instant,
 }
 
-/// Waits until what the engine has taken in is durable.
-async fn flush(writer: &WriterHandle, inputs: mpsc::Sender<Input>) {
-    drop(inputs);
+impl Ending {
+    /// Waits for a part to end; `None` where it does not in time.
+    async fn wait<T>(&self, what: &str, part: impl Future<Output = T>) -> Option<T> {
+        let mut part = std::pin::pin!(part);
+        if let Ok(ended) = timeout_at(self.deadline.min(Instant::now() + PATIENCE), &mut part).await {
+            return Some(ended);
+        }
+        tracing::info!("still waits for {what}");
+        let ended = timeout_at(self.deadline, part).await;
+        if ended.is_err() {
+            tracing::warn!("waits no longer for {what}");
+        }
+        ended.ok()
+    }
+}
+
+/// Waits until what the engine has handed to the store is durable.
+async fn flush(writer: &WriterHandle) {
     if writer.flush().await.is_err() {
         tracing::error!("the database is no longer written");
     }

@@ -27,6 +27,13 @@ impl Supervisor {
         (Supervisor { troubles }, told)
     }
 
+    /// Has people hear of a trouble.
+    pub(super) fn tell(&self, trouble: Trouble) {
+        if let Err(error) = self.troubles.try_send(trouble) {
+            tracing::error!(%error, "a trouble cannot be told");
+        }
+    }
+
     /// Starts a task that ends by itself, at the latest when `stop` is cancelled.
     pub(super) fn start<T, R>(
         &self,
@@ -39,14 +46,9 @@ impl Supervisor {
         T: Send + 'static,
         R: for<'a> FnMut(&'a mut T) -> BoxFuture<'a, ()> + Send + 'static,
     {
-        let (name, stop, troubles) = (name.into(), stop.clone(), self.troubles.clone());
+        let (name, stop, supervisor) = (name.into(), stop.clone(), self.clone());
         tracker.spawn(async move {
-            let tell = |trouble: Trouble| {
-                if let Err(error) = troubles.try_send(trouble) {
-                    tracing::error!(%error, "a trouble cannot be told");
-                }
-            };
-            supervise(&name, state, run, &stop, tell).await;
+            supervise(&name, state, run, &stop, |trouble| supervisor.tell(trouble)).await;
         });
     }
 

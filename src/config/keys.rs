@@ -86,7 +86,9 @@ pub(super) const ROOT: Table = Table {
             "The folder of rules that `!diff` compares with those in force; where left out, the name of the rules folder with `.candidate` behind it.",
         ),
     ],
-    tables: &["store", "journal", "icinga", "listen", "webhook", "sink", "target", "defaults", "person"],
+    tables: &[
+        "store", "journal", "icinga", "listen", "deadman", "webhook", "sink", "target", "defaults", "person",
+    ],
 };
 
 /// `[store]`.
@@ -161,6 +163,22 @@ pub(super) const LISTEN: Table = table(
         r#""127.0.0.1:8480""#,
         "Address and port; of this machine only, for there is no TLS: a reverse proxy adds it.",
     )],
+);
+
+/// `[deadman]`.
+pub(super) const DEADMAN: Table = table(
+    "[deadman]",
+    "A service outside that raises the alarm when it hears nothing, such as healthchecks.io. It is asked (GET) only while all is well, so that silence means trouble.",
+    &[
+        optional(
+            "url",
+            r#""https://hc-ping.com/…""#,
+            "What to ask; one of `url`, `url_file` and `url_env`. It is shown nowhere.",
+        ),
+        optional("url_file", r#""deadman.url""#, "A file that holds the URL, readable by nobody else."),
+        optional("url_env", r#""DEADMAN_URL""#, "An environment variable that holds it."),
+        default("every", r#""1m""#, "How often."),
+    ],
 );
 
 /// `[webhook.NAME]`.
@@ -383,8 +401,8 @@ pub(super) const ROLES: &[&str] = &["operator", "admin"];
 
 /// All tables, in the order of the reference.
 pub(super) const TABLES: &[Table] = &[
-    ROOT, STORE, JOURNAL, ICINGA, LISTEN, INCOMING, CONSOLE, IRC, EMAIL, WEBHOOK, HEADER, EXEC, TARGET,
-    DEFAULTS, PERSON,
+    ROOT, STORE, JOURNAL, ICINGA, LISTEN, DEADMAN, INCOMING, CONSOLE, IRC, EMAIL, WEBHOOK, HEADER, EXEC,
+    TARGET, DEFAULTS, PERSON,
 ];
 
 /// Writes the reference of all keys, in Markdown: `docs/configuration.md`.

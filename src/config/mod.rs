@@ -86,6 +86,7 @@ pub fn builtin(rules: PathBuf, templates: PathBuf) -> Config {
         journal: None,
         icinga: Vec::new(),
         incoming: None,
+        deadman: None,
         sinks: BTreeMap::from([(console.clone(), sink)]),
         targets: BTreeMap::from([(console.clone(), target)]),
         default_target: console,
@@ -123,6 +124,8 @@ pub struct Config {
     pub icinga: Vec<IcingaSettings>,
     /// `[listen]` and `[webhook.<name>]`; `None` where nobody may send one.
     pub incoming: Option<Incoming>,
+    /// `[deadman]`; `None` where nobody outside is told that all is well.
+    pub deadman: Option<Deadman>,
     /// `[sink.<kind>.<name>]`, by name; a name is used once over all kinds.
     pub sinks: BTreeMap<String, SinkSettings>,
     /// `[target.<name>]`, by name.
@@ -136,6 +139,15 @@ pub struct Config {
     pub prefix: String,
     /// `[person.<name>]`, by name.
     pub persons: BTreeMap<String, Person>,
+}
+
+/// Who outside is told that all is well.
+#[derive(Debug, Clone)]
+pub struct Deadman {
+    /// `url`, `url_file` or `url_env`: an `https` or `http` address; may hold a token.
+    pub url: SecretString,
+    /// `every`: how often.
+    pub every: Duration,
 }
 
 /// Webhooks that are taken.

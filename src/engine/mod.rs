@@ -101,6 +101,10 @@ pub struct Engine {
 /// How often what is over is forgotten.
 const TIDY_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
 
+/// How far `now` may lie before the one of an earlier step without meaning that the clock
+/// was set back.
+const MOST_DRIFT: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
+
 /// How many timers and reminders come due in one step.
 const DUE_AT_ONCE: usize = 1000;
 
@@ -174,13 +178,14 @@ impl Engine {
         self.stage.as_ref().expect("the stage is away only inside Engine::on_stage")
     }
 
-    /// Takes one input in. `now` never lies before the `now` of an earlier step by
-    /// more than the clocks do.
+    /// Takes one input in. Where `now` lies before the `now` of an earlier step by more
+    /// than 5 s, the clock was set back, and all that is due moves along.
     pub fn step(&mut self, input: Input, now: Timestamp) -> Outcome {
         let mut outcome = Outcome::default();
         let mut queue = VecDeque::new();
         let mut caught_up = false;
-        self.stage().run.now = now;
+        let before = std::mem::replace(&mut self.stage().run.now, now);
+        self.mind_the_clock(before, now);
         // What was told before this input leaves before what it sets off.
         self.tell_gathered(now, &mut outcome);
         match input {
@@ -223,6 +228,16 @@ impl Engine {
         }
         self.take_due(now, &mut outcome);
         outcome
+    }
+
+    /// Moves what is due where the clock was set back by more than clocks are.
+    fn mind_the_clock(&mut self, before: Timestamp, now: Timestamp) {
+        let back = before.duration_since(now);
+        if back > MOST_DRIFT {
+            self.world_mut().set_back(back.unsigned_abs());
+            self.tidied = now;
+            self.failures.clear();
+        }
     }
 
     /// Takes what rules asked for beforehand: one by one, so that what comes first may take

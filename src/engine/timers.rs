@@ -93,6 +93,19 @@ impl Timers {
         Some(timer)
     }
 
+    /// Whom all timers belong to, in order.
+    pub fn keys(&self) -> impl Iterator<Item = &TimerKey> {
+        self.pending.keys()
+    }
+
+    /// Moves a timer, with the moment it was set at.
+    pub fn move_to(&mut self, key: &TimerKey, moved: impl Fn(Timestamp) -> Timestamp) {
+        let Some(mut timer) = self.take(key) else { return };
+        (timer.set_at, timer.due) = (moved(timer.set_at), moved(timer.due));
+        self.due.insert((timer.due, key.clone()));
+        self.pending.insert(key.clone(), timer);
+    }
+
     /// A timer that is not due yet.
     pub fn get(&self, key: &TimerKey) -> Option<&Pending> {
         self.pending.get(key)

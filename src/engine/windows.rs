@@ -75,6 +75,11 @@ impl Sighting {
         self.digest == other.digest
     }
 
+    /// The same, begun now where it would have begun later: the clock was set back.
+    pub fn not_after(self, now: Timestamp) -> Sighting {
+        Sighting { since: self.since.min(now), ..self }
+    }
+
     /// For how long the value has been the same.
     pub fn lasts(&self, now: Timestamp) -> Duration {
         age(self.since, now)
@@ -135,6 +140,17 @@ impl Windows {
     /// The kept value, unless its life is over.
     pub fn get(&self, key: &str, now: Timestamp) -> Option<&serde_json::Value> {
         self.kept.get(key).filter(|kept| kept.until > now).map(|kept| &kept.value)
+    }
+
+    /// Moves all times; the names of what was moved, windows first.
+    pub fn set_back(&mut self, back: impl Fn(Timestamp) -> Timestamp) -> (Vec<String>, Vec<String>) {
+        for window in self.windows.values_mut() {
+            window.times.iter_mut().for_each(|time| *time = back(*time));
+        }
+        for kept in self.kept.values_mut() {
+            kept.until = back(kept.until);
+        }
+        (self.windows.keys().cloned().collect(), self.kept.keys().cloned().collect())
     }
 
     /// Forgets one window.

@@ -9,6 +9,7 @@ mod due;
 mod durable;
 pub mod gathers;
 mod memory;
+mod set_back;
 
 pub use durable::RestoreError;
 

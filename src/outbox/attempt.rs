@@ -4,6 +4,7 @@
 //! is a failed try.
 
 use super::backoff::BackoffPolicy;
+use crate::clock;
 use crate::model::{Attempt, AttemptResult, Delivery, Tells, Timestamp};
 use crate::sink::{Receipt, SendError, Sink};
 use crate::supervise::panic_text;
@@ -26,9 +27,9 @@ const REASON_CHARS: usize = 1000;
 
 /// Tries one delivery once. Not cancel-safe, as [`Sink::send`] is not.
 pub(super) async fn attempt(sink: &dyn Sink, delivery: Delivery, policy: &BackoffPolicy) -> Attempt {
-    let at = Timestamp::now();
+    let at = clock::now();
     let answer = send(sink, &delivery).await;
-    let result = judge(answer, &delivery, policy, Timestamp::now(), rand::random());
+    let result = judge(answer, &delivery, policy, clock::now(), rand::random());
     Attempt { delivery, at, result }
 }
 

@@ -6,6 +6,7 @@
 //! no state, such as an acknowledgement or an answer, nor what is under way.
 
 use super::fold::{Admitted, Storms};
+use crate::clock;
 use crate::model::{Delivery, Tells, Timestamp};
 use crate::store::{Store, StoreError};
 use std::sync::Arc;
@@ -34,7 +35,7 @@ pub(super) fn due(
     question: &Question,
     cost: &dyn Fn(&Delivery) -> u32,
 ) -> Result<(Vec<Delivery>, Option<Duration>), StoreError> {
-    let now = Timestamp::now();
+    let now = clock::now();
     let mut admitted = admitted(store, question, cost, now)?;
     let waiting: Vec<_> = admitted
         .due

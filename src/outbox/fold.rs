@@ -15,6 +15,7 @@
 //! After a crash: what was spent is forgotten, so a minute may hear of two budgets.
 
 use super::budget::Budget;
+use crate::clock;
 use crate::config::{Config, SinkSettings};
 use crate::model::event::Digest;
 use crate::model::words::counted;
@@ -99,7 +100,7 @@ impl Storms {
         // Somebody waits for an answer; after that, whoever waits longest.
         waiting.sort_by_key(|waiting| (waiting.to.target != "reply", waiting.oldest));
         let admitted = Admitted::default();
-        let mut look = Look { storms: self, store, busy, limit, cost, now, at: Timestamp::now(), admitted };
+        let mut look = Look { storms: self, store, busy, limit, cost, now, at: clock::now(), admitted };
         for waiting in &waiting {
             if look.left() == 0 {
                 break;

@@ -12,6 +12,7 @@ use super::due::{Question, due};
 use super::fallback::Fallbacks;
 use super::fold::Storms;
 use super::outage::{Desk, Outage};
+use crate::clock;
 use crate::crash;
 use crate::model::{Attempt, AttemptResult, Delivery, Input, Timestamp};
 use crate::sink::Sink;
@@ -117,14 +118,14 @@ impl Worker {
     /// stays pending. Fails only if the writer has ended before.
     pub async fn run(self) -> Result<(), WriterGone> {
         let worker = Arc::new(self);
-        let mut work = Work::new(Timestamp::now());
+        let mut work = Work::new(clock::now());
         while !worker.stop.is_cancelled() {
             let wake = worker.start_due(&mut work).await;
             tokio::select! {
                 () = worker.stop.cancelled() => {}
                 () = worker.nudge.notified() => {}
                 () = tokio::time::sleep_until(wake) => {}
-                () = worker.sink.ready(), if work.breaker.is_not_ready() => work.resume(Timestamp::now()),
+                () = worker.sink.ready(), if work.breaker.is_not_ready() => work.resume(clock::now()),
                 Some(ended) = work.under_way.join_next() => worker.settle(&mut work, ended).await?,
             }
         }
@@ -141,7 +142,7 @@ impl Worker {
         if let Some(until) = work.breaker.paused(Instant::now()) {
             return until;
         }
-        work.resume(Timestamp::now());
+        work.resume(clock::now());
         while work.busy.len() < work.breaker.places(self.sink.concurrency()) {
             if work.ready.is_empty() {
                 wake = self.look(work).await;
@@ -298,7 +299,7 @@ impl Worker {
             work.ready.clear();
         }
         let change = work.breaker.failed(not_ready, &self.policy, Instant::now(), rand::random());
-        work.outage.failed(reason, Timestamp::now());
+        work.outage.failed(reason, clock::now());
         if change == Change::Down {
             let reason = &work.outage.reason;
             tracing::warn!(sink = %self.sink_name, reason, "the sink does not work; its deliveries wait");

@@ -19,5 +19,5 @@ pub mod targets;
 mod value;
 
 pub use load::Templates;
-pub use plain::plain_line;
+pub use plain::{plain_event, plain_line};
 pub use targets::{deliveries, notice, route, storm};

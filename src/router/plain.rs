@@ -33,6 +33,13 @@ pub fn plain_line(scene: &Scene) -> String {
     line
 }
 
+/// One line about an event of which nothing else is known.
+pub fn plain_event(event: &Event) -> String {
+    let about = event.object.as_ref().map_or(&*event.source, |object| object.name());
+    let state = event.report().map_or_else(String::new, |report| format!(" {}", report.state));
+    format!("{}: {}{state}: {}", brief(about), event.event_type(), brief(&words(event)))
+}
+
 /// A foreign text on one line and at a bearable length. It is cut before it is
 /// cleaned, so that a huge one costs no more than others.
 fn brief(text: &str) -> String {

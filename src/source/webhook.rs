@@ -12,18 +12,23 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::routing::post;
+use axum::serve::Listener;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::io::InspectReader;
 use tokio_util::sync::CancellationToken;
 
 /// The largest body that is taken, in bytes.
 pub const LARGEST_BODY: usize = 64 * 1024;
+/// How many connections there may be; more wait at the door, so that they leave room for
+/// Icinga and the sinks.
+const CONNECTIONS: usize = 128;
 /// How long a body may take to arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
 /// How long what is under way may take at the end.
@@ -63,8 +68,8 @@ impl WebhookSource {
     pub async fn run(self, inputs: mpsc::Sender<Input>, stop: CancellationToken) -> std::io::Result<()> {
         let door = Door { tokens: self.tokens, inputs: inputs.downgrade() };
         let router = Router::new().route("/webhook/{name}", post(take)).with_state(door);
-        let serving =
-            axum::serve(self.listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+        let listener = Bounded { listener: self.listener, places: Arc::new(Semaphore::new(CONNECTIONS)) };
+        let serving = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
         let too_late = async {
             stop.cancelled().await;
             tokio::time::sleep(END_WITHIN).await;
@@ -74,6 +79,32 @@ impl WebhookSource {
             served = serving.into_future() => served,
             () = too_late => Ok(()),
         }
+    }
+}
+
+/// A socket with a bound on its connections.
+struct Bounded {
+    listener: TcpListener,
+    places: Arc<Semaphore>,
+}
+
+impl Listener for Bounded {
+    /// A connection, with a closure that holds its place.
+    type Io = InspectReader<TcpStream, Box<dyn FnMut(&[u8]) + Send>>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        let place = self.places.clone().acquire_owned().await.expect("nobody closes the semaphore");
+        // As axum does it: a failure, such as too many open files, is tried again.
+        let (stream, peer) = Listener::accept(&mut self.listener).await;
+        let hold = move |_: &[u8]| {
+            let _ = &place;
+        };
+        (InspectReader::new(stream, Box::new(hold)), peer)
+    }
+
+    fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
     }
 }
 

@@ -122,6 +122,15 @@ pub enum NotRevived {
     NoSink(String),
 }
 
+/// What an auditor asks of the store.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Audit {
+    /// When the oldest pending delivery of each sink was decided.
+    pub waiting: Vec<(String, Timestamp)>,
+    /// Whether the digests of the last hour hold what they say.
+    pub sums: DigestSums,
+}
+
 /// Durable state. All calls block: keep them off the async threads.
 pub trait Store: Send + Sync {
     /// Keeps a batch, all or nothing; on the disk when it returns.
@@ -214,6 +223,12 @@ pub trait Store: Send + Sync {
     /// tries counted anew, and marked as late. Says of each number whether that was done.
     fn revive(&self, ids: &[DeliveryId], _revival: &Revival) -> Result<Vec<Revived>, StoreError> {
         Ok(ids.iter().map(|id| (*id, Err(NotRevived::Unknown))).collect())
+    }
+
+    /// What waits, and whether the sums of digests are right. A store that keeps no
+    /// deliveries has nothing to say.
+    fn audit(&self, _now: Timestamp) -> Result<Audit, StoreError> {
+        Ok(Audit::default())
     }
 
     /// Forgets decisions, and deliveries that are sent or dead, from before a moment.
@@ -338,6 +353,9 @@ pub enum StoreError {
         /// What SQLite said.
         source: rusqlite::Error,
     },
+    /// It panicked.
+    #[error("the store panicked, which is a bug in Watchbell, please report it: {0}")]
+    Panicked(String),
     /// A kept value cannot be read.
     #[error("cannot read a kept {what}: {source}")]
     Value {

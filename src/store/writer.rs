@@ -14,6 +14,9 @@
 
 use super::{Batch, Store, StoreError};
 use crate::crash;
+use crate::supervise::panic_text;
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -145,6 +148,11 @@ impl WriterHandle {
         self.keep(Batch::default()).await
     }
 
+    /// The same from a thread outside the async runtime.
+    pub fn flush_blocking(&self) -> Result<(), WriterGone> {
+        self.queue_blocking(Batch::default())?.blocking_recv().map_err(|_| WriterGone)
+    }
+
     /// Ends a wait for the next batch. A full queue is not waited for, so there
     /// is nothing to do then.
     fn wake(&self) {
@@ -200,11 +208,18 @@ impl<F: Fn(&Batch)> Writing<F> {
         (batch, senders)
     }
 
+    /// Commits once. A panic is a failure like others: what it began is rolled back.
+    fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        let committing = AssertUnwindSafe(|| self.store.commit(batch));
+        let panicked = |panic: Box<dyn Any + Send>| StoreError::Panicked(panic_text(&*panic).to_owned());
+        catch_unwind(committing).unwrap_or_else(|panic| Err(panicked(panic)))
+    }
+
     /// Commits, however often it takes. False when told to give up.
     fn keep(&self, batch: &Batch) -> bool {
         let mut wait = FIRST_WAIT;
         let mut failing: Option<Failing> = None;
-        while let Err(error) = self.store.commit(batch) {
+        while let Err(error) = self.commit(batch) {
             if let StoreError::Damaged { .. } = error {
                 tracing::error!("{error}. Watchbell ends; its next start sets the database aside");
                 return false;

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "a shared harness; not every capability uses all of it")]
 
+pub(crate) mod alone;
 pub(crate) mod bell;
 pub(crate) mod certificates;
 pub(crate) mod channel;

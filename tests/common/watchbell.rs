@@ -111,6 +111,22 @@ impl Site {
         Watchbell::start(&self.dir, arguments)
     }
 
+    /// Starts `watchbell run` in other surroundings: `prepare` changes the command.
+    pub(crate) fn start_so(&self, prepare: impl FnOnce(&mut Command)) -> Watchbell {
+        let mut command = command(&self.dir);
+        command.arg("run");
+        prepare(&mut command);
+        Watchbell::of(command)
+    }
+
+    /// Starts `watchbell run` from a shell that has run this line, such as `ulimit -n 64`.
+    pub(crate) fn start_after(&self, line: &str) -> Watchbell {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &format!("{line}; exec \"$0\" run"), PROGRAM]);
+        command.current_dir(&self.dir).env_remove("RUST_LOG").stdin(Stdio::null());
+        Watchbell::of(command)
+    }
+
     /// Runs `watchbell` with these arguments to its end.
     pub(crate) fn call(&self, arguments: &[&str]) -> Output {
         let mut command = command(&self.dir);
@@ -150,7 +166,12 @@ impl Watchbell {
     /// Starts `watchbell run` in a folder. Returns at once.
     pub(crate) fn start(dir: &Path, arguments: &[&str]) -> Watchbell {
         let mut command = command(dir);
-        command.arg("run").args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.arg("run").args(arguments);
+        Watchbell::of(command)
+    }
+
+    fn of(mut command: Command) -> Watchbell {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = Process::start("watchbell", &mut command);
         let log = Lines::of("the log", process.child().stderr.take().expect("it is piped"));
         let out = Lines::of("standard output", process.child().stdout.take().expect("it is piped"));
@@ -167,11 +188,21 @@ impl Watchbell {
         self.process.kill();
     }
 
+    /// Sends it a signal, such as `STOP`.
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.process.id().to_string();
+        let sent = Command::new("kill").args([&format!("-{name}"), &id]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "it runs and is ours");
+    }
+
     /// Asks it to end (SIGTERM), and waits until it has.
     pub(crate) fn terminate(&mut self) -> ExitStatus {
-        let id = self.process.id().to_string();
-        let asked = Command::new("kill").args(["-TERM", &id]).status();
-        assert!(asked.is_ok_and(|status| status.success()), "it runs and is ours");
+        self.signal("TERM");
+        self.wait()
+    }
+
+    /// Waits until it has ended.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
         wait_for("the end of watchbell", PATIENCE, || {
             self.process.child().try_wait().expect("it can be waited for")
         })

@@ -100,7 +100,14 @@ async fn a_disk_that_takes_nothing_makes_us_hang_up_once_and_say_so_afterwards()
     let writer = StoreWriter::start(site.store.clone(), |_| {}).expect("a thread");
     let (_set_sender, sets) = mpsc::channel(1);
     let (asks, _asked) = mpsc::channel(1);
-    let wires = Wires { inputs: taken, sets, writer: writer.handle(), wake: watch::Sender::new(None), asks };
+    let wires = Wires {
+        inputs: taken,
+        sets,
+        writer: writer.handle(),
+        wake: watch::Sender::new(None),
+        asks,
+        restore: Box::new(|| Ok(World::new(true))),
+    };
     pipeline::spawn(Pipeline::new(site.config.clone(), set, World::new(true)), wires).expect("a thread");
     let stop = CancellationToken::new();
     let _end = stop.clone().drop_guard();

@@ -4,6 +4,7 @@
 //! Promises: finds every fault in one go; a section that is faulty does not keep
 //! the others from being checked. Never: opens a connection, starts anything.
 
+mod deadman;
 mod fallbacks;
 mod icinga;
 mod incoming;
@@ -36,6 +37,7 @@ pub(super) fn config(root: &Section<'_>, path: &Path, folders: Folders) -> Optio
     let candidate_rules = root.path_to("candidate_rules").map(|written| written.value);
     let icinga = icinga::icingas(root);
     let incoming = incoming::incoming(root);
+    let deadman = deadman::deadman(root);
     let (mut sinks, kinds) = sinks::sinks(root);
     let (targets, target_names) = targets::targets(root, &kinds);
     let defaults = root.section("defaults", &DEFAULTS).and_then(|section| defaults(&section, &target_names));
@@ -58,6 +60,7 @@ pub(super) fn config(root: &Section<'_>, path: &Path, folders: Folders) -> Optio
         journal: journal?,
         icinga,
         incoming,
+        deadman,
         sinks,
         targets,
         default_target,

@@ -24,7 +24,8 @@ pub(super) fn webhook(section: &Section<'_>) -> Option<WebhookSettings> {
     Some(WebhookSettings { url: url?, method: method?, headers, bearer, signing, ca_file, timeout: timeout? })
 }
 
-fn url(section: &Section<'_>) -> Option<SecretString> {
+/// The address of a service outside, from one of three keys.
+pub(super) fn url(section: &Section<'_>) -> Option<SecretString> {
     section.hide("url");
     let given = ["url", "url_file", "url_env"].iter().filter(|key| section.has(key)).count();
     if given != 1 {

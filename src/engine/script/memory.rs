@@ -127,7 +127,7 @@ fn look(e: &EventHandle, verb: &str, key: &str, value: &Dynamic) -> Answer<(Dura
         let before = before.and_then(|kept| serde_json::from_value::<Sighting>(kept.clone()).ok());
         let same = before.filter(|before| before.is_like(&seen));
         let is_new = same.is_none();
-        let sighting = same.unwrap_or(seen);
+        let sighting = same.map_or(seen, |before| before.not_after(scene.now));
         let value = serde_json::to_value(&sighting).expect("plain data with text keys is always JSON");
         let by = stage.rule_name().to_owned();
         stage.world.keep(&key, Kept { value, until: later(scene.now, SIGHTING_LIFE), by });

@@ -85,6 +85,11 @@ impl Gathers {
         self.held.get(name).map(|held| &held.head)
     }
 
+    /// The heads of all that wait or rest, in no order.
+    pub(super) fn heads(&self) -> impl Iterator<Item = (&String, &Gather)> {
+        self.held.iter().map(|(name, held)| (name, &held.head))
+    }
+
     pub(super) fn member(&self, name: &str, number: u64) -> Option<&Member> {
         self.held.get(name)?.members.get(&number)
     }

@@ -31,10 +31,11 @@ pub use reader::SqliteReader;
 
 use super::fold::{Choice, DigestSums, Fold, Folded, Waiting};
 use super::{
-    Batch, DeadFilter, DeadLetters, Entry, JournalLimits, Past, PastDelivery, Revival, Revived, Store,
+    Audit, Batch, DeadFilter, DeadLetters, Entry, JournalLimits, Past, PastDelivery, Revival, Revived, Store,
     StoreError,
 };
 use crate::model::{About, Action, Decision, Delivery, DeliveryId, Input, Message, Timestamp};
+use jiff::SignedDuration;
 use lock::Lock;
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
@@ -226,6 +227,12 @@ impl Store for SqliteStore {
     fn revive(&self, ids: &[DeliveryId], revival: &Revival) -> Result<Vec<Revived>, StoreError> {
         self.reassure()?;
         self.judged(letters::revive(&mut self.writer(), ids, revival))
+    }
+
+    fn audit(&self, now: Timestamp) -> Result<Audit, StoreError> {
+        // Older ones were looked at before, and what they stand for may be forgotten.
+        let since = now - SignedDuration::from_hours(1);
+        Ok(Audit { waiting: read::oldest_waiting(&self.reader())?, sums: self.digest_sums(since)? })
     }
 
     fn forget_before(&self, moment: Timestamp) -> Result<(), StoreError> {

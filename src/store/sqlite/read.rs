@@ -148,6 +148,12 @@ fn brief(row: &Row<'_>) -> rusqlite::Result<Brief> {
     })
 }
 
+/// When the oldest pending delivery of each sink was decided.
+pub(super) fn oldest_waiting(connection: &Connection) -> Result<Vec<(String, Timestamp)>, StoreError> {
+    let sql = "SELECT sink, min(at) AS at FROM deliveries WHERE status = 'pending' GROUP BY sink";
+    rows(connection, "read what waits", sql, [], |row| Ok((row.get("sink")?, moment(row, "at")?)))
+}
+
 /// Reads all rows of a statement.
 pub(super) fn rows<T>(
     connection: &Connection,

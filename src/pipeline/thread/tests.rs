@@ -1,0 +1,79 @@
+//! A judge that panics, which only a test can have.
+
+use super::*;
+use crate::config::builtin;
+use crate::model::event::Webhook;
+use crate::model::{Delivery, Detail, Event};
+use crate::store::Store;
+use crate::store::sqlite::SqliteStore;
+use crate::store::writer::StoreWriter;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+const RULE: &str = r#"rule("counts", #{ on: "Webhook" }, |e| {
+    e.notify("default", #{ text: `${e.webhook.name} is number ${e.count("all", "1h")}` });
+});"#;
+
+fn sent_by(name: &str) -> Input {
+    let webhook = Webhook { name: name.to_owned(), body: serde_json::Value::Null };
+    Input::Event(Event::ours(Timestamp::UNIX_EPOCH, Detail::Webhook(webhook)))
+}
+
+/// Judges, and then panics over what a sender of this name sent: the state has changed.
+fn panicking(pipeline: &mut Pipeline, input: Input, now: Timestamp) -> Finished {
+    let is_poison = input == sent_by("poison");
+    let finished = pipeline.take(input, now);
+    assert!(!is_poison, "over the poison");
+    finished
+}
+
+/// What is told when all of these wait at once.
+fn told(inputs: &[&str]) -> Vec<String> {
+    let folder = tempfile::tempdir().expect("there is room for a folder");
+    std::fs::write(folder.path().join("all.rhai"), RULE).expect("a new file");
+    let config = Arc::new(builtin(folder.path().to_owned(), Path::new("").to_owned()));
+    let set = Set::load(&config).unwrap_or_else(|faults| panic!("{faults:?}"));
+    let store = Arc::new(SqliteStore::open_in_memory().expect("there is memory"));
+    let writer = StoreWriter::start(store.clone(), |_| {}).expect("a thread");
+    let (send, inputs_of_engine) = mpsc::channel(inputs.len());
+    for name in inputs {
+        send.try_send(sent_by(name)).expect("there is room");
+    }
+    drop(send);
+    let kept = store.clone();
+    let wires = Wires {
+        inputs: inputs_of_engine,
+        sets: mpsc::channel(1).1,
+        writer: writer.handle(),
+        wake: watch::channel(None).0,
+        asks: mpsc::channel(1).0,
+        restore: Box::new(move || Ok(World::restore(kept.load_state()?)?)),
+    };
+    run_with(Pipeline::new(config, set, World::new(true)), wires, panicking).expect("it goes on");
+    writer.stop(Duration::from_secs(60)).expect("nothing keeps it");
+    let mut past = store.deliveries("", 1000).expect("it can be read");
+    past.reverse();
+    past.into_iter().map(|past| text(past.delivery)).collect()
+}
+
+fn text(delivery: Delivery) -> String {
+    delivery.message.text
+}
+
+#[test]
+fn an_input_whose_judging_panics_takes_no_other_along_and_leaves_no_trace_in_the_state() {
+    let told = told(&["a", "poison", "b"]);
+    let [first, poison, last] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!([&**first, &**last], ["a is number 1", "b is number 2"]);
+    assert!(poison.starts_with("could not be judged: watchbell: Webhook: poison"), "{poison}");
+    assert!(poison.contains("over the poison"), "{poison}");
+}
+
+#[test]
+fn what_was_on_the_disk_before_a_panic_is_still_known_behind_it() {
+    let mut inputs = vec!["a"; BATCH];
+    inputs.extend(["poison", "poison", "b"]);
+    let told = told(&inputs);
+    assert_eq!(told.last().map(String::as_str), Some(&*format!("b is number {}", BATCH + 1)));
+}
