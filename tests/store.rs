@@ -239,6 +239,21 @@ fn a_clock_that_was_set_back_holds_nothing_up() {
 }
 
 #[test]
+fn what_an_auditor_asks_is_answered_and_keeps_nobody_from_reading() {
+    let place = Place::new();
+    let store = std::sync::Arc::new(place.open());
+    commit(&store, &deliveries([delivery("a", "db1")]));
+    let (answered, answer) = std::sync::mpsc::channel();
+    let asked = store.clone();
+    // On a thread of its own: a store that waits for itself would keep the test for ever.
+    std::thread::spawn(move || answered.send((asked.audit(second(9)), asked.due("irc", second(9), &[], 9))));
+    let (audit, due) = answer.recv_timeout(Duration::from_secs(60)).expect("an answer");
+    let waiting = audit.expect("the database is sound").waiting;
+    assert_eq!(waiting.iter().map(|(sink, _)| sink.as_str()).collect::<Vec<_>>(), ["irc"]);
+    assert_eq!(keys(&due.expect("the database is sound")), ["a"]);
+}
+
+#[test]
 fn an_operator_can_send_a_dead_delivery_again_in_its_place() {
     let place = Place::new();
     let store = place.open();
