@@ -7,6 +7,7 @@ use std::fs::OpenOptions;
 use std::io::{Seek, SeekFrom, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use watchbell::model::{
     Action, ActionKind, ActionResult, AttemptResult, Decision, Delivery, Facts, Message, ObjectKey, RuleRef,
@@ -281,6 +282,19 @@ fn decisions_and_deliveries_are_read_newest_first() {
     let sent: Vec<String> =
         store.deliveries("db1", 2).expect("deliveries").into_iter().map(|past| past.delivery.key).collect();
     assert_eq!(sent, ["k4", "k3"]);
+}
+
+#[test]
+fn an_audit_holds_up_nobody_not_even_itself() {
+    let place = Place::new();
+    let store = Arc::new(place.open());
+    commit(&store, &Batch { deliveries: vec![delivery("1", "one")], ..Batch::default() });
+    let (answer, answered) = std::sync::mpsc::channel();
+    let asked = store.clone();
+    std::thread::spawn(move || answer.send(asked.audit(second(10))));
+    let audit = answered.recv_timeout(Duration::from_secs(30)).expect("an answer");
+    assert_eq!(audit.expect("it can be read").waiting.len(), 1);
+    assert_eq!(store.count_waiting("irc").expect("it can be read"), 1);
 }
 
 #[test]
