@@ -7,6 +7,7 @@ use std::fs::OpenOptions;
 use std::io::{Seek, SeekFrom, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use watchbell::model::{
     Action, ActionKind, ActionResult, AttemptResult, Decision, Delivery, Facts, Message, ObjectKey, RuleRef,
@@ -52,6 +53,20 @@ fn action(comment: &str) -> Action {
         reply_to: Some(("irc".to_owned(), "#ops".to_owned())),
         asked_by: "alice".to_owned(),
     }
+}
+
+#[test]
+fn the_audit_of_a_minute_ends_and_leaves_the_store_to_others() {
+    let place = Place::new();
+    let store = Arc::new(place.open());
+    let waits = delivery("one", "db1");
+    commit(&store, &Batch { deliveries: vec![waits], ..Batch::default() });
+    let (done, ended) = std::sync::mpsc::channel();
+    let auditing = store.clone();
+    std::thread::spawn(move || done.send(auditing.audit(second(2))));
+    let audit = ended.recv_timeout(Duration::from_secs(30)).expect("it waits for nobody");
+    assert_eq!(audit.expect("it can be read").waiting.len(), 1);
+    assert_eq!(due(&store, second(2), &[], 9).len(), 1);
 }
 
 #[test]
