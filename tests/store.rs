@@ -56,6 +56,20 @@ fn action(comment: &str) -> Action {
 }
 
 #[test]
+fn the_audit_of_a_minute_ends_and_leaves_the_store_to_others() {
+    let place = Place::new();
+    let store = Arc::new(place.open());
+    let waits = delivery("one", "db1");
+    commit(&store, &Batch { deliveries: vec![waits], ..Batch::default() });
+    let (done, ended) = std::sync::mpsc::channel();
+    let auditing = store.clone();
+    std::thread::spawn(move || done.send(auditing.audit(second(2))));
+    let audit = ended.recv_timeout(Duration::from_secs(30)).expect("it waits for nobody");
+    assert_eq!(audit.expect("it can be read").waiting.len(), 1);
+    assert_eq!(due(&store, second(2), &[], 9).len(), 1);
+}
+
+#[test]
 fn state_is_written_replaced_and_deleted() {
     let place = Place::new();
     let store = place.open();

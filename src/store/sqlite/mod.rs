@@ -237,6 +237,7 @@ impl Store for SqliteStore {
     fn audit(&self, now: Timestamp) -> Result<Audit, StoreError> {
         // Older ones were looked at before, and what they stand for may be forgotten.
         let since = now - SignedDuration::from_hours(1);
+        // One lock for both: a second in the same expression would wait for the first.
         let reader = self.reader();
         Ok(Audit { waiting: read::oldest_waiting(&reader)?, sums: fold::sums(&reader, since)? })
     }
