@@ -167,7 +167,7 @@ fn a_watchbell_that_runs_sends_it_within_seconds() {
     let mut running = Watchbell::start(folder.path(), &[]);
     running.log.expect("cannot reach Icinga");
     dead(folder.path(), &["replay", "--all"]).fine();
-    assert!(running.out.expect("text of a").contains("(late: from "), "{:?}", running.out.seen);
+    assert!(running.out.expect("(late: from ").contains("text of a"), "{:?}", running.out.seen);
     wait_for("it to be known as sent", PATIENCE, || {
         dead(folder.path(), &["show", "d1"]).refused().contains("it was accepted").then_some(())
     });

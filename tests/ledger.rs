@@ -72,6 +72,8 @@ fn a_recovery_goes_to_those_who_heard_the_problem_and_to_nobody_else() {
         world.state("db2!http", "OK");
         world.expect(&["dba: StateChange db2!http OK", "ops: StateChange db2!http OK"]);
         pause(&mut world);
+        // More changes in a short time would be called flapping.
+        world.wait("5m");
         world.state(DB, "CRITICAL");
         world.told();
         pause(&mut world);
