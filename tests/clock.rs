@@ -138,7 +138,7 @@ fn deliveries_that_wait_for_another_try_are_sent_once_however_the_clock_is_set()
         assert!(alone.send("before the clock is set"), "{set}");
         wait_for_a_try(&alone);
 
-        fs::write(folder.path().join("clock"), format!("{set}\n")).expect("the folder is writable");
+        set_clock(folder.path(), set);
         watchbell.log.expect(words);
         assert!(alone.send("after the clock is set"), "{set}");
         fs::remove_file(alone.site.path("broken")).expect("it is there");
@@ -175,4 +175,125 @@ fn a_timer_fires_once_and_at_once_behind_a_pause_that_outlasted_it() {
     alone.wait_for_told("end");
     assert!(watchbell.terminate().success());
     assert_eq!(alone.count_told("the time has come"), 1);
+}
+
+/// What people muted is kept from them; whatever else happens is told.
+const MUTED: &str = r#"rule("all", #{ on: ["StateChange", "MuteEnding"] }, |e| { if e.type == "StateChange" && e.muted() { e.drop(e.muted_by()); return; } e.notify("ops"); });"#;
+
+#[test]
+fn a_mute_lasts_as_long_as_was_asked_for_when_the_clock_is_set_back() {
+    let mut world = World::new(MUTED);
+    let said = world.say("alice", "!mute db* 1h");
+    assert!(said.contains("muted until"), "{said}");
+    set_back(&mut world, HOUR);
+    world.wait("50m");
+    world.state(DB, "CRITICAL");
+    world.expect_dropped("muted by alice@icinga");
+    set_back(&mut world, 24 * HOUR);
+    world.restart();
+    world.wait("9m");
+    world.expect_silence();
+    world.wait("1m");
+    let hidden = "ops: StateChange db1!postgres CRITICAL (was: muted by alice@icinga)";
+    world.expect(&["ops: MuteEnding", hidden]);
+    world.wait("25h");
+    world.expect_silence();
+}
+
+#[test]
+fn a_mute_whose_end_came_while_nothing_ran_is_told_at_the_start_with_what_it_hid() {
+    let mut world = World::new(MUTED);
+    world.say("alice", "!mute db* 1h");
+    world.wait("50m");
+    world.restart();
+    world.state(DB, "CRITICAL");
+    world.expect_dropped("muted by alice@icinga");
+    world.restart();
+    world.now += HOUR;
+    world.step(Input::Tick);
+    world.expect(&["ops: MuteEnding", "ops: StateChange db1!postgres CRITICAL (was: muted by alice@icinga)"]);
+}
+
+/// What a webhook says is done: `mute LENGTH` mutes all others, which are told unless muted.
+const MUTES: &str = r#"
+rule("mutes", #{ on: "Webhook" }, |e| {
+    let text = e.webhook.body.text;
+    if text.starts_with("mute ") {
+        mute(#{ "webhook.name": "test" }, text.split(" ")[1], "", "a test");
+        e.notify("default", #{ text: "it is muted" });
+        e.stop();
+    } else if e.muted() {
+        e.drop("muted");
+    }
+});
+rule("ends", #{ on: "MuteEnding" }, |e| e.notify("default", #{ text: `it ends, ${e.mute.events} hidden` }));
+"#;
+
+/// A Watchbell whose clock can be set, and that mutes.
+fn start_with_mutes(folder: &Path) -> (Alone, Watchbell) {
+    let alone = Alone::new(folder, &[]);
+    alone.site.write("rules/05-mutes.rhai", MUTES);
+    let mut watchbell = start_with_clock(&alone, folder);
+    alone.wait_until_it_listens(&mut watchbell);
+    (alone, watchbell)
+}
+
+fn set_clock(folder: &Path, by: &str) {
+    fs::write(folder.join("clock"), format!("{by}\n")).expect("the folder is writable");
+}
+
+#[test]
+fn a_mute_ends_in_its_time_when_the_clock_of_the_machine_is_set_back() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let (alone, mut watchbell) = start_with_mutes(folder.path());
+    assert!(alone.send("mute 15s"));
+    alone.wait_for_told("it is muted");
+    set_clock(folder.path(), "-1h");
+    alone.wait_for_told("it was set back");
+    assert!(alone.send("while it is muted"));
+    alone.wait_for_told("it ends, 1 hidden");
+    assert!(watchbell.terminate().success());
+    assert_eq!(alone.count_told("while it is muted"), 0);
+}
+
+#[test]
+fn a_jump_ahead_that_is_not_believed_yet_or_is_taken_back_ends_no_mute() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let (alone, mut watchbell) = start_with_mutes(folder.path());
+    assert!(alone.send("mute 30m"));
+    alone.wait_for_told("it is muted");
+    for jump in ["+1h", "+3650d"] {
+        set_clock(folder.path(), jump);
+        watchbell.log.expect("it jumped ahead");
+        assert!(alone.send("while it is ahead"), "{jump}");
+        set_clock(folder.path(), "+0s");
+        watchbell.log.expect("was taken back");
+        assert!(alone.send("and behind it"), "{jump}");
+    }
+    assert!(watchbell.terminate().success());
+    for text in ["while it is ahead", "and behind it", "it ends"] {
+        assert_eq!(alone.count_told(text), 0, "{text}: {:?}", alone.told());
+    }
+}
+
+#[test]
+fn a_mute_outlives_a_crash_and_ends_at_the_start_where_its_time_has_come() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let (alone, mut watchbell) = start_with_mutes(folder.path());
+    assert!(alone.send("mute 30m"));
+    alone.wait_for_told("it is muted");
+    watchbell.kill();
+    let mut watchbell = start_with_clock(&alone, folder.path());
+    alone.wait_until_it_listens(&mut watchbell);
+    assert!(alone.send("what is hidden"));
+    assert!(watchbell.terminate().success());
+    let mut watchbell = alone.site.start_so(|command| {
+        command
+            .env("LD_PRELOAD", libfaketime())
+            .env("FAKETIME", "+1h")
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    });
+    alone.wait_for_told("it ends, 1 hidden");
+    assert!(watchbell.terminate().success());
+    assert_eq!(alone.count_told("what is hidden"), 0);
 }

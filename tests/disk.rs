@@ -3,6 +3,7 @@
 //!
 //! Full: a small tmpfs. Failing: `strace` makes system calls of the running program fail.
 
+use crate::common::deliveries::state;
 use crate::common::small_disk::SmallDisk;
 use crate::common::watchbell::{Site, Watchbell};
 use crate::common::{Process, closed_port, free_port};
@@ -14,6 +15,8 @@ use std::path::{Path, PathBuf};
 use std::process::{ChildStderr, Command, Stdio};
 use tempfile::TempDir;
 use tokio::net::TcpSocket;
+use watchbell::store::Store;
+use watchbell::store::sqlite::SqliteStore;
 
 /// Tells each number that it is sent.
 const RULE: &str = r#"rule("numbers", #{ on: "Webhook" }, |e| {
@@ -137,6 +140,16 @@ fn a_full_disk_holds_everything_up_and_loses_nothing() {
     numbers.assert_all_told_once(&mut watchbell, 61);
     let told = watchbell.out.rest().join("\n");
     assert!(told.contains("Watchbell: the database can be written again"), "{told}");
+}
+
+#[test]
+fn a_small_disk_is_not_filled_by_what_was_written_over() {
+    let disk = SmallDisk::new(6);
+    let store = SqliteStore::open(&disk.path().join("watchbell.db")).expect("it opens");
+    for letter in ('a'..='z').chain('A'..='Z') {
+        let value = letter.to_string().repeat(400_000);
+        store.commit(&state("the same key", Some(&value))).expect("there is room for it once");
+    }
 }
 
 #[test]

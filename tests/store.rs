@@ -7,6 +7,7 @@ use std::fs::OpenOptions;
 use std::io::{Seek, SeekFrom, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use watchbell::model::{
     Action, ActionKind, ActionResult, AttemptResult, Decision, Delivery, Facts, Message, ObjectKey, RuleRef,
@@ -52,6 +53,20 @@ fn action(comment: &str) -> Action {
         reply_to: Some(("irc".to_owned(), "#ops".to_owned())),
         asked_by: "alice".to_owned(),
     }
+}
+
+#[test]
+fn the_audit_of_a_minute_ends_and_leaves_the_store_to_others() {
+    let place = Place::new();
+    let store = Arc::new(place.open());
+    let waits = delivery("one", "db1");
+    commit(&store, &Batch { deliveries: vec![waits], ..Batch::default() });
+    let (done, ended) = std::sync::mpsc::channel();
+    let auditing = store.clone();
+    std::thread::spawn(move || done.send(auditing.audit(second(2))));
+    let audit = ended.recv_timeout(Duration::from_secs(30)).expect("it waits for nobody");
+    assert_eq!(audit.expect("it can be read").waiting.len(), 1);
+    assert_eq!(due(&store, second(2), &[], 9).len(), 1);
 }
 
 #[test]
@@ -238,6 +253,21 @@ fn a_clock_that_was_set_back_holds_nothing_up() {
 }
 
 #[test]
+fn what_an_auditor_asks_is_answered_and_keeps_nobody_from_reading() {
+    let place = Place::new();
+    let store = std::sync::Arc::new(place.open());
+    commit(&store, &deliveries([delivery("a", "db1")]));
+    let (answered, answer) = std::sync::mpsc::channel();
+    let asked = store.clone();
+    // On a thread of its own: a store that waits for itself would keep the test for ever.
+    std::thread::spawn(move || answered.send((asked.audit(second(9)), asked.due("irc", second(9), &[], 9))));
+    let (audit, due) = answer.recv_timeout(Duration::from_secs(60)).expect("an answer");
+    let waiting = audit.expect("the database is sound").waiting;
+    assert_eq!(waiting.iter().map(|(sink, _)| sink.as_str()).collect::<Vec<_>>(), ["irc"]);
+    assert_eq!(keys(&due.expect("the database is sound")), ["a"]);
+}
+
+#[test]
 fn an_operator_can_send_a_dead_delivery_again_in_its_place() {
     let place = Place::new();
     let store = place.open();
@@ -281,6 +311,19 @@ fn decisions_and_deliveries_are_read_newest_first() {
     let sent: Vec<String> =
         store.deliveries("db1", 2).expect("deliveries").into_iter().map(|past| past.delivery.key).collect();
     assert_eq!(sent, ["k4", "k3"]);
+}
+
+#[test]
+fn an_audit_holds_up_nobody_not_even_itself() {
+    let place = Place::new();
+    let store = Arc::new(place.open());
+    commit(&store, &Batch { deliveries: vec![delivery("1", "one")], ..Batch::default() });
+    let (answer, answered) = std::sync::mpsc::channel();
+    let asked = store.clone();
+    std::thread::spawn(move || answer.send(asked.audit(second(10))));
+    let audit = answered.recv_timeout(Duration::from_secs(30)).expect("an answer");
+    assert_eq!(audit.expect("it can be read").waiting.len(), 1);
+    assert_eq!(store.count_waiting("irc").expect("it can be read"), 1);
 }
 
 #[test]

@@ -96,6 +96,8 @@ pub(super) async fn start(
     for input in unheard {
         inputs.send(input).await.context("the engine has ended")?;
     }
+    // What came due while nothing ran, such as the end of a mute.
+    inputs.send(Input::Tick).await.context("the engine has ended")?;
 
     let (in_force, set_in_force) = watch::channel(set.clone());
     let crew = Crew {

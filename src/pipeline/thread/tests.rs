@@ -66,7 +66,7 @@ fn an_input_whose_judging_panics_takes_no_other_along_and_leaves_no_trace_in_the
     let told = told(&["a", "poison", "b"]);
     let [first, poison, last] = told.as_slice() else { panic!("{told:?}") };
     assert_eq!([&**first, &**last], ["a is number 1", "b is number 2"]);
-    assert!(poison.starts_with("could not be judged: watchbell: Webhook: poison"), "{poison}");
+    assert!(poison.starts_with("Watchbell: could not be judged: watchbell: Webhook: poison"), "{poison}");
     assert!(poison.contains("over the poison"), "{poison}");
 }
 

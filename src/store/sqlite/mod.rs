@@ -138,7 +138,12 @@ fn locked(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
 impl Store for SqliteStore {
     fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
         self.reassure()?;
-        self.judged(write::batch(&mut self.writer(), batch))
+        let mut writer = self.writer();
+        let mut kept = write::batch(&mut writer, batch);
+        if kept.as_ref().is_err_and(open::has_no_room) && open::make_room(&writer) {
+            kept = write::batch(&mut writer, batch);
+        }
+        self.judged(kept)
     }
 
     fn load_state(&self) -> Result<Vec<Entry>, StoreError> {
@@ -232,7 +237,9 @@ impl Store for SqliteStore {
     fn audit(&self, now: Timestamp) -> Result<Audit, StoreError> {
         // Older ones were looked at before, and what they stand for may be forgotten.
         let since = now - SignedDuration::from_hours(1);
-        Ok(Audit { waiting: read::oldest_waiting(&self.reader())?, sums: self.digest_sums(since)? })
+        // One lock for both: a second in the same expression would wait for the first.
+        let reader = self.reader();
+        Ok(Audit { waiting: read::oldest_waiting(&reader)?, sums: fold::sums(&reader, since)? })
     }
 
     fn forget_before(&self, moment: Timestamp) -> Result<(), StoreError> {

@@ -55,6 +55,20 @@ pub(super) fn fold(writer: &Connection) -> rusqlite::Result<bool> {
     Ok(!in_the_way)
 }
 
+/// Whether the disk is full.
+pub(super) fn has_no_room(error: &StoreError) -> bool {
+    let StoreError::Statement { source, .. } = error else { return false };
+    source.sqlite_error_code() == Some(ErrorCode::DiskFull)
+}
+
+/// Brings what is in the WAL into the file, so that the WAL is written from its begin again:
+/// it holds a page once for each batch that changed it, the file only once. The room it takes
+/// stays ours. False where that is not possible.
+pub(super) fn make_room(writer: &Connection) -> bool {
+    let in_the_way = writer.query_row("PRAGMA wal_checkpoint(RESTART)", [], |row| row.get::<_, bool>(0));
+    in_the_way == Ok(false)
+}
+
 /// Opens the connection that reads; it cannot write.
 pub(super) fn reader(database: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
