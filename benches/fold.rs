@@ -1,31 +1,37 @@
 //! How long a way out that was down takes to say what gathered: 600,000 deliveries of
-//! 20,000 objects wait for one channel and are folded.
+//! 20,000 objects wait for one recipient and are folded.
 //!
-//! `cargo bench --bench fold` prints how long each digest keeps the database, and how many
-//! there are: at one every 20 s, that is how long the channel takes to hear all of it.
+//! `cargo bench --bench fold` prints how long each digest takes, how long a commit of
+//! somebody else has to wait meanwhile, and when all of it is told: a channel hears a digest
+//! every 20 s, a mailbox one a minute.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
-use std::time::Instant;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 use watchbell::model::{Brief, Delivery, Message, State, Tells, Timestamp};
 use watchbell::store::fold::{Fold, Recipient};
 use watchbell::store::sqlite::SqliteStore;
-use watchbell::store::{Batch, Store};
+use watchbell::store::{Batch, StateWrite, Store};
 
 const DELIVERIES: usize = 600_000;
 const OBJECTS: usize = 20_000;
-const AT_ONCE: usize = 50_000;
+const AT_ONCE: usize = 200_000;
 
 fn main() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let store = SqliteStore::open(&folder.path().join("watchbell.db")).expect("the store opens");
+    let store = Arc::new(SqliteStore::open(&folder.path().join("watchbell.db")).expect("the store opens"));
     for first in (0..DELIVERIES).step_by(4000) {
         let deliveries = (first..first + 4000).map(delivery).collect();
         store.commit(&Batch { deliveries, ..Batch::default() }).expect("kept");
     }
     let to = Recipient { target: "ops".to_owned(), address: "#ops".to_owned() };
     let mut told = 0;
-    let mut digests = 0;
+    let mut digests = Vec::new();
+    let stop = Arc::new(AtomicBool::new(false));
+    let (others, ended) = (store.clone(), stop.clone());
+    let other = std::thread::spawn(move || commits(&others, &ended));
     loop {
         let began = Instant::now();
         let waiting = store.recipients("irc", 11).expect("read");
@@ -46,9 +52,10 @@ fn main() {
         });
         let Some(made) = made.expect("folded") else { break };
         told += count.get();
-        digests += 1;
+        digests.push(began.elapsed());
         println!(
-            "digest {digests} of {}: {:.2} s; who waits ({}) was found in {looked:.1?}",
+            "digest {} of {}: {:.2} s; who waits ({}) was found in {looked:.1?}",
+            digests.len(),
             count.get(),
             began.elapsed().as_secs_f64(),
             waiting.len()
@@ -61,9 +68,29 @@ fn main() {
         store.commit(&Batch { attempts: vec![sent], ..Batch::default() }).expect("kept");
     }
     assert_eq!(told, DELIVERIES as u64, "the sums add up");
+    stop.store(true, Ordering::Relaxed);
+    println!("a commit of another sink waited {:.2?} at most", other.join().expect("no panic"));
+    let after = |apart: u64| {
+        let last = digests.last().copied().unwrap_or_default();
+        (Duration::from_secs(apart) * (digests.len() as u32 - 1) + last).as_secs()
+    };
+    println!("all is told after {} s to a channel and {} s to a mailbox", after(20), after(60));
     let began = Instant::now();
     let sums = store.digest_sums(Timestamp::UNIX_EPOCH).expect("read");
-    println!("{digests} digests; all sums checked in {:.2} s: {sums:?}", began.elapsed().as_secs_f64());
+    println!("all sums checked in {:.2} s: {sums:?}", began.elapsed().as_secs_f64());
+}
+
+/// Commits a row each 5 ms: the longest that one took.
+fn commits(store: &SqliteStore, stop: &AtomicBool) -> Duration {
+    let mut longest = Duration::ZERO;
+    while !stop.load(Ordering::Relaxed) {
+        let began = Instant::now();
+        let state = vec![StateWrite { kind: "bench", key: "row".to_owned(), value: Some("{}".to_owned()) }];
+        store.commit(&Batch { state, ..Batch::default() }).expect("kept");
+        longest = longest.max(began.elapsed());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    longest
 }
 
 fn delivery(number: usize) -> Delivery {

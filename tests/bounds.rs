@@ -148,5 +148,7 @@ fn what_rules_remember_is_shown() {
     let mut world = World::new(rules);
     world.state("db1", "DOWN");
     let answer = world.say("bob", "!rules");
-    assert!(answer.ends_with("they remember 1 window and 1 value, and gather 1 message"), "{answer}");
+    // On a busy machine a line about a slow rule may follow.
+    let shown = answer.lines().any(|line| line == "they remember 1 window and 1 value, and gather 1 message");
+    assert!(shown, "{answer}");
 }

@@ -32,9 +32,9 @@ const MANY: u32 = 10;
 /// This part of a budget may wait.
 const SHARE_THAT_WAITS: u32 = 3;
 
-/// How many deliveries become one digest at most: as many as the database marks without
-/// holding up others for more than a moment. The rest becomes the next one.
-const MOST_FOLDED: usize = 50_000;
+/// How many deliveries become one digest at most: as many as the database marks, slice by
+/// slice, in a few seconds. The rest becomes the next one.
+const MOST_FOLDED: usize = 200_000;
 
 /// How many lines a digest has where lines cost something, and where they do not.
 const SHORT: u32 = 5;

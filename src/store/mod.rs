@@ -179,9 +179,11 @@ pub trait Store: Send + Sync {
         Ok(Vec::new())
     }
 
-    /// Makes one pending delivery, a digest, of what waits for a recipient, all or nothing:
-    /// what is in it becomes `digested`, with the digest as its parent. `write` finds the
-    /// words. `None`, and nothing is changed, if less than two can be folded.
+    /// Makes one pending delivery, a digest, of what waits for a recipient: what is in it
+    /// becomes `digested`, with the digest as its parent. `write` finds the words, perhaps
+    /// more than once, as much is folded in slices. After a failure there is no digest, or
+    /// one that tells the slices it holds. `None`, and nothing is changed, if less than two
+    /// can be folded.
     fn fold(
         &self,
         _fold: &Fold<'_>,

@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long a server may take for anything; far more than it needs.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a server may take for anything; far more than it needs. A channel may be silent
+/// for 20 s between two digests of a storm.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The user and group that servers run as which refuse to run as root: Debian's `nobody`.
 const NOBODY: u32 = 65534;

@@ -2,7 +2,7 @@
 //! server, in the HTTP service.
 
 use crate::common::channel::now;
-use crate::judge::{Sink, Told};
+use crate::judge::{Moment, Sink, Told};
 use regex::Regex;
 use rustix::process::{Pid, Signal, kill_process};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,13 +16,25 @@ pub(crate) struct Trap {
     pub(crate) process: u32,
 }
 
+/// One line, letter or request, whatever it says.
+#[derive(Debug, Clone)]
+pub(crate) struct Heard {
+    pub(crate) sink: Sink,
+    pub(crate) text: String,
+    /// How many changes: many for a digest, none for its further lines.
+    pub(crate) stands_for: usize,
+    pub(crate) at: Moment,
+}
+
 /// All that was told, in the order it was heard.
 pub(crate) struct Ears {
     told: Mutex<Vec<Told>>,
+    heard: Mutex<Vec<Heard>>,
     trap: Mutex<Option<Trap>>,
     number: Regex,
     sentence: Regex,
     subject: Regex,
+    digest: Regex,
 }
 
 impl Ears {
@@ -31,10 +43,12 @@ impl Ears {
         let pattern = |text: &str| Regex::new(text).expect("a regular expression");
         Arc::new(Ears {
             told: Mutex::default(),
+            heard: Mutex::default(),
             trap: Mutex::default(),
             number: pattern(r"\bn=(\d+)"),
             sentence: pattern(r"(host\d+!svc\d+) is (?:now )?(OK|WARNING|CRITICAL)"),
             subject: pattern(r"\[(OK|WARNING|CRITICAL)\] (host\d+!svc\d+)"),
+            digest: pattern(r"(\d+) changes(?: since|:)"),
         })
     }
 
@@ -44,9 +58,18 @@ impl Ears {
         if text.contains("could not tell") {
             return;
         }
-        let Some(told) = self.understood(sink, text) else { return };
+        let told = self.understood(sink, text);
+        let counted = self.digest.captures(text).map(|found| found[1].parse().expect("digits"));
+        let stands_for = counted.unwrap_or(usize::from(told.is_some()));
+        locked(&self.heard).push(Heard { sink, text: text.to_owned(), stands_for, at: now() });
+        let Some(told) = told else { return };
         locked(&self.told).push(told);
         self.spring(sink);
+    }
+
+    /// All that was said so far, understood or not.
+    pub(crate) fn heard(&self) -> Vec<Heard> {
+        locked(&self.heard).clone()
     }
 
     fn understood(&self, sink: Sink, text: &str) -> Option<Told> {

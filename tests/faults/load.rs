@@ -45,18 +45,9 @@ impl Load {
     /// Starts it. An object has the state of `states`, or is OK.
     pub(crate) fn start(icinga: &Icinga, field: &Field, seed: u64, states: States) -> Load {
         let stop = Arc::new(AtomicBool::new(false));
-        let http = client(icinga);
         let hands = (0..HANDS).map(|number| {
-            let hand = Hand {
-                http: http.clone(),
-                url: url(icinga),
-                objects: field.objects.iter().skip(number).step_by(HANDS).cloned().collect(),
-                pace: Duration::from_secs_f64(HANDS as f64 / field.rate),
-                numbers: field.numbers.clone(),
-                chance: StdRng::seed_from_u64(seed.wrapping_add(number as u64)),
-                states: states.clone(),
-                stop: stop.clone(),
-            };
+            let mut hand = Hand::new(icinga, field, number, seed, states.clone());
+            hand.stop = stop.clone();
             tokio::spawn(hand.run())
         });
         Load { hands: hands.collect(), stop }
@@ -64,20 +55,26 @@ impl Load {
 
     /// Tells Icinga these states once, whatever it knows.
     pub(crate) async fn once(icinga: &Icinga, field: &Field, states: &States) -> Vec<Driven> {
-        let hand = Hand {
-            http: client(icinga),
-            url: url(icinga),
-            objects: Vec::new(),
-            pace: Duration::ZERO,
-            numbers: field.numbers.clone(),
-            chance: StdRng::seed_from_u64(0),
-            states: BTreeMap::new(),
-            stop: Arc::default(),
-        };
+        let hand = Hand::new(icinga, field, 0, 0, States::new());
         let mut driven = Vec::new();
         for (object, state) in states {
             driven.push(hand.drive(object.clone(), *state).await);
         }
+        driven
+    }
+
+    /// Gives each object this state once, in its turn, at the rate of the field. In the
+    /// order of the numbers.
+    pub(crate) async fn sweep(icinga: &Icinga, field: &Field, state: u8) -> Vec<Driven> {
+        let hands = (0..HANDS).map(|number| {
+            let hand = Hand::new(icinga, field, number, 0, States::new());
+            tokio::spawn(hand.sweep(state))
+        });
+        let mut driven = Vec::new();
+        for hand in hands.collect::<Vec<_>>() {
+            driven.extend(hand.await.expect("a hand does not panic"));
+        }
+        driven.sort_by_key(|change: &Driven| change.number);
         driven
     }
 
@@ -105,6 +102,31 @@ struct Hand {
 }
 
 impl Hand {
+    /// One of [`HANDS`], with its part of the field.
+    fn new(icinga: &Icinga, field: &Field, number: usize, seed: u64, states: States) -> Hand {
+        Hand {
+            http: client(icinga),
+            url: url(icinga),
+            objects: field.objects.iter().skip(number).step_by(HANDS).cloned().collect(),
+            pace: Duration::from_secs_f64(HANDS as f64 / field.rate),
+            numbers: field.numbers.clone(),
+            chance: StdRng::seed_from_u64(seed.wrapping_add(number as u64)),
+            states,
+            stop: Arc::default(),
+        }
+    }
+
+    async fn sweep(self, state: u8) -> Vec<Driven> {
+        let mut driven = Vec::new();
+        let mut next = Instant::now();
+        for object in &self.objects {
+            driven.push(self.drive(object.clone(), state).await);
+            next += self.pace;
+            tokio::time::sleep_until(next).await;
+        }
+        driven
+    }
+
     async fn run(mut self) -> Vec<Driven> {
         let mut driven = Vec::new();
         let mut next = Instant::now();

@@ -1,8 +1,9 @@
 //! Folding: what waits for one recipient becomes one digest.
 //!
-//! Promises: one transaction makes the digest, marks what is in it, and counts it, so
-//! a digest tells exactly the deliveries that name it as their parent. Only counts and
-//! a few names leave the database, however much is folded.
+//! Promises: each transaction marks a bounded slice of what is in a digest, and counts
+//! and writes the digest anew, so it tells exactly the deliveries that name it as their
+//! parent, also when nothing comes after that slice. Only counts and a few names leave the
+//! database, however much is folded.
 
 use super::read::{self, moment, rows};
 use super::{while_doing, write};
@@ -11,6 +12,14 @@ use crate::model::{Brief, Delivery, DeliveryId, EventType, Message, State, Tells
 use crate::store::StoreError;
 use crate::store::fold::{DigestSums, FOLDED_BY, Fold, Folded, Group};
 use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
+use std::ops::DerefMut;
+use std::time::Duration;
+
+/// How many deliveries one transaction takes in, in earnest: others may write between two.
+pub(super) const SLICE: usize = 25_000;
+
+/// Between two slices, so that commits that wait for the connection get it.
+const SLICE_PAUSE: Duration = Duration::from_millis(5);
 
 /// How many objects of a group are named.
 const NAMES: usize = 5;
@@ -29,25 +38,78 @@ const PENDING: &str = "
 const GROUP: &str = "grouping || char(31) || tells";
 
 /// Folds; `write` says it in words. `None`, and nothing is changed, if there are less than
-/// two to fold.
-pub(super) fn fold(
+/// two to fold. `connection` is taken anew for each slice and given back between them.
+pub(super) fn fold<Guard>(
+    connection: impl Fn() -> Guard,
+    fold: &Fold<'_>,
+    slice: usize,
+    write: &dyn Fn(&Folded) -> Message,
+) -> Result<Option<Delivery>, StoreError>
+where
+    Guard: DerefMut<Target = Connection>,
+{
+    let mut taken = slice.min(fold.most);
+    let Some(mut made) = begin(&mut connection(), fold, taken, write)? else { return Ok(None) };
+    while taken < fold.most {
+        std::thread::sleep(SLICE_PAUSE);
+        let slice = slice.min(fold.most - taken);
+        if !go_on(&mut connection(), fold, slice, &mut made, write)? {
+            break;
+        }
+        taken += slice;
+    }
+    Ok(Some(made))
+}
+
+/// Makes the digest, of the first slice.
+fn begin(
     connection: &mut Connection,
     fold: &Fold<'_>,
+    slice: usize,
     write: &dyn Fn(&Folded) -> Message,
 ) -> Result<Option<Delivery>, StoreError> {
-    let transaction = connection
-        .transaction_with_behavior(TransactionBehavior::Immediate)
-        .map_err(while_doing("begin to fold"))?;
+    let transaction = begin_slice(connection)?;
     let Some(first) = first_of_several(&transaction, fold)? else { return Ok(None) };
     let mut made = blank(fold, first);
     write::delivery(&transaction, &made)?;
     made.id = transaction.last_insert_rowid();
-    take_in(&transaction, fold, made.id)?;
+    mark_digest(&transaction, made.id)?;
+    take_in(&transaction, fold, slice, made.id)?;
+    finish_slice(transaction, fold, &mut made, write)?;
+    Ok(Some(made))
+}
+
+/// Takes another slice into the digest. Whether it was a full one.
+fn go_on(
+    connection: &mut Connection,
+    fold: &Fold<'_>,
+    slice: usize,
+    made: &mut Delivery,
+    write: &dyn Fn(&Folded) -> Message,
+) -> Result<bool, StoreError> {
+    let transaction = begin_slice(connection)?;
+    let taken = take_in(&transaction, fold, slice, made.id)?;
+    if taken > 0 {
+        finish_slice(transaction, fold, made, write)?;
+    }
+    Ok(taken == slice)
+}
+
+fn begin_slice(connection: &mut Connection) -> Result<Transaction<'_>, StoreError> {
+    connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(while_doing("begin to fold"))
+}
+
+/// Counts what is in the digest by now, and writes that.
+fn finish_slice(
+    transaction: Transaction<'_>,
+    fold: &Fold<'_>,
+    made: &mut Delivery,
+    write: &dyn Fn(&Folded) -> Message,
+) -> Result<(), StoreError> {
     let folded = count(&transaction, made.id, fold.groups)?;
     made.message = write(&folded);
-    say(&transaction, &made, folded.count)?;
-    transaction.commit().map_err(while_doing("commit a digest"))?;
-    Ok(Some(made))
+    say(&transaction, made, folded.count)?;
+    transaction.commit().map_err(while_doing("commit a digest"))
 }
 
 /// The oldest that may be folded, if another one may.
@@ -90,18 +152,24 @@ fn blank(fold: &Fold<'_>, first: DeliveryId) -> Delivery {
     }
 }
 
-fn take_in(transaction: &Transaction<'_>, fold: &Fold<'_>, id: DeliveryId) -> Result<(), StoreError> {
+fn mark_digest(transaction: &Transaction<'_>, id: DeliveryId) -> Result<(), StoreError> {
+    transaction
+        .execute("UPDATE deliveries SET folded = 0 WHERE id = ?1", [id])
+        .map(drop)
+        .map_err(while_doing("make a digest"))
+}
+
+/// How many were taken in, of so many at most.
+fn take_in(
+    transaction: &Transaction<'_>,
+    fold: &Fold<'_>,
+    most: usize,
+    id: DeliveryId,
+) -> Result<usize, StoreError> {
     let (sink, to, busy) = (fold.sink, fold.to, read::list(fold.busy));
     let sql = format!("UPDATE deliveries SET status = 'digested', parent = ?7 WHERE id IN ({PENDING})");
-    let mark = "UPDATE deliveries SET folded = 0 WHERE id = ?1";
-    transaction
-        .execute(mark, [id])
-        .and_then(|_| {
-            let most = read::at_most(fold.most);
-            transaction.execute(&sql, params![sink, to.target, to.address, busy, fold.spare_calls, most, id])
-        })
-        .map(drop)
-        .map_err(while_doing("fold deliveries"))
+    let chosen = params![sink, to.target, to.address, busy, fold.spare_calls, read::at_most(most), id];
+    transaction.execute(&sql, chosen).map_err(while_doing("fold deliveries"))
 }
 
 /// What is in a digest.
@@ -209,4 +277,88 @@ pub(super) fn sums(connection: &Connection, moment: Timestamp) -> Result<DigestS
         Ok(DigestSums { orphans: number(row, "orphans")?, differing: number(row, "differing")? })
     })?;
     Ok(sums.pop().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::fold::Recipient;
+    use crate::store::sqlite::open;
+    use std::cell::{Cell, RefCell};
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    const WAITING: i64 = 35;
+
+    /// A database in which so many wait, of five groups.
+    fn waiting() -> RefCell<Connection> {
+        let connection = open::in_memory().expect("a database");
+        let insert = "
+            INSERT INTO deliveries (key, at, sink, target, recipient, lane, event, object, rule, message, tells,
+                                    state, severity, grouping)
+            WITH RECURSIVE numbers (number) AS
+                (SELECT 1 UNION ALL SELECT number + 1 FROM numbers WHERE number < ?1)
+            SELECT number, number, 'irc', 'ops', '#ops', number, 'StateChange', 'host' || number, 'all',
+                   '{}', 'problem', 'DOWN', 3, 'site' || (number % 5) FROM numbers";
+        connection.execute(insert, [WAITING]).expect("kept");
+        RefCell::new(connection)
+    }
+
+    fn told(folded: &Folded) -> Message {
+        Message { text: format!("{folded:?}"), ..Message::default() }
+    }
+
+    fn fold_in_slices(
+        database: &RefCell<Connection>,
+        most: usize,
+        write: &dyn Fn(&Folded) -> Message,
+    ) -> Option<Delivery> {
+        let to = Recipient { target: "ops".to_owned(), address: "#ops".to_owned() };
+        let at = Timestamp::now();
+        let all = Fold { sink: "irc", to: &to, busy: &[], spare_calls: true, most, groups: 3, at };
+        fold(|| database.borrow_mut(), &all, 10, write).expect("folded")
+    }
+
+    fn check(database: &RefCell<Connection>, expected: i64) {
+        let connection = database.borrow();
+        assert_eq!(sums(&connection, Timestamp::UNIX_EPOCH).expect("read"), DigestSums::default());
+        let folded = connection.query_row("SELECT max(folded) FROM deliveries", [], |row| row.get(0));
+        assert_eq!(folded, Ok(expected));
+    }
+
+    #[test]
+    fn a_digest_of_many_slices_is_one_and_says_what_one_slice_would() {
+        let of = |most, slices| {
+            let (database, count) = (waiting(), Cell::new(0));
+            let write = |folded: &Folded| {
+                count.set(count.get() + 1);
+                told(folded)
+            };
+            let made = fold_in_slices(&database, most, &write).expect("there is enough to fold");
+            assert_eq!(count.get(), slices);
+            check(&database, (most as i64).min(WAITING));
+            made.message.text
+        };
+        let text = of(100, 4);
+        assert!(text.contains("count: 35") && text.contains("more_groups: 2"), "{text}");
+        assert!(of(10, 1).contains("count: 10"));
+        assert!(of(25, 3).contains("count: 25"));
+    }
+
+    #[test]
+    fn what_was_folded_before_a_failure_is_told_and_the_rest_waits() {
+        let (database, count) = (waiting(), Cell::new(0));
+        let fails = |folded: &Folded| {
+            count.set(count.get() + 1);
+            assert!(count.get() < 3, "this slice fails");
+            told(folded)
+        };
+        let folding = catch_unwind(AssertUnwindSafe(|| fold_in_slices(&database, 100, &fails)));
+        assert!(folding.is_err());
+        check(&database, 20);
+        let text = "SELECT message FROM deliveries WHERE folded = 20 AND status = 'pending'";
+        let text: String = database.borrow().query_row(text, [], |row| row.get(0)).expect("there is one");
+        assert!(text.contains("count: 20"), "{text}");
+        let made = fold_in_slices(&database, 100, &told).expect("the rest is folded next");
+        assert!(made.message.text.contains("count: 15"), "{made:?}");
+    }
 }

@@ -198,7 +198,7 @@ impl Store for SqliteStore {
         write: &dyn Fn(&Folded) -> Message,
     ) -> Result<Option<Delivery>, StoreError> {
         self.reassure()?;
-        self.judged(fold::fold(&mut self.writer(), fold, write))
+        self.judged(fold::fold(|| self.writer(), fold, fold::SLICE, write))
     }
 
     fn digest_sums(&self, since: Timestamp) -> Result<DigestSums, StoreError> {

@@ -5,6 +5,7 @@ mod icinga;
 mod kills;
 mod moments;
 mod sinks;
+mod storm;
 
 use crate::Campaign;
 use crate::report::Verdict;
@@ -32,6 +33,8 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
     ("mail server killed and full", |campaign| Box::pin(sinks::mail_server_killed_and_full(campaign))),
     ("all sinks down", |campaign| Box::pin(sinks::all_down(campaign))),
     ("100,000 wait at the start", |campaign| Box::pin(sinks::much_waits(campaign))),
+    ("storm", |campaign| Box::pin(storm::storm(campaign))),
+    ("flapping link", |campaign| Box::pin(storm::flapping_link(campaign))),
     ("disk full", |campaign| Box::pin(disk::full(campaign))),
     ("fsync fails", |campaign| Box::pin(disk::fsync_fails(campaign))),
 ];
