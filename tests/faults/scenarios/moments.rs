@@ -1,5 +1,6 @@
 //! Killed at moments that a load alone does not reach.
 
+use super::disk::{Disk, NO_DISK, SMALL};
 use crate::Campaign;
 use crate::common::wait_for;
 use crate::common::watchbell::Site;
@@ -34,14 +35,17 @@ pub(crate) async fn in_a_checkpoint(campaign: &mut Campaign) -> Verdict {
     if !can_trace() {
         return Verdict::Skipped(NO_STRACE.to_owned());
     }
-    let times = campaign.pick(2, 50);
+    let times = campaign.times;
     let (rate, seed) = (campaign.rate(), campaign.seed());
-    let mut round = Round::begin(&mut campaign.ground, rate, seed).await;
+    // On a small disk the WAL is folded every few seconds.
+    let folder = campaign.ground.folder().await;
+    let Some(disk) = Disk::mount(&folder, SMALL) else { return Verdict::Skipped(NO_DISK.to_owned()) };
+    let mut round = Round::begin_at(&mut campaign.ground, folder, disk.store(), rate, seed);
     let mut faults = Vec::new();
     round.kill();
     for _ in 0..times {
         let write = campaign.chance.random_range(1..200);
-        let file = round.site.path("../watchbell.db").canonicalize().expect("it is there");
+        let file = disk.store();
         let strace = [
             "-P".to_owned(),
             file.display().to_string(),
@@ -65,7 +69,7 @@ pub(crate) async fn in_a_checkpoint(campaign: &mut Campaign) -> Verdict {
 
 /// New rules are read and tested, and not yet in force.
 pub(crate) async fn in_a_swap_of_rules(campaign: &mut Campaign) -> Verdict {
-    let times = campaign.pick(1, 50);
+    let times = campaign.times;
     let (rate, seed) = (campaign.rate(), campaign.seed());
     let mut round = Round::begin(&mut campaign.ground, rate, seed).await;
     let mut faults = Vec::new();
@@ -169,7 +173,7 @@ fn make_old(store: &Path) -> rusqlite::Result<()> {
 
 /// A command is heard, kept, asked of Icinga: dies after each.
 pub(crate) async fn around_a_command(campaign: &mut Campaign) -> Verdict {
-    let times = campaign.pick(1, 50);
+    let times = campaign.times;
     let (rate, seed) = (campaign.rate(), campaign.seed());
     let mut round = Round::begin(&mut campaign.ground, rate, seed).await;
     let mut faults = Vec::new();

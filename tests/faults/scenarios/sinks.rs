@@ -14,31 +14,35 @@ const WAITING: i64 = 100_000;
 const LANES: i64 = 1000;
 /// Ready so soon, in a build for use.
 const READY: Duration = Duration::from_secs(2);
+/// Icinga may grow by so many MiB while no sink takes anything, for however long.
+const MOST_GROWN: u64 = 50;
 /// No start may take so long, in any build on any machine.
 const MUCH_TOO_LATE: Duration = Duration::from_secs(30);
 
 /// ngircd is killed and comes back.
 pub(crate) async fn ircd_killed(campaign: &mut Campaign) -> Verdict {
-    let times = campaign.pick(2, 20);
+    let times = campaign.times;
     let (rate, seed) = (campaign.rate(), campaign.seed());
-    let round = Round::begin(&mut campaign.ground, rate, seed).await;
-    for _ in 0..times {
+    let mut round = Round::begin(&mut campaign.ground, rate, seed).await;
+    for cycle in 1..=times {
         round.wait(1.5).await;
         round.ground.chat.kill();
         round.wait(1.0).await;
         round.ground.chat.restart();
+        // What was said and not yet proved when the server died is said again.
+        round.sink_died();
+        campaign.progress.done(cycle, &mut round).await;
     }
     round.wait(1.0).await;
-    // What was said and not yet proved when the server died is said again.
-    Verdict::of(round.end().await).with_repeats(times).and(format!("{times} times"), Vec::new())
+    Verdict::of(round.end().await).and(format!("{times} times"), Vec::new())
 }
 
 /// The mail server is killed, busy, and full.
 pub(crate) async fn mail_server_killed_and_full(campaign: &mut Campaign) -> Verdict {
-    let times = campaign.pick(1, 20);
+    let times = campaign.times;
     let (rate, seed) = (campaign.rate(), campaign.seed());
-    let round = Round::begin(&mut campaign.ground, rate, seed).await;
-    for _ in 0..times {
+    let mut round = Round::begin(&mut campaign.ground, rate, seed).await;
+    for cycle in 1..=times {
         round.wait(1.0).await;
         round.ground.mail.kill();
         round.wait(1.0).await;
@@ -49,16 +53,17 @@ pub(crate) async fn mail_server_killed_and_full(campaign: &mut Campaign) -> Verd
             round.wait(1.0).await;
         }
         round.ground.mail.refuse(None);
+        round.sink_died();
+        campaign.progress.done(cycle, &mut round).await;
     }
-    Verdict::of(round.end().await).with_repeats(times).and(format!("{times} times each"), Vec::new())
+    Verdict::of(round.end().await).and(format!("{times} times each"), Vec::new())
 }
 
 /// All sinks down under load: reading goes on, and Icinga does not grow.
 pub(crate) async fn all_down(campaign: &mut Campaign) -> Verdict {
     let seconds = campaign.pick(5.0, 600.0);
-    let rate = campaign.pick(campaign.rate(), 1000.0);
-    let seed = campaign.seed();
-    let round = Round::begin(&mut campaign.ground, rate, seed).await;
+    let (rate, seed) = (campaign.rate(), campaign.seed());
+    let mut round = Round::begin(&mut campaign.ground, rate, seed).await;
     round.wait(1.0).await;
     let before = round.ground.icinga.resident_bytes() >> 20;
     round.ground.chat.gate.set_open(false);
@@ -71,7 +76,10 @@ pub(crate) async fn all_down(campaign: &mut Campaign) -> Verdict {
     round.ground.mail.refuse(None);
     round.ground.hook.answer(200);
     let note = format!("for {seconds} s, {waiting} waited; Icinga went from {before} to {after} MiB");
-    Verdict::of(round.end().await).with_repeats(1).and(note, Vec::new())
+    round.sink_died();
+    let grown = after.saturating_sub(before);
+    let faults = (grown > MOST_GROWN).then(|| format!("Icinga grew by {grown} MiB"));
+    Verdict::of(round.end().await).and(note, faults.into_iter().collect())
 }
 
 /// A start with very much that waits: it is ready soon, and what is new is told at once
