@@ -2,10 +2,11 @@
 //! Watchbell of each round is new.
 
 use crate::common::icinga::Icinga;
+use crate::common::ircd::Ngircd;
 use crate::common::proxy::Proxy;
 use crate::common::watchbell::Site;
 use crate::ears::Ears;
-use crate::far_side::{CHANNEL, Chat, Hook, Mail};
+use crate::far_side::{CHANNEL, Chat, Hook, Ircd, Mail};
 use crate::judge::Sink;
 use crate::load::Field;
 use serde_json::json;
@@ -61,7 +62,7 @@ impl Ground {
         Ground {
             line: Proxy::to(icinga.port),
             icinga,
-            chat: Chat::start(dir.path(), ears.clone()).await,
+            chat: Chat::start(Ircd::Ngircd(Ngircd::start_unhurried(dir.path())), ears.clone()).await,
             mail: Mail::start(dir.path(), ears.clone()),
             hook: Hook::start(ears.clone()).await,
             ears,

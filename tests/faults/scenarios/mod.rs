@@ -55,6 +55,7 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario!("icinga frozen", (1, 5), (6.0, 140.0), icinga::frozen),
     scenario!("icinga killed", (1, 20), (22.0, 25.0), icinga::killed),
     scenario!("ircd killed", (2, 20), (2.6, 3.0), sinks::ircd_killed),
+    scenario!("inspircd killed", (2, 20), (2.6, 3.0), sinks::inspircd_killed),
     scenario!("mail server killed and full", (1, 20), (5.0, 5.0), sinks::mail_server_killed_and_full),
     scenario!("all sinks down", (1, 1), (10.0, 660.0), sinks::all_down),
     scenario!("100,000 wait at the start", (1, 1), (10.0, 10.0), sinks::much_waits),

@@ -1,7 +1,9 @@
 //! The far side away, refusing, full; and much that waits for it.
 
 use crate::Campaign;
+use crate::common::ircd::Inspircd;
 use crate::common::wait_for;
+use crate::far_side::{Chat, Ircd};
 use crate::judge::Sink;
 use crate::report::Verdict;
 use crate::round::Round;
@@ -35,6 +37,17 @@ pub(crate) async fn ircd_killed(campaign: &mut Campaign) -> Verdict {
     }
     round.wait(1.0).await;
     Verdict::of(round.end().await).and(format!("{times} times"), Vec::new())
+}
+
+/// The same with InspIRCd, which proves in other words that it has taken a line.
+pub(crate) async fn inspircd_killed(campaign: &mut Campaign) -> Verdict {
+    let folder = tempfile::tempdir().expect("there is room for temporary files");
+    let server = Ircd::Inspircd(Inspircd::start_with_services(folder.path()));
+    let chat = Chat::start(server, campaign.ground.ears.clone()).await;
+    let usual = std::mem::replace(&mut campaign.ground.chat, chat);
+    let verdict = ircd_killed(campaign).await;
+    campaign.ground.chat = usual;
+    verdict
 }
 
 /// The mail server is killed, busy, and full.
