@@ -17,6 +17,9 @@ use std::time::Duration;
 /// How long a moment may take to be reached.
 const REACHED: Duration = Duration::from_secs(30);
 
+/// How long a command may take from the channel to the point.
+const HEARD: Duration = Duration::from_secs(6);
+
 /// The schema of a Watchbell before fates were kept.
 const OLD_SCHEMA: [&str; 3] = [
     include_str!("../../../src/store/migrations/001_first.sql"),
@@ -185,10 +188,13 @@ pub(crate) async fn around_a_command(campaign: &mut Campaign) -> Verdict {
         round.launch(&dies_at(point, 0));
         round.catch_up();
         let words = format!("campaign {seed} {}", said.len());
-        // Not before it is in the channel; and then once is enough.
-        let reached = (0..60).any(|_| {
+        wait_for("watchbell in the channel", REACHED, || {
+            round.router.logged().contains("connected sink=\"chat\"").then_some(())
+        });
+        // Again only where it was not heard: each that is heard is one comment.
+        let reached = (0..5).any(|_| {
             round.ground.chat.say(&format!("!comment host0!svc5 {words}"));
-            round.router.ended_within(Duration::from_millis(500)).is_some()
+            round.router.ended_within(HEARD).is_some()
         });
         if !reached {
             faults.push(format!("{point} was not reached"));
