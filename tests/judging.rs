@@ -96,3 +96,22 @@ fn what_has_no_number_or_that_of_another_change_is_known_by_its_state() {
     let too_early = Told { at: 15.0, ..end };
     assert_eq!(judged_told(&[told(1, 11.0), too_early, told(3, 31.0), told(4, 41.0)], &[], &[], 2).told, 3);
 }
+
+#[test]
+fn what_icinga_forgot_excuses_the_change_back_to_what_was_told() {
+    let forgotten = [Gap { from: 15.0, to: 25.0, amnesia: true }];
+    let known = [Gap { amnesia: false, ..forgotten[0] }];
+    // 2 was forgotten, so that Icinga saw no change in 3, which says what 1 said.
+    let mut driven = changes();
+    driven[2].state = 2;
+    let lost = |gaps: &[Gap]| {
+        let said: Vec<Told> = vec![told(1, 11.0)];
+        let truth = BTreeMap::from([("a!b".to_owned(), 2)]);
+        let tells = |sink, _: &str| sink == Sink::Hook;
+        let folded = BTreeSet::new();
+        judge(&Case { driven: &driven[..3], told: &said, gaps, folded: &folded, truth: &truth, tells })
+            .lost
+            .len()
+    };
+    assert_eq!((lost(&forgotten), lost(&known)), (0, 1));
+}

@@ -142,7 +142,7 @@ pub(crate) struct Inspircd {
     /// For clients, plain.
     pub(crate) port: u16,
     dir: PathBuf,
-    _server: Process,
+    server: Process,
     services: Process,
 }
 
@@ -165,13 +165,19 @@ impl Inspircd {
                 .replace("@ACCOUNT_TAG@", account_tag)
                 .replace("@DIR@", &dir.display().to_string())
         };
-        let server = Inspircd::launch_server(dir, &fill(include_str!("../fixtures/irc/inspircd.conf")));
+        for folder in ["log", "run", "data"] {
+            fs::create_dir_all(dir.join(folder)).expect("the test's folder is writable");
+        }
+        let server_settings = fill(include_str!("../fixtures/irc/inspircd.conf"));
+        fs::write(dir.join("motd"), "hi\n").expect("the test's folder is writable");
+        fs::write(dir.join("inspircd.conf"), server_settings).expect("the test's folder is writable");
+        let server = Inspircd::launch_server(dir);
         wait_for_port(port);
         let settings = fill(include_str!("../fixtures/irc/atheme.conf"));
         fs::create_dir_all(dir.join("services")).expect("the test's folder is writable");
         fs::write(dir.join("services/atheme.conf"), settings).expect("the test's folder is writable");
         let services = Inspircd::launch_services(dir);
-        Inspircd { port, dir: dir.to_owned(), _server: server, services }
+        Inspircd { port, dir: dir.to_owned(), server, services }
     }
 
     /// Ends the services; they keep their accounts.
@@ -186,12 +192,18 @@ impl Inspircd {
         self.services = Inspircd::launch_services(&self.dir);
     }
 
-    fn launch_server(dir: &Path, settings: &str) -> Process {
-        for folder in ["log", "run", "data"] {
-            fs::create_dir_all(dir.join(folder)).expect("the test's folder is writable");
-        }
-        fs::write(dir.join("motd"), "hi\n").expect("the test's folder is writable");
-        fs::write(dir.join("inspircd.conf"), settings).expect("the test's folder is writable");
+    /// Ends the server at once, as a crash would; the services wait for it.
+    pub(crate) fn kill(&mut self) {
+        self.server.kill();
+    }
+
+    /// Starts the server again on the same port.
+    pub(crate) fn restart(&mut self) {
+        self.server = Inspircd::launch_server(&self.dir);
+        wait_for_port(self.port);
+    }
+
+    fn launch_server(dir: &Path) -> Process {
         let mut command = Command::new("inspircd");
         command.arg("--config").arg(dir.join("inspircd.conf")).arg("--nofork");
         if is_root() {

@@ -1,7 +1,7 @@
 //! What stands at the other end of each sink: a gate before a real ngircd with somebody
 //! who listens, a real mail server, an HTTP service.
 
-use crate::common::ircd::Ngircd;
+use crate::common::ircd::{Inspircd, Ngircd};
 use crate::common::{Process, free_port, wait_for};
 use crate::ears::Ears;
 use crate::judge::Sink;
@@ -25,9 +25,40 @@ pub(crate) const CHANNEL: &str = "#ops";
 const NICK: &str = "watchbell";
 const LISTENER: &str = "oracle";
 
-/// ngircd, and somebody in its channel who writes down what Watchbell says.
+/// A real IRC server.
+pub(crate) enum Ircd {
+    /// Without accounts: what was said is proved by the answer to a `PING`.
+    Ngircd(Ngircd),
+    /// With Atheme: what was said comes back (`echo-message`, `labeled-response`).
+    Inspircd(Inspircd),
+}
+
+impl Ircd {
+    fn port(&self) -> u16 {
+        match self {
+            Ircd::Ngircd(server) => server.port,
+            Ircd::Inspircd(server) => server.port,
+        }
+    }
+
+    fn kill(&mut self) {
+        match self {
+            Ircd::Ngircd(server) => server.kill(),
+            Ircd::Inspircd(server) => server.kill(),
+        }
+    }
+
+    fn restart(&mut self) {
+        match self {
+            Ircd::Ngircd(server) => server.restart(),
+            Ircd::Inspircd(server) => server.restart(),
+        }
+    }
+}
+
+/// An IRC server, and somebody in its channel who writes down what Watchbell says.
 pub(crate) struct Chat {
-    pub(crate) ircd: Ngircd,
+    ircd: Ircd,
     /// Where Watchbell connects to: closed until there is somebody who listens.
     pub(crate) gate: Gate,
     is_in: Arc<AtomicBool>,
@@ -35,13 +66,17 @@ pub(crate) struct Chat {
 }
 
 impl Chat {
-    pub(crate) async fn start(dir: &Path, ears: Arc<Ears>) -> Chat {
-        let ircd = Ngircd::start_unhurried(dir);
-        let chat =
-            Chat { gate: Gate::start(ircd.port).await, is_in: Arc::default(), mouth: Arc::default(), ircd };
-        let (port, is_in, mouth) = (chat.ircd.port, chat.is_in.clone(), chat.mouth.clone());
+    pub(crate) async fn start(ircd: Ircd, ears: Arc<Ears>) -> Chat {
+        let (port, is_in, mouth) = (ircd.port(), Arc::default(), Arc::default());
+        let chat = Chat {
+            gate: Gate::start(port).await,
+            is_in: Arc::clone(&is_in),
+            mouth: Arc::clone(&mouth),
+            ircd,
+        };
         std::thread::spawn(move || {
-            loop {
+            // As long as the other owner is there.
+            while Arc::strong_count(&is_in) > 1 {
                 let _ = listen(port, &ears, &is_in, &mouth);
                 is_in.store(false, Ordering::SeqCst);
                 std::thread::sleep(Duration::from_millis(10));
@@ -87,12 +122,14 @@ fn listen(
     mouth: &Mutex<Option<TcpStream>>,
 ) -> std::io::Result<()> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
-    write!(stream, "NICK {LISTENER}\r\nUSER {LISTENER} 0 * :{LISTENER}\r\nJOIN {CHANNEL}\r\n")?;
+    write!(stream, "NICK {LISTENER}\r\nUSER {LISTENER} 0 * :{LISTENER}\r\n")?;
     *mouth.lock().unwrap_or_else(PoisonError::into_inner) = Some(stream.try_clone()?);
     for line in BufReader::new(stream.try_clone()?).split(b'\n') {
         let line = String::from_utf8_lossy(&line?).trim_end().to_owned();
         if let Some(token) = line.strip_prefix("PING ") {
             write!(stream, "PONG {token}\r\n")?;
+        } else if line.contains(" 001 ") {
+            write!(stream, "JOIN {CHANNEL}\r\n")?;
         } else if line.contains(" 366 ") {
             is_in.store(true, Ordering::SeqCst);
         } else if line.starts_with(&format!(":{NICK}")) && line.contains(" PRIVMSG ") {

@@ -2,9 +2,11 @@
 //! Watchbell of each round is new.
 
 use crate::common::icinga::Icinga;
+use crate::common::ircd::Ngircd;
+use crate::common::proxy::Proxy;
 use crate::common::watchbell::Site;
 use crate::ears::Ears;
-use crate::far_side::{CHANNEL, Chat, Hook, Mail};
+use crate::far_side::{CHANNEL, Chat, Hook, Ircd, Mail};
 use crate::judge::Sink;
 use crate::load::Field;
 use serde_json::json;
@@ -17,6 +19,9 @@ use tempfile::TempDir;
 const HOSTS: usize = 30;
 /// On each host. The first is told to chat too, the second by mail too.
 const SERVICES: usize = 10;
+
+/// After so long Watchbell asks an Icinga that is silent whether it lives, and then waits 10 s.
+const SILENCE: &str = "5s";
 
 /// All changes go to the service, some to the channel and by mail as well.
 const RULES: &str = r#"
@@ -37,6 +42,8 @@ pub(crate) fn tells(sink: Sink, object: &str) -> bool {
 /// Icinga and the far side.
 pub(crate) struct Ground {
     pub(crate) icinga: Icinga,
+    /// Watchbell's way to Icinga; the load has its own.
+    pub(crate) line: Proxy,
     pub(crate) chat: Chat,
     pub(crate) mail: Mail,
     pub(crate) hook: Hook,
@@ -51,9 +58,11 @@ impl Ground {
     pub(crate) async fn start() -> Ground {
         let dir = tempfile::tempdir().expect("there is room for temporary files");
         let ears = Ears::new();
+        let icinga = Icinga::start_hard(dir.path(), HOSTS, SERVICES).await;
         Ground {
-            icinga: Icinga::start_hard(dir.path(), HOSTS, SERVICES).await,
-            chat: Chat::start(dir.path(), ears.clone()).await,
+            line: Proxy::to(icinga.port),
+            icinga,
+            chat: Chat::start(Ircd::Ngircd(Ngircd::start_unhurried(dir.path())), ears.clone()).await,
             mail: Mail::start(dir.path(), ears.clone()),
             hook: Hook::start(ears.clone()).await,
             ears,
@@ -96,7 +105,8 @@ impl Ground {
              [person.oracle]\nirc = \"oracle\"\nroles = [\"operator\"]\n",
             store.display()
         );
-        site.configure(&[site.icinga(&self.icinga), ways_out]);
+        let icinga = site.icinga_of(&self.icinga.settings_through(self.line.port), "botpw");
+        site.configure(&[format!("{icinga}silence = \"{SILENCE}\"\n"), ways_out]);
         site
     }
 

@@ -129,6 +129,7 @@ pub(crate) struct Case<'a> {
 /// Judges a round.
 pub(crate) fn judge(case: &Case<'_>) -> Tally {
     let mut tally = Tally::default();
+    let numbers: BTreeMap<u64, &Driven> = case.driven.iter().map(|change| (change.number, change)).collect();
     let mut objects: BTreeMap<&str, Vec<&Driven>> = BTreeMap::new();
     for change in case.driven {
         objects.entry(&change.object).or_default().push(change);
@@ -139,7 +140,7 @@ pub(crate) fn judge(case: &Case<'_>) -> Tally {
         let mut order = Vec::new();
         for told in &known(case, sink, &objects) {
             let before = *first.entry(told.number).or_insert(told.at);
-            if is_true_again(case, told) {
+            if is_true_again(case, told, numbers.get(&told.number).copied()) {
                 continue;
             }
             order.push(told.number);
@@ -191,12 +192,11 @@ fn which<'a>(told: &Told, changes: &[&'a Driven], last: Option<&'a Driven>) -> O
     next.or(changes.iter().rfind(fits)).copied()
 }
 
-fn is_true_again(case: &Case<'_>, told: &Known) -> bool {
+fn is_true_again(case: &Case<'_>, told: &Known, change: Option<&Driven>) -> bool {
     let mut amnesias = case.gaps.iter().filter(|gap| gap.amnesia).peekable();
     if amnesias.peek().is_none() {
         return false;
     }
-    let change = case.driven.iter().find(|change| change.number == told.number);
     change.is_none_or(|change| amnesias.any(|gap| gap.has_again(told, change)))
 }
 
@@ -232,15 +232,25 @@ fn tell_apart(
     if believed != truth {
         tally.lost.push(format!("{} {object}: Icinga says {truth}, told was {believed}", sink.name()));
     }
+    // The state that was told last, and whether Icinga may have forgotten all that came after:
+    // then that state is none that changes anything.
+    let (mut held, mut is_forgotten) = (0, false);
     for change in changes {
         tally.driven += 1;
-        let gap_end = case.gaps.iter().filter(|gap| gap.touches(change)).map(|gap| gap.to).reduce(f64::max);
+        let gaps = || case.gaps.iter().filter(|gap| gap.touches(change));
+        let gap_end = gaps().map(|gap| gap.to).reduce(f64::max);
+        let is_none = is_forgotten && change.state == held;
         if let Some(at) = first.get(&change.number) {
             tally.told += 1;
             tally.lag = tally.lag.max(at - gap_end.unwrap_or(change.ended).max(change.ended));
+            (held, is_forgotten) = (change.state, false);
         } else if case.folded.contains(&(sink, change.number)) {
             tally.folded += 1;
+            (held, is_forgotten) = (change.state, false);
         } else if gap_end.is_some() {
+            tally.unpromised += 1;
+            is_forgotten = gaps().any(|gap| gap.amnesia);
+        } else if is_none {
             tally.unpromised += 1;
         } else {
             let Driven { number, state, ended, .. } = change;

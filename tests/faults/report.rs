@@ -1,12 +1,19 @@
 //! The ledger as it is printed: one row for each scenario, and below it what went wrong.
 
 use crate::judge::Sink;
-use crate::round::Outcome;
+use crate::round::{Outcome, Round};
+use std::any::Any;
 use std::fs;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 /// How many faults of a kind are named; the others are counted.
 const MOST_NAMED: usize = 10;
+
+/// How often it is said how far a scenario is.
+const SAID: Duration = Duration::from_secs(30);
+/// How often there is a ledger before the end.
+const LEDGER: Duration = Duration::from_secs(300);
 
 /// How many deliveries may be on the way at once, and so come twice after a death.
 fn window(sink: Sink) -> usize {
@@ -23,8 +30,6 @@ pub(crate) enum Verdict {
     Ran {
         /// What was counted.
         outcome: Box<Outcome>,
-        /// How many deaths may have left something that comes twice.
-        may_repeat: usize,
         /// Figures of its own.
         note: String,
         /// What else went wrong.
@@ -37,28 +42,66 @@ pub(crate) enum Verdict {
 }
 
 impl Verdict {
-    /// A scenario in which each death may leave something that comes twice.
+    /// A scenario with nothing more to say.
     pub(crate) fn of(outcome: Outcome) -> Verdict {
-        let may_repeat = outcome.deaths;
-        Verdict::Ran { outcome: Box::new(outcome), may_repeat, note: String::new(), faults: Vec::new() }
+        Verdict::Ran { outcome: Box::new(outcome), note: String::new(), faults: Vec::new() }
     }
 
     /// The same with more to say.
     pub(crate) fn and(self, words: String, more: Vec<String>) -> Verdict {
         match self {
-            Verdict::Ran { outcome, may_repeat, .. } => {
-                Verdict::Ran { outcome, may_repeat, note: words, faults: more }
-            }
+            Verdict::Ran { outcome, .. } => Verdict::Ran { outcome, note: words, faults: more },
             other => other,
         }
     }
+}
 
-    /// The same, where nothing may come twice but so many times.
-    pub(crate) fn with_repeats(self, may_repeat: usize) -> Verdict {
-        match self {
-            Verdict::Ran { outcome, note, faults, .. } => Verdict::Ran { outcome, may_repeat, note, faults },
-            other => other,
+/// How far a scenario is. Who ends it early has what was counted until then.
+pub(crate) struct Progress {
+    name: &'static str,
+    times: usize,
+    begun: Instant,
+    said: Instant,
+    ledger: Instant,
+}
+
+impl Progress {
+    /// Of a scenario whose fault comes so many times.
+    pub(crate) fn of(name: &'static str, times: usize) -> Progress {
+        let now = Instant::now();
+        Progress { name, times, begun: now, said: now, ledger: now }
+    }
+
+    /// The fault came so many times, and all works again.
+    pub(crate) async fn done(&mut self, times: usize, round: &mut Round<'_>) {
+        if self.said.elapsed() >= SAID {
+            self.said = Instant::now();
+            eprintln!("{}: {times} of {} after {:.0?}", self.name, self.times, self.begun.elapsed());
         }
+        if self.ledger.elapsed() >= LEDGER && times < self.times {
+            let outcome = round.so_far().await;
+            row(&format!("{}, {times} of {}", self.name, self.times), &Verdict::of(outcome));
+            self.ledger = Instant::now();
+        }
+    }
+}
+
+/// Prints that a scenario ended in the middle, and why.
+pub(crate) fn broken_off(name: &str, panic: &(dyn Any + Send)) {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let reason = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked");
+    println!(
+        "| {name} | | | | | | | | | | | | | BROKEN OFF: {} |",
+        reason.lines().next().unwrap_or_default()
+    );
+}
+
+/// A time in words.
+pub(crate) fn duration(seconds: f64) -> String {
+    match seconds {
+        ..90.0 => format!("{seconds:.0} s"),
+        ..5400.0 => format!("{:.0} min", seconds / 60.0),
+        _ => format!("{:.1} h", seconds / 3600.0),
     }
 }
 
@@ -85,15 +128,15 @@ pub(crate) fn row(name: &str, verdict: &Verdict) -> bool {
             named(faults, "");
             faults.is_empty()
         }
-        Verdict::Ran { outcome, may_repeat, note, faults } => ran(name, outcome, *may_repeat, note, faults),
+        Verdict::Ran { outcome, note, faults } => ran(name, outcome, note, faults),
     }
 }
 
-fn ran(name: &str, outcome: &Outcome, may_repeat: usize, note: &str, faults: &[String]) -> bool {
-    let tally = &outcome.tally;
+fn ran(name: &str, outcome: &Outcome, note: &str, faults: &[String]) -> bool {
+    let (tally, may_repeat) = (&outcome.tally, outcome.may_repeat);
     let twice: usize = tally.twice.values().sum();
     let may_all: usize = Sink::ALL.into_iter().map(|sink| window(sink) * may_repeat).sum();
-    let ready = outcome.ready.iter().max().map_or(0.0, std::time::Duration::as_secs_f64);
+    let ready = outcome.ready.iter().max().map_or(0.0, Duration::as_secs_f64);
     println!(
         "| {name} | {} | {} | {} | {} | {} | {} | {twice} ({may_all}) | {} | {} | {} | {:.1} s | {ready:.1} s | {note} |",
         outcome.deaths,
@@ -140,7 +183,8 @@ fn named(faults: &[String], kind: &str) {
 
 /// Keeps the log and the database of a round that went wrong, for the folder goes with the campaign.
 fn keep(name: &str, log: &std::path::Path) -> PathBuf {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("faults").join(name.replace(' ', "-"));
+    let folder =
+        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("faults").join(name.replace([' ', ','], "-"));
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).expect("the target folder can be written");
     let from = log.parent().expect("it lies in a folder");

@@ -42,10 +42,15 @@ pub(crate) struct Round<'a> {
     pub(crate) site: Site,
     pub(crate) router: Router,
     pub(crate) deaths: usize,
+    /// Whether an Icinga that is heard again may have forgotten something.
+    pub(crate) icinga_forgets: bool,
+    /// How many deaths of any side may have left something that comes twice.
+    may_repeat: usize,
     /// Times from a start to having caught up.
     pub(crate) ready: Vec<Duration>,
     store: PathBuf,
     log: PathBuf,
+    /// Of the next load.
     seed: u64,
     field: Field,
     load: Option<Load>,
@@ -60,6 +65,8 @@ pub(crate) struct Round<'a> {
 pub(crate) struct Outcome {
     pub(crate) tally: Tally,
     pub(crate) deaths: usize,
+    /// How many deaths of any side may have left something that comes twice.
+    pub(crate) may_repeat: usize,
     pub(crate) ready: Vec<Duration>,
     pub(crate) dead: usize,
     pub(crate) panics: usize,
@@ -96,23 +103,38 @@ impl<'a> Round<'a> {
         });
         let heard_before = ground.ears.count();
         let field = ground.field(rate);
-        let load = Some(Load::start(&ground.icinga, &field, seed, BTreeMap::new()));
-        Round {
+        let mut round = Round {
             ground,
             site,
             router,
             deaths: 0,
+            icinga_forgets: true,
+            may_repeat: 0,
             ready: vec![ready],
             store,
             log,
             seed,
             field,
-            load,
+            load: None,
             driven: Vec::new(),
             heard_before,
             gaps: Vec::new(),
             silent_since: None,
-        }
+        };
+        round.drive(BTreeMap::new());
+        round
+    }
+
+    /// Starts the load; objects have these states.
+    fn drive(&mut self, states: States) {
+        self.load = Some(Load::start(&self.ground.icinga, &self.field, self.seed, states));
+        self.seed = self.seed.wrapping_add(1);
+    }
+
+    /// Ends the load, until [`Round::drive`].
+    async fn rest(&mut self) {
+        let driven = self.load.take().expect("it runs until the end").end().await;
+        self.driven.extend(driven);
     }
 
     /// Lets things go on for a time.
@@ -132,12 +154,16 @@ impl<'a> Round<'a> {
         }
     }
 
+    /// It turned out that everything was heard all the time.
+    pub(crate) fn never_deaf(&mut self) {
+        self.silent_since = None;
+    }
+
     /// Icinga was killed and has started again, perhaps with old states: changes each object
     /// that was driven once more. How many stood otherwise in Icinga than they were told
     /// last, until then.
     pub(crate) async fn wake_icinga(&mut self) -> usize {
-        let before = self.load.take().expect("it runs until the end").end().await;
-        self.driven.extend(before);
+        self.rest().await;
         self.all_told().await;
         let truth = self.truth().await;
         let told = self.ground.ears.since(self.heard_before);
@@ -159,7 +185,7 @@ impl<'a> Round<'a> {
         self.all_told().await;
         let from = self.silent_since.take().expect("Icinga was killed before");
         self.gaps.push(Gap { from, to: now() + FIRST_BREATH, amnesia: true });
-        self.load = Some(Load::start(&self.ground.icinga, &self.field, self.seed + 1, others));
+        self.drive(others);
         wrong
     }
 
@@ -182,6 +208,12 @@ impl<'a> Round<'a> {
     pub(crate) fn died(&mut self) {
         self.goes_deaf();
         self.deaths += 1;
+        self.may_repeat += 1;
+    }
+
+    /// The far side of a sink died or refused, perhaps with something it had heard.
+    pub(crate) fn sink_died(&mut self) {
+        self.may_repeat += 1;
     }
 
     /// Starts it again, and does not wait for it.
@@ -219,10 +251,21 @@ impl<'a> Round<'a> {
 
     /// Ends the load, lets everything be told, and judges.
     pub(crate) async fn end(mut self) -> Outcome {
-        let mut driven = std::mem::take(&mut self.driven);
-        driven.extend(self.load.take().expect("it runs until here").end().await);
+        let tally = self.settled().await;
+        self.router.kill();
+        self.outcome(tally)
+    }
+
+    /// What came of it so far: the load rests until everything is told.
+    pub(crate) async fn so_far(&mut self) -> Outcome {
+        let tally = self.settled().await;
+        self.drive(last_states(&self.driven));
+        self.outcome(tally)
+    }
+
+    async fn settled(&mut self) -> Tally {
+        self.rest().await;
         assert!(self.silent_since.is_none(), "a scenario ends with a Watchbell that runs");
-        self.gaps.extend(self.logged_gaps());
         let truth = self.truth().await;
         let start = Instant::now();
         let mut quiet = (self.ground.ears.count(), Instant::now());
@@ -232,19 +275,28 @@ impl<'a> Round<'a> {
             if count != quiet.0 {
                 quiet = (count, Instant::now());
             }
-            let is_quiet = quiet.1.elapsed() > QUIET && self.count("pending") == 0;
-            let is_done = is_quiet
-                && (self.judge(&driven, &truth).lost.is_empty() || quiet.1.elapsed() > ICINGA_KEEPS + QUIET);
-            if is_done || start.elapsed() > SETTLE {
-                break;
+            let is_late = start.elapsed() > SETTLE;
+            if !is_late && (quiet.1.elapsed() < QUIET || self.count("pending") > 0) {
+                continue;
+            }
+            let tally = self.judge(&truth);
+            if tally.lost.is_empty() || quiet.1.elapsed() > ICINGA_KEEPS + QUIET || is_late {
+                return tally;
             }
         }
-        let tally = self.judge(&driven, &truth);
-        let dead = self.count("dead");
-        self.router.kill();
+    }
+
+    fn outcome(&self, tally: Tally) -> Outcome {
         let log = fs::read(&self.log).expect("the log can be read");
-        let panics = String::from_utf8_lossy(&log).matches("panicked at").count();
-        Outcome { tally, deaths: self.deaths, ready: self.ready, dead, panics, log: self.log }
+        Outcome {
+            tally,
+            deaths: self.deaths,
+            may_repeat: self.may_repeat,
+            ready: self.ready.clone(),
+            dead: self.count("dead"),
+            panics: String::from_utf8_lossy(&log).matches("panicked at").count(),
+            log: self.log.clone(),
+        }
     }
 
     /// The states that Icinga has now.
@@ -258,9 +310,12 @@ impl<'a> Round<'a> {
         services.collect()
     }
 
-    fn judge(&self, driven: &[Driven], truth: &BTreeMap<String, u8>) -> Tally {
+    fn judge(&self, truth: &BTreeMap<String, u8>) -> Tally {
         let told = self.ground.ears.since(self.heard_before);
-        judge(&Case { driven, told: &told, gaps: &self.gaps, folded: &self.folded(), truth, tells })
+        let gaps = [self.gaps.clone(), self.logged_gaps()].concat();
+        let case =
+            Case { driven: &self.driven, told: &told, gaps: &gaps, folded: &self.folded(), truth, tells };
+        judge(&case)
     }
 
     /// What the database says was folded into a later message.
@@ -289,6 +344,7 @@ impl<'a> Round<'a> {
             let at: Timestamp = line.split_whitespace().next()?.parse().ok()?;
             Some(at.as_duration().as_secs_f64())
         };
+        let amnesia = self.icinga_forgets;
         let mut gaps = Vec::new();
         let mut broken = None;
         for line in text.lines() {
@@ -297,7 +353,7 @@ impl<'a> Round<'a> {
             } else if line.contains("caught up")
                 && let (Some(from), Some(to)) = (broken.take(), moment(line))
             {
-                gaps.push(Gap { from: from - LAST_BREATH, to: to + 2.0 * FIRST_BREATH, amnesia: true });
+                gaps.push(Gap { from: from - LAST_BREATH, to: to + 2.0 * FIRST_BREATH, amnesia });
             }
         }
         gaps

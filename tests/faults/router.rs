@@ -3,10 +3,10 @@
 use crate::common::{Process, wait_for};
 use crate::ears;
 use rustix::process::Signal;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
+use std::{fmt, fs};
 
 /// Far more than it needs to start, also with much to read.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -21,6 +21,28 @@ pub(crate) fn can_trace() -> bool {
     let mut strace = Command::new("strace");
     strace.args(["-o", "/dev/null", "true"]).stderr(Stdio::null());
     strace.status().is_ok_and(|status| status.success())
+}
+
+/// What a process holds.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Weight {
+    /// In memory (resident).
+    pub(crate) mebibytes: u64,
+    /// Open files, connections among them.
+    pub(crate) files: usize,
+}
+
+impl Weight {
+    /// Whether it is more than `begin` by more than `most`.
+    pub(crate) fn outgrows(&self, begin: &Weight, most: &Weight) -> bool {
+        self.mebibytes > begin.mebibytes + most.mebibytes || self.files > begin.files + most.files
+    }
+}
+
+impl fmt::Display for Weight {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} MiB and {} files", self.mebibytes, self.files)
+    }
 }
 
 /// How it is started.
@@ -68,6 +90,15 @@ impl Router {
     /// Its process id.
     pub(crate) fn id(&self) -> u32 {
         self.process.id()
+    }
+
+    /// What it holds now.
+    pub(crate) fn weight(&self) -> Weight {
+        let process = PathBuf::from(format!("/proc/{}", self.id()));
+        let memory = fs::read_to_string(process.join("statm")).expect("it runs");
+        let pages: u64 = memory.split(' ').nth(1).and_then(|pages| pages.parse().ok()).expect("a number");
+        let files = fs::read_dir(process.join("fd")).expect("it is ours").count();
+        Weight { mebibytes: (pages * 4096) >> 20, files }
     }
 
     /// Waits until it has caught up: how long that took since its start. `None` if it

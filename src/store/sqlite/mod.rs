@@ -138,12 +138,7 @@ fn locked(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
 impl Store for SqliteStore {
     fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
         self.reassure()?;
-        let mut writer = self.writer();
-        let mut kept = write::batch(&mut writer, batch);
-        if kept.as_ref().is_err_and(open::has_no_room) && open::make_room(&writer) {
-            kept = write::batch(&mut writer, batch);
-        }
-        self.judged(kept)
+        self.judged(write::batch(&mut self.writer(), batch))
     }
 
     fn load_state(&self) -> Result<Vec<Entry>, StoreError> {

@@ -18,7 +18,12 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The WAL is folded into the file when it has this many pages of 4 KiB: a page that many
 /// batches change, such as one of an index, is written into the file once for all of them.
-const FOLD_AFTER_PAGES: i64 = 8192;
+const FOLD_AFTER_PAGES: u64 = 8192;
+/// Or sooner, where that would be more than this part of the room on the disk: a WAL that
+/// fills the disk cannot be folded any more, since the file finds no room to grow.
+const PART_OF_THE_ROOM: u64 = 4;
+const LEAST_PAGES: u64 = 64;
+const PAGE_BYTES: u64 = 4096;
 
 /// The WAL file is cut back to this many bytes after a storm.
 const WAL_LIMIT_BYTES: i64 = 64 * 1024 * 1024;
@@ -38,6 +43,9 @@ pub(super) fn writer(database: &Path) -> Result<Connection, StoreError> {
     // SQLite does not fold one that the same connection has just begun.
     fold(&connection).map_err(cannot_open(database))?;
     make_durable(&connection).map_err(cannot_open(database))?;
+    connection
+        .pragma_update(None, "wal_autocheckpoint", pages_of_wal(room_at(database)))
+        .map_err(cannot_open(database))?;
     migrate::migrate(&mut connection).map_err(|source| match is_upgrade {
         true => cannot_upgrade(database, source),
         false => cannot_open(database)(source),
@@ -53,20 +61,6 @@ pub(super) fn writer(database: &Path) -> Result<Connection, StoreError> {
 pub(super) fn fold(writer: &Connection) -> rusqlite::Result<bool> {
     let in_the_way: bool = writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
     Ok(!in_the_way)
-}
-
-/// Whether the disk is full.
-pub(super) fn has_no_room(error: &StoreError) -> bool {
-    let StoreError::Statement { source, .. } = error else { return false };
-    source.sqlite_error_code() == Some(ErrorCode::DiskFull)
-}
-
-/// Brings what is in the WAL into the file, so that the WAL is written from its begin again:
-/// it holds a page once for each batch that changed it, the file only once. The room it takes
-/// stays ours. False where that is not possible.
-pub(super) fn make_room(writer: &Connection) -> bool {
-    let in_the_way = writer.query_row("PRAGMA wal_checkpoint(RESTART)", [], |row| row.get::<_, bool>(0));
-    in_the_way == Ok(false)
 }
 
 /// Opens the connection that reads; it cannot write.
@@ -155,13 +149,31 @@ fn make_durable(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "wal_autocheckpoint", FOLD_AFTER_PAGES)?;
     connection.pragma_update(None, "journal_size_limit", WAL_LIMIT_BYTES)
+}
+
+/// How many pages the WAL may take where there is so much room, in bytes.
+fn pages_of_wal(room: Option<u64>) -> i64 {
+    let part = room.map_or(FOLD_AFTER_PAGES, |room| room / PART_OF_THE_ROOM / PAGE_BYTES);
+    part.clamp(LEAST_PAGES, FOLD_AFTER_PAGES).cast_signed()
+}
+
+/// The room on the disk of a file, in bytes; `None` where the system does not say.
+fn room_at(file: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(file).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_wal_takes_a_part_of_a_small_disk() {
+        for (room, pages) in [(None, 8192), (Some(u64::MAX), 8192), (Some(16 << 20), 1024), (Some(0), 64)] {
+            assert_eq!(pages_of_wal(room), pages, "{room:?}");
+        }
+    }
 
     #[test]
     fn a_commit_waits_for_the_disk() {

@@ -11,37 +11,48 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-const DISK: &str = "size=12m";
-/// What Watchbell says of it, and how long that may take.
+/// In MiB: full after seconds of load.
+pub(super) const SMALL: u32 = 12;
+/// Why a scenario that needs one does not run.
+pub(super) const NO_DISK: &str = "a file system in memory may not be mounted";
+/// What Watchbell says of it.
 const FULL: &str = "cannot write the database";
+/// How long that may take.
 const NOTICED: Duration = Duration::from_secs(60);
 
 /// A small file system in memory, unmounted when this is dropped.
-struct Disk(PathBuf);
+pub(super) struct Disk(PathBuf);
 
 impl Disk {
-    /// `None` where we may not mount.
-    fn mount(folder: &Path) -> Option<Disk> {
+    /// One of so many MiB; `None` where we may not mount.
+    pub(super) fn mount(folder: &Path, mebibytes: u32) -> Option<Disk> {
         let place = folder.join("disk");
         fs::create_dir_all(&place).expect("the folder can be made");
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", DISK, "campaign"]).arg(&place).stderr(Stdio::null());
+        let size = format!("size={mebibytes}m");
+        mount.args(["-t", "tmpfs", "-o", &size, "campaign"]).arg(&place).stderr(Stdio::null());
         mount.status().is_ok_and(|status| status.success()).then_some(Disk(place))
     }
 
-    /// Takes all room that is left; how many bytes that was.
-    fn fill(&self) -> usize {
-        let mut file = fs::File::create(self.0.join("filler")).expect("there is room for a name");
-        let mut bytes = 0;
-        for size in [65536, 512] {
-            while file.write_all(&vec![0; size]).is_ok() {
-                bytes += size;
-            }
-        }
-        bytes
+    /// Where the database is to lie.
+    pub(super) fn store(&self) -> PathBuf {
+        self.0.join("watchbell.db")
     }
 
-    fn free(&self) {
+    /// Takes all room that is left.
+    fn fill(&self) {
+        let mut file = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.0.join("filler"))
+            .expect("there is room for a name");
+        for size in [65536, 512] {
+            while file.write_all(&vec![0; size]).is_ok() {}
+        }
+    }
+
+    /// Gives it back.
+    pub(super) fn free(&self) {
         fs::remove_file(self.0.join("filler")).expect("it was made");
     }
 }
@@ -54,27 +65,33 @@ impl Drop for Disk {
 
 /// The disk is full for a while, then there is room again.
 pub(crate) async fn full(campaign: &mut Campaign) -> Verdict {
-    let (times, seconds) = (campaign.pick(1, 20), campaign.pick(3.0, 10.0));
+    let (times, seconds) = (campaign.times, campaign.pick(3.0, 10.0));
     let (rate, seed) = (campaign.rate(), campaign.seed());
     let folder = campaign.ground.folder().await;
-    let Some(disk) = Disk::mount(&folder) else {
-        return Verdict::Skipped("a file system in memory may not be mounted".to_owned());
+    let Some(disk) = Disk::mount(&folder, SMALL) else {
+        return Verdict::Skipped(NO_DISK.to_owned());
     };
-    let store = disk.0.join("watchbell.db");
-    let round = Round::begin_at(&mut campaign.ground, folder, store, rate, seed);
-    for _ in 0..times {
+    let store = disk.store();
+    let mut round = Round::begin_at(&mut campaign.ground, folder, store, rate, seed);
+    for cycle in 1..=times {
         round.wait(1.0).await;
-        let before = round.router.logged().matches(FULL).count();
-        disk.fill();
-        // What SQLite has already is used up first.
-        wait_for("the full disk to be noticed", NOTICED, || {
-            (round.router.logged().matches(FULL).count() > before).then_some(())
-        });
+        fill_until_noticed(&disk, &round);
         round.wait(seconds).await;
         disk.free();
         round.wait(2.0).await;
+        campaign.progress.done(cycle, &mut round).await;
     }
     Verdict::of(round.end().await).and(format!("{times} times for {seconds} s"), Vec::new())
+}
+
+/// Fills it until Watchbell has said so: room that it finds itself is taken, too.
+pub(super) fn fill_until_noticed(disk: &Disk, round: &Round<'_>) {
+    let times = || round.router.logged().matches(FULL).count();
+    let before = times();
+    wait_for("the full disk to be noticed", NOTICED, || {
+        disk.fill();
+        (times() > before).then_some(())
+    });
 }
 
 /// `fsync` fails for a while, then works again; and Watchbell is killed after that.
@@ -82,12 +99,12 @@ pub(crate) async fn fsync_fails(campaign: &mut Campaign) -> Verdict {
     if !can_trace() {
         return Verdict::Skipped(NO_STRACE.to_owned());
     }
-    let times = campaign.pick(1, 20);
+    let times = campaign.times;
     let (rate, seed) = (campaign.rate(), campaign.seed());
     let mut round = Round::begin(&mut campaign.ground, rate, seed).await;
     let inject = ["-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:error=EIO:when=8..12"];
     let mut faults = Vec::new();
-    for _ in 0..times {
+    for cycle in 1..=times {
         round.kill();
         round.launch(&Manner { strace: inject.map(str::to_owned).to_vec(), ..Manner::default() });
         if !round.catch_up() {
@@ -100,6 +117,7 @@ pub(crate) async fn fsync_fails(campaign: &mut Campaign) -> Verdict {
         round.wait(8.0).await;
         round.kill();
         round.start();
+        campaign.progress.done(cycle, &mut round).await;
     }
     round.wait(0.5).await;
     Verdict::of(round.end().await).and(format!("{times} times"), faults)

@@ -11,17 +11,18 @@ const BACK: Duration = Duration::from_secs(120);
 
 /// SIGHUP under load.
 pub(crate) async fn reloads(campaign: &mut Campaign) -> Verdict {
-    let times = campaign.pick(2, 20);
+    let times = campaign.times;
     let (rate, seed) = (campaign.rate(), campaign.seed());
-    let round = Round::begin(&mut campaign.ground, rate, seed).await;
+    let mut round = Round::begin(&mut campaign.ground, rate, seed).await;
     let mut longest = Duration::ZERO;
-    for _ in 0..times {
+    for cycle in 1..=times {
         round.wait(1.0).await;
         let before = round.router.times_ready();
         let start = Instant::now();
         round.ground.icinga.reload();
         caught_up_again(&round, before);
         longest = longest.max(start.elapsed());
+        campaign.progress.done(cycle, &mut round).await;
     }
     round.wait(1.0).await;
     let note = format!("{times} times, back after {:.1} s at most", longest.as_secs_f64());
@@ -32,22 +33,25 @@ pub(crate) async fn reloads(campaign: &mut Campaign) -> Verdict {
 pub(crate) async fn frozen(campaign: &mut Campaign) -> Verdict {
     let seconds = campaign.pick(4.0, 120.0);
     let (rate, seed) = (campaign.rate(), campaign.seed());
-    let round = Round::begin(&mut campaign.ground, rate, seed).await;
-    round.wait(1.0).await;
-    round.ground.icinga.freeze();
-    round.wait(seconds).await;
-    round.ground.icinga.thaw();
-    round.wait(2.0).await;
-    Verdict::of(round.end().await).and(format!("for {seconds} s"), Vec::new())
+    let mut round = Round::begin(&mut campaign.ground, rate, seed).await;
+    for cycle in 1..=campaign.times {
+        round.wait(1.0).await;
+        round.ground.icinga.freeze();
+        round.wait(seconds).await;
+        round.ground.icinga.thaw();
+        round.wait(2.0).await;
+        campaign.progress.done(cycle, &mut round).await;
+    }
+    Verdict::of(round.end().await).and(format!("{} times for {seconds} s", campaign.times), Vec::new())
 }
 
 /// `kill -9` of Icinga under load: it comes back with states of before.
 pub(crate) async fn killed(campaign: &mut Campaign) -> Verdict {
-    let times = campaign.pick(1, 20);
+    let times = campaign.times;
     let (rate, seed) = (campaign.rate(), campaign.seed());
     let mut round = Round::begin(&mut campaign.ground, rate, seed).await;
     let mut wrong = 0;
-    for _ in 0..times {
+    for cycle in 1..=times {
         // It keeps its states when it reads its configuration again, so that those it
         // comes back with are not from before the round.
         let before = round.router.times_ready();
@@ -60,6 +64,7 @@ pub(crate) async fn killed(campaign: &mut Campaign) -> Verdict {
         round.ground.icinga.restart().await;
         caught_up_again(&round, before);
         wrong += round.wake_icinga().await;
+        campaign.progress.done(cycle, &mut round).await;
     }
     round.wait(1.5).await;
     let note = format!(
@@ -68,6 +73,7 @@ pub(crate) async fn killed(campaign: &mut Campaign) -> Verdict {
     Verdict::of(round.end().await).and(note, Vec::new())
 }
 
-fn caught_up_again(round: &Round<'_>, before: usize) {
+/// Waits until it has caught up oftener than `before`.
+pub(super) fn caught_up_again(round: &Round<'_>, before: usize) {
     wait_for("watchbell to catch up again", BACK, || (round.router.times_ready() > before).then_some(()));
 }

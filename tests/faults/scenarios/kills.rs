@@ -7,6 +7,7 @@ use crate::report::Verdict;
 use crate::round::Round;
 use crate::router::Manner;
 use rand::RngExt;
+use rand::rngs::StdRng;
 use rustix::process::Signal;
 use std::time::Duration;
 
@@ -37,10 +38,10 @@ pub(crate) async fn none(campaign: &mut Campaign) -> Verdict {
 
 /// `kill -9`, again and again.
 pub(crate) async fn at_random(campaign: &mut Campaign) -> Verdict {
-    let (cycles, longest) = (campaign.pick(20, 1000), campaign.pick(0.8, 5.0));
+    let longest = campaign.pick(0.8, 5.0);
     let (rate, seed) = (campaign.rate(), campaign.seed());
     let mut round = Round::begin(&mut campaign.ground, rate, seed).await;
-    for _ in 0..cycles {
+    for cycle in 1..=campaign.times {
         round.wait(campaign.chance.random_range(0.2..longest)).await;
         round.kill();
         if campaign.chance.random_bool(0.2) {
@@ -50,6 +51,7 @@ pub(crate) async fn at_random(campaign: &mut Campaign) -> Verdict {
             round.kill();
         }
         round.start();
+        campaign.progress.done(cycle, &mut round).await;
     }
     round.wait(0.5).await;
     Verdict::of(round.end().await)
@@ -57,21 +59,21 @@ pub(crate) async fn at_random(campaign: &mut Campaign) -> Verdict {
 
 /// Dies at each point under load.
 pub(crate) async fn at_each_point(campaign: &mut Campaign) -> Verdict {
-    let times = campaign.pick(1, 50);
+    let times = campaign.times;
     let (rate, seed) = (campaign.rate(), campaign.seed());
     let mut round = Round::begin(&mut campaign.ground, rate, seed).await;
     let mut faults = Vec::new();
     round.kill();
-    for (point, most) in POINTS.iter().flat_map(|point| std::iter::repeat_n(point, times)) {
-        let passages = campaign.chance.random_range(0..*most);
-        let failpoints = Some(format!("{point}={passages}*off->return"));
-        round.launch(&Manner { failpoints, ..Manner::default() });
-        round.catch_up();
-        if round.router.ended_within(REACHED).is_none() {
-            faults.push(format!("{point} was not reached"));
-            round.router.kill();
+    for cycle in 1..=times {
+        for point in POINTS {
+            let reached = dies_at(&mut round, point, &mut campaign.chance);
+            faults.extend(reached.err());
         }
-        round.died();
+        if cycle < times {
+            round.start();
+            campaign.progress.done(cycle, &mut round).await;
+            round.kill();
+        }
     }
     round.start();
     round.wait(0.5).await;
@@ -79,13 +81,27 @@ pub(crate) async fn at_each_point(campaign: &mut Campaign) -> Verdict {
     Verdict::of(round.end().await).and(points, faults)
 }
 
+fn dies_at(round: &mut Round<'_>, (point, most): &(&str, u32), chance: &mut StdRng) -> Result<(), String> {
+    let passages = chance.random_range(0..*most);
+    let failpoints = Some(format!("{point}={passages}*off->return"));
+    round.launch(&Manner { failpoints, ..Manner::default() });
+    round.catch_up();
+    let ended = round.router.ended_within(REACHED);
+    if ended.is_none() {
+        round.router.kill();
+    }
+    round.died();
+    ended.map(|_| ()).ok_or(format!("{point} was not reached"))
+}
+
 /// Dies when the far side has heard everything and has not answered.
 pub(crate) async fn by_the_far_side(campaign: &mut Campaign) -> Verdict {
-    let times = campaign.pick(2, 50);
+    let times = campaign.times;
     let (rate, seed) = (campaign.rate(), campaign.seed());
     let mut round = Round::begin(&mut campaign.ground, rate, seed).await;
     let mut faults = Vec::new();
-    for sink in [Sink::Mail, Sink::Hook].into_iter().flat_map(|sink| std::iter::repeat_n(sink, times)) {
+    for cycle in 0..2 * times {
+        let sink = if cycle % 2 == 0 { Sink::Mail } else { Sink::Hook };
         round.ground.mail.set_slow(sink == Sink::Mail);
         let passes = campaign.chance.random_range(0..8);
         round.ground.ears.set_trap(Trap { sink, passes, process: round.router.id() });
@@ -96,17 +112,18 @@ pub(crate) async fn by_the_far_side(campaign: &mut Campaign) -> Verdict {
         round.ground.mail.set_slow(false);
         round.died();
         round.start();
+        campaign.progress.done(cycle.div_ceil(2), &mut round).await;
     }
     Verdict::of(round.end().await).and(String::new(), faults)
 }
 
 /// SIGTERM under load: it ends in order, and nothing comes twice.
 pub(crate) async fn told_to_end(campaign: &mut Campaign) -> Verdict {
-    let times = campaign.pick(4, 100);
+    let times = campaign.times;
     let (rate, seed) = (campaign.rate(), campaign.seed());
     let mut round = Round::begin(&mut campaign.ground, rate, seed).await;
     let mut faults = Vec::new();
-    for _ in 0..times {
+    for cycle in 1..=times {
         round.wait(campaign.chance.random_range(0.2..1.0)).await;
         round.goes_deaf();
         round.router.signal(Signal::TERM);
@@ -119,6 +136,7 @@ pub(crate) async fn told_to_end(campaign: &mut Campaign) -> Verdict {
             }
         }
         round.start();
+        campaign.progress.done(cycle, &mut round).await;
     }
     round.wait(0.5).await;
     Verdict::of(round.end().await).and(format!("{times} times"), faults)
@@ -128,11 +146,14 @@ pub(crate) async fn told_to_end(campaign: &mut Campaign) -> Verdict {
 pub(crate) async fn stopped(campaign: &mut Campaign) -> Verdict {
     let seconds = campaign.pick(4.0, 60.0);
     let (rate, seed) = (campaign.rate(), campaign.seed());
-    let round = Round::begin(&mut campaign.ground, rate, seed).await;
-    round.wait(1.0).await;
-    round.router.signal(Signal::STOP);
-    round.wait(seconds).await;
-    round.router.signal(Signal::CONT);
-    round.wait(1.0).await;
-    Verdict::of(round.end().await).and(format!("for {seconds} s"), Vec::new())
+    let mut round = Round::begin(&mut campaign.ground, rate, seed).await;
+    for cycle in 1..=campaign.times {
+        round.wait(1.0).await;
+        round.router.signal(Signal::STOP);
+        round.wait(seconds).await;
+        round.router.signal(Signal::CONT);
+        round.wait(1.0).await;
+        campaign.progress.done(cycle, &mut round).await;
+    }
+    Verdict::of(round.end().await).and(format!("{} times for {seconds} s", campaign.times), Vec::new())
 }

@@ -1,5 +1,6 @@
 //! Killed at moments that a load alone does not reach.
 
+use super::disk::{Disk, NO_DISK, SMALL};
 use crate::Campaign;
 use crate::common::wait_for;
 use crate::common::watchbell::Site;
@@ -15,6 +16,9 @@ use std::time::Duration;
 
 /// How long a moment may take to be reached.
 const REACHED: Duration = Duration::from_secs(30);
+
+/// How long a command may take from the channel to the point.
+const HEARD: Duration = Duration::from_secs(6);
 
 /// The schema of a Watchbell before fates were kept.
 const OLD_SCHEMA: [&str; 3] = [
@@ -34,14 +38,17 @@ pub(crate) async fn in_a_checkpoint(campaign: &mut Campaign) -> Verdict {
     if !can_trace() {
         return Verdict::Skipped(NO_STRACE.to_owned());
     }
-    let times = campaign.pick(2, 50);
+    let times = campaign.times;
     let (rate, seed) = (campaign.rate(), campaign.seed());
-    let mut round = Round::begin(&mut campaign.ground, rate, seed).await;
+    // On a small disk the WAL is folded every few seconds.
+    let folder = campaign.ground.folder().await;
+    let Some(disk) = Disk::mount(&folder, SMALL) else { return Verdict::Skipped(NO_DISK.to_owned()) };
+    let mut round = Round::begin_at(&mut campaign.ground, folder, disk.store(), rate, seed);
     let mut faults = Vec::new();
     round.kill();
     for _ in 0..times {
         let write = campaign.chance.random_range(1..200);
-        let file = round.site.path("../watchbell.db").canonicalize().expect("it is there");
+        let file = disk.store();
         let strace = [
             "-P".to_owned(),
             file.display().to_string(),
@@ -65,7 +72,7 @@ pub(crate) async fn in_a_checkpoint(campaign: &mut Campaign) -> Verdict {
 
 /// New rules are read and tested, and not yet in force.
 pub(crate) async fn in_a_swap_of_rules(campaign: &mut Campaign) -> Verdict {
-    let times = campaign.pick(1, 50);
+    let times = campaign.times;
     let (rate, seed) = (campaign.rate(), campaign.seed());
     let mut round = Round::begin(&mut campaign.ground, rate, seed).await;
     let mut faults = Vec::new();
@@ -169,7 +176,7 @@ fn make_old(store: &Path) -> rusqlite::Result<()> {
 
 /// A command is heard, kept, asked of Icinga: dies after each.
 pub(crate) async fn around_a_command(campaign: &mut Campaign) -> Verdict {
-    let times = campaign.pick(1, 50);
+    let times = campaign.times;
     let (rate, seed) = (campaign.rate(), campaign.seed());
     let mut round = Round::begin(&mut campaign.ground, rate, seed).await;
     let mut faults = Vec::new();
@@ -181,10 +188,13 @@ pub(crate) async fn around_a_command(campaign: &mut Campaign) -> Verdict {
         round.launch(&dies_at(point, 0));
         round.catch_up();
         let words = format!("campaign {seed} {}", said.len());
-        // Not before it is in the channel; and then once is enough.
-        let reached = (0..60).any(|_| {
+        wait_for("watchbell in the channel", REACHED, || {
+            round.router.logged().contains("connected sink=\"chat\"").then_some(())
+        });
+        // Again only where it was not heard: each that is heard is one comment.
+        let reached = (0..5).any(|_| {
             round.ground.chat.say(&format!("!comment host0!svc5 {words}"));
-            round.router.ended_within(Duration::from_millis(500)).is_some()
+            round.router.ended_within(HEARD).is_some()
         });
         if !reached {
             faults.push(format!("{point} was not reached"));

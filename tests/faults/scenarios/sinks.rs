@@ -1,7 +1,9 @@
 //! The far side away, refusing, full; and much that waits for it.
 
 use crate::Campaign;
+use crate::common::ircd::Inspircd;
 use crate::common::wait_for;
+use crate::far_side::{Chat, Ircd};
 use crate::judge::Sink;
 use crate::report::Verdict;
 use crate::round::Round;
@@ -14,31 +16,46 @@ const WAITING: i64 = 100_000;
 const LANES: i64 = 1000;
 /// Ready so soon, in a build for use.
 const READY: Duration = Duration::from_secs(2);
+/// Icinga may grow by so many MiB while no sink takes anything, for however long.
+const MOST_GROWN: u64 = 50;
 /// No start may take so long, in any build on any machine.
 const MUCH_TOO_LATE: Duration = Duration::from_secs(30);
 
 /// ngircd is killed and comes back.
 pub(crate) async fn ircd_killed(campaign: &mut Campaign) -> Verdict {
-    let times = campaign.pick(2, 20);
+    let times = campaign.times;
     let (rate, seed) = (campaign.rate(), campaign.seed());
-    let round = Round::begin(&mut campaign.ground, rate, seed).await;
-    for _ in 0..times {
+    let mut round = Round::begin(&mut campaign.ground, rate, seed).await;
+    for cycle in 1..=times {
         round.wait(1.5).await;
         round.ground.chat.kill();
         round.wait(1.0).await;
         round.ground.chat.restart();
+        // What was said and not yet proved when the server died is said again.
+        round.sink_died();
+        campaign.progress.done(cycle, &mut round).await;
     }
     round.wait(1.0).await;
-    // What was said and not yet proved when the server died is said again.
-    Verdict::of(round.end().await).with_repeats(times).and(format!("{times} times"), Vec::new())
+    Verdict::of(round.end().await).and(format!("{times} times"), Vec::new())
+}
+
+/// The same with InspIRCd, which proves in other words that it has taken a line.
+pub(crate) async fn inspircd_killed(campaign: &mut Campaign) -> Verdict {
+    let folder = tempfile::tempdir().expect("there is room for temporary files");
+    let server = Ircd::Inspircd(Inspircd::start_with_services(folder.path()));
+    let chat = Chat::start(server, campaign.ground.ears.clone()).await;
+    let usual = std::mem::replace(&mut campaign.ground.chat, chat);
+    let verdict = ircd_killed(campaign).await;
+    campaign.ground.chat = usual;
+    verdict
 }
 
 /// The mail server is killed, busy, and full.
 pub(crate) async fn mail_server_killed_and_full(campaign: &mut Campaign) -> Verdict {
-    let times = campaign.pick(1, 20);
+    let times = campaign.times;
     let (rate, seed) = (campaign.rate(), campaign.seed());
-    let round = Round::begin(&mut campaign.ground, rate, seed).await;
-    for _ in 0..times {
+    let mut round = Round::begin(&mut campaign.ground, rate, seed).await;
+    for cycle in 1..=times {
         round.wait(1.0).await;
         round.ground.mail.kill();
         round.wait(1.0).await;
@@ -49,16 +66,18 @@ pub(crate) async fn mail_server_killed_and_full(campaign: &mut Campaign) -> Verd
             round.wait(1.0).await;
         }
         round.ground.mail.refuse(None);
+        round.sink_died();
+        campaign.progress.done(cycle, &mut round).await;
     }
-    Verdict::of(round.end().await).with_repeats(times).and(format!("{times} times each"), Vec::new())
+    Verdict::of(round.end().await).and(format!("{times} times each"), Vec::new())
 }
 
 /// All sinks down under load: reading goes on, and Icinga does not grow.
 pub(crate) async fn all_down(campaign: &mut Campaign) -> Verdict {
-    let seconds = campaign.pick(5.0, 600.0);
-    let rate = campaign.pick(campaign.rate(), 1000.0);
-    let seed = campaign.seed();
-    let round = Round::begin(&mut campaign.ground, rate, seed).await;
+    // Icinga 2.13 may keep all of it to itself for 5 s.
+    let seconds = campaign.pick(8.0, 600.0);
+    let (rate, seed) = (campaign.rate(), campaign.seed());
+    let mut round = Round::begin(&mut campaign.ground, rate, seed).await;
     round.wait(1.0).await;
     let before = round.ground.icinga.resident_bytes() >> 20;
     round.ground.chat.gate.set_open(false);
@@ -71,7 +90,11 @@ pub(crate) async fn all_down(campaign: &mut Campaign) -> Verdict {
     round.ground.mail.refuse(None);
     round.ground.hook.answer(200);
     let note = format!("for {seconds} s, {waiting} waited; Icinga went from {before} to {after} MiB");
-    Verdict::of(round.end().await).with_repeats(1).and(note, Vec::new())
+    round.sink_died();
+    let grown = after.saturating_sub(before);
+    let faults = (grown > MOST_GROWN).then(|| format!("Icinga grew by {grown} MiB"));
+    let faults = faults.into_iter().chain((waiting == 0).then(|| "nothing waited".to_owned()));
+    Verdict::of(round.end().await).and(note, faults.collect())
 }
 
 /// A start with very much that waits: it is ready soon, and what is new is told at once
