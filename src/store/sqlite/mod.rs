@@ -232,9 +232,10 @@ impl Store for SqliteStore {
     fn audit(&self, now: Timestamp) -> Result<Audit, StoreError> {
         // Older ones were looked at before, and what they stand for may be forgotten.
         let since = now - SignedDuration::from_hours(1);
-        // One after the other: both take the one reader.
-        let waiting = read::oldest_waiting(&self.reader())?;
-        Ok(Audit { waiting, sums: self.digest_sums(since)? })
+        // One after the other: each takes the one reader.
+        let waiting = read::queues(&self.reader())?;
+        let dead = letters::dead(&self.reader(), &DeadFilter::default(), 0)?.in_all;
+        Ok(Audit { waiting, dead, sums: self.digest_sums(since)? })
     }
 
     fn forget_before(&self, moment: Timestamp) -> Result<(), StoreError> {
