@@ -24,6 +24,9 @@ const LOOK_BACK: usize = 4;
 /// How many dead letters are listed in chat.
 const LETTERS_IN_CHAT: usize = 5;
 
+/// Says how Watchbell itself is.
+pub type Health = Arc<dyn Fn() -> String + Send + Sync>;
+
 /// Answers what people ask.
 pub struct Inquiry {
     /// What is asked.
@@ -36,6 +39,8 @@ pub struct Inquiry {
     pub config: Arc<Config>,
     /// How late events are.
     pub lag: Arc<Lag>,
+    /// How Watchbell itself is, in lines for people.
+    pub health: Health,
     /// Where answers go.
     pub inputs: mpsc::Sender<Input>,
 }
@@ -51,7 +56,10 @@ impl Inquiry {
                     comparison.start(length, ask.reply).await;
                     true
                 }
-                Question::Lag => self.say(self.lag.in_words(), ask.reply).await,
+                Question::Lag => {
+                    let words = format!("{}\n{}", self.lag.in_words(), (self.health)());
+                    self.say(words, ask.reply).await
+                }
                 question => self.answer(question, ask.reply).await,
             };
             if !goes_on {

@@ -63,6 +63,7 @@ mod storms;
 mod superseding;
 mod supervision;
 mod suspicions;
+mod systemd;
 mod templates;
 mod unheard;
 mod upgrade;

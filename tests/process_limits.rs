@@ -47,6 +47,43 @@ fn many_slow_connections_keep_it_neither_from_its_work_nor_from_ending() {
 }
 
 #[test]
+fn clients_that_send_no_whole_head_keep_nobody_out() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let alone = Alone::new(folder.path(), &[]);
+    let mut watchbell = alone.site.start();
+    alone.wait_until_it_listens(&mut watchbell);
+    // More than are taken at once, and none of them goes by itself.
+    let _crowd = slow(&alone, 150);
+    assert!(alone.send("from somebody who is quick"));
+    alone.wait_for_told("from somebody who is quick");
+    assert!(watchbell.terminate().success());
+}
+
+#[test]
+fn who_is_refused_is_logged_once_with_the_address_and_without_the_token() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let alone = Alone::new(folder.path(), &[]);
+    let mut watchbell = alone.site.start();
+    alone.wait_until_it_listens(&mut watchbell);
+    for (name, token) in [("test", "wr0ng"), ("nobody", "wr0ng"), ("test", "wr0ng"), ("n0body", "wr0ng")] {
+        let mut stream = alone.connect().expect("it listens");
+        let head = format!(
+            "POST /webhook/{name} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+             Authorization: Bearer {token}\r\nContent-Length: 0\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).expect("it listens");
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer);
+        assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    }
+    assert!(watchbell.terminate().success());
+    let lines = watchbell.log.rest();
+    let refused: Vec<_> = lines.iter().filter(|line| line.contains("refused: the token")).collect();
+    assert!(refused.len() == 2 && refused.iter().all(|line| line.contains("peer=127.0.0.1:")), "{refused:?}");
+    assert!(!lines.iter().any(|line| line.contains("wr0ng")), "{lines:?}");
+}
+
+#[test]
 fn a_body_of_100_mb_is_refused_and_not_kept() {
     let folder = tempfile::tempdir().expect("there is room");
     let alone = Alone::new(folder.path(), &[]);

@@ -263,7 +263,10 @@ fn what_an_auditor_asks_is_answered_and_keeps_nobody_from_reading() {
     std::thread::spawn(move || answered.send((asked.audit(second(9)), asked.due("irc", second(9), &[], 9))));
     let (audit, due) = answer.recv_timeout(Duration::from_secs(60)).expect("an answer");
     let waiting = audit.expect("the database is sound").waiting;
-    assert_eq!(waiting.iter().map(|(sink, _)| sink.as_str()).collect::<Vec<_>>(), ["irc"]);
+    assert_eq!(
+        waiting.iter().map(|queue| (queue.sink.as_str(), queue.count)).collect::<Vec<_>>(),
+        [("irc", 1)]
+    );
     assert_eq!(keys(&due.expect("the database is sound")), ["a"]);
 }
 

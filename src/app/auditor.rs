@@ -8,6 +8,9 @@
 //! the disk. How late Icinga hands events over is measured where they are read ([`Lag`]).
 
 mod bounds;
+mod report;
+
+pub(in crate::app) use report::Report;
 
 use super::supervisor::Supervisor;
 use crate::clock;
@@ -29,15 +32,6 @@ const FIRST: Duration = Duration::from_secs(3);
 /// How long it waits for each answer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What came of the last look.
-#[derive(Debug, Clone)]
-pub(super) struct Report {
-    /// When it ended.
-    pub(super) at: Instant,
-    /// What is out of bounds, and in which words.
-    pub(super) faults: BTreeMap<String, String>,
-}
-
 /// Looks each minute.
 pub(super) struct Auditor {
     pub(super) inputs: mpsc::Sender<Input>,
@@ -55,21 +49,23 @@ impl Auditor {
     pub(super) async fn run(&mut self) {
         sleep(FIRST).await;
         loop {
-            let look = self.look().await;
+            let (look, audit) = self.look().await;
             tracing::info!(target: "watchbell::audit", "{look}");
             let faults = look.faults();
-            let before =
-                self.report.borrow().as_ref().map(|report| report.faults.clone()).unwrap_or_default();
-            for trouble in bounds::news(&before, &faults) {
+            let before = self.report.borrow().clone();
+            let known = before.as_ref().map(|before| before.faults.clone()).unwrap_or_default();
+            for trouble in bounds::news(&known, &faults) {
                 tracing::warn!("{}: {}", trouble.what, trouble.text);
                 self.supervisor.tell(trouble);
             }
-            self.report.send_replace(Some(Report { at: Instant::now(), faults }));
+            let now = Instant::now();
+            let report = Report { at: now, since: now, faults, queues: audit.waiting, dead: audit.dead };
+            self.report.send_replace(Some(report.after(before.as_ref())));
             sleep(EVERY).await;
         }
     }
 
-    async fn look(&mut self) -> Look {
+    async fn look(&mut self) -> (Look, Audit) {
         let store = self.store.clone();
         let now = clock::now();
         let audit = tokio::task::spawn_blocking(move || store.audit(now));
@@ -83,20 +79,21 @@ impl Auditor {
             Ok(audit) => (audit, None),
             Err(reason) => (Audit::default(), Some(reason)),
         };
-        Look {
-            judging: self.judging().await,
+        let look = Look {
+            judging: pulse(&self.inputs, &mut self.wake, PATIENCE).await,
             writing: self.writing().await,
             overdue: self.overdue(now),
             sources: self.sources(),
             waiting: audit
                 .waiting
-                .into_iter()
-                .map(|(sink, at)| (sink, crate::model::time::age(at, now)))
+                .iter()
+                .map(|queue| (queue.sink.clone(), crate::model::time::age(queue.oldest, now)))
                 .collect(),
             sums: audit.sums,
             unread,
             memory: memory(),
-        }
+        };
+        (look, audit)
     }
 
     /// How late each Icinga hands its events over, on average.
@@ -109,17 +106,6 @@ impl Auditor {
             .collect()
     }
 
-    /// How long an input takes from here to the engine's answer; `None`: too long.
-    async fn judging(&mut self) -> Option<Duration> {
-        let begun = Instant::now();
-        self.wake.mark_unchanged();
-        let judged = async {
-            self.inputs.send(Input::Tick).await.ok()?;
-            self.wake.changed().await.ok()
-        };
-        timeout(PATIENCE, judged).await.ok().flatten().map(|()| begun.elapsed())
-    }
-
     /// How long a batch takes to the disk; `None`: too long.
     async fn writing(&self) -> Option<Duration> {
         let begun = Instant::now();
@@ -130,6 +116,22 @@ impl Auditor {
     fn overdue(&self, now: Timestamp) -> Duration {
         self.wake.borrow().map_or(Duration::ZERO, |at| crate::model::time::age(at, now))
     }
+}
+
+/// How long an input takes from here to the engine's answer; `None`: longer than `patience`.
+/// `wake` changes with each batch that the engine has judged.
+pub(super) async fn pulse(
+    inputs: &mpsc::Sender<Input>,
+    wake: &mut watch::Receiver<Option<Timestamp>>,
+    patience: Duration,
+) -> Option<Duration> {
+    let begun = Instant::now();
+    wake.mark_unchanged();
+    let judged = async {
+        inputs.send(Input::Tick).await.ok()?;
+        wake.changed().await.ok()
+    };
+    timeout(patience, judged).await.ok().flatten().map(|()| begun.elapsed())
 }
 
 /// How much memory the process holds, in bytes; `None` where the system does not say

@@ -78,7 +78,9 @@ mod tests {
         let now = Instant::now() + Duration::from_secs(3600);
         let report = |age: u64, faults: &[&str]| {
             let faults = faults.iter().map(|what| ((*what).to_owned(), String::new()));
-            Report { at: now - Duration::from_secs(age), faults: faults.collect::<BTreeMap<_, _>>() }
+            let at = now - Duration::from_secs(age);
+            let faults = faults.collect::<BTreeMap<_, _>>();
+            Report { at, since: at, faults, queues: Vec::new(), dead: 0 }
         };
         let cases = [
             (None, false),

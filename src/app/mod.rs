@@ -17,6 +17,7 @@ mod nudges;
 mod start;
 mod stop;
 mod supervisor;
+mod systemd;
 
 use crate::config::Config;
 use crate::lag::Lag;
@@ -88,6 +89,8 @@ pub async fn run(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let running = start::start(Arc::new(config), store, peers, force).await?;
+    systemd::ready();
     let why = stop::reason(&running.inputs, &running.groups.sources, &stop).await;
+    systemd::stopping();
     running.stop(why).await
 }

@@ -3,7 +3,7 @@
 //! Promises: what fails here fails before anything is told. Never: ends what it started;
 //! see `stop`.
 
-use super::auditor::Auditor;
+use super::auditor::{Auditor, Report};
 use super::begin::{begin_journal, build_sinks, first_set, listen, restore, unheard};
 use super::chores::{self, ClockWatch};
 use super::crew::{Crew, Groups};
@@ -11,10 +11,11 @@ use super::deadman::Pings;
 use super::nudges::Nudges;
 use super::stop::Running;
 use super::supervisor::Supervisor;
+use super::systemd::Watchdog;
 use super::{Links, Peer};
 use crate::config::Config;
 use crate::distress::Distress;
-use crate::inquiry::Inquiry;
+use crate::inquiry::{Health, Inquiry};
 use crate::lag::Lag;
 use crate::model::Input;
 use crate::pipeline::{self, Pipeline, Wires};
@@ -24,6 +25,7 @@ use crate::store::{JournalLimits, Store};
 use anyhow::Context;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 /// How many inputs may wait for the engine. When they do, sources keep what they
 /// read to themselves, as far as they may.
@@ -126,10 +128,22 @@ pub(super) async fn start(
     crew.beside("reloader", reloader, |reloader| Box::pin(reloader.run()));
     crew.beside("distress", distress, |distress| Box::pin(distress.tell()));
     let keep = config.keep;
-    let inquiry =
-        Inquiry { asks, reloads, store: store.clone(), config, lag: lag.clone(), inputs: inputs.clone() };
+    let (report, reports) = watch::channel(None);
+    let inquiry = Inquiry {
+        asks,
+        reloads,
+        store: store.clone(),
+        config,
+        lag: lag.clone(),
+        health: health(reports.clone()),
+        inputs: inputs.clone(),
+    };
     crew.beside("inquiry", inquiry, |inquiry| Box::pin(inquiry.run()));
     let audited_wake = wanted_wake.clone();
+    let watchdog = Watchdog::wanted(inputs.clone(), wanted_wake.clone(), writer.trouble());
+    if let Some(watchdog) = watchdog {
+        crew.beside("watchdog", watchdog, |watchdog| Box::pin(watchdog.run()));
+    }
     crew.beside("ticker", (wanted_wake, inputs.clone()), |(wake, inputs)| {
         Box::pin(pipeline::tick(wake.clone(), inputs.clone()))
     });
@@ -137,7 +151,6 @@ pub(super) async fn start(
     crew.beside("troubles", (troubles, inputs.clone()), |(troubles, inputs)| {
         Box::pin(chores::tell(troubles, inputs))
     });
-    let (report, reports) = watch::channel(None);
     let auditor = Auditor {
         inputs: inputs.clone(),
         wake: audited_wake,
@@ -160,4 +173,12 @@ pub(super) async fn start(
     nudges.all();
     crew.groups.sources.close();
     Ok(Running { inputs, groups: crew.groups, engine, writer, sinks })
+}
+
+/// What the auditor's last look found, for whoever asks.
+fn health(reports: watch::Receiver<Option<Report>>) -> Health {
+    Arc::new(move || match &*reports.borrow() {
+        Some(report) => report.in_words(Instant::now()),
+        None => "Watchbell has just begun and not looked at itself yet".to_owned(),
+    })
 }

@@ -26,7 +26,7 @@ pub const VERBS: &[VerbHelp] = &[
     reads("help", "[COMMAND]", "the commands you may use, or one of them in full"),
     reads("ping", "", "answers at once"),
     reads("whoami", "", "who you are to Watchbell, and what you may do"),
-    reads("i2status", "", "counts of hosts and services, and what is not handled"),
+    reads("i2status", "", "counts of hosts and services, what is not handled, and how Watchbell is"),
     reads("host", "HOST", "state of a host and its services in trouble"),
     reads("service", "HOST!SERVICE", "state of a service"),
     reads("problems", "[PART]", "what is broken now, worst first"),

@@ -7,21 +7,23 @@
 use crate::config::Incoming;
 use crate::model::event::Webhook;
 use crate::model::{Detail, Event, Input, Timestamp};
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::routing::post;
-use axum::serve::Listener;
+use axum::{Extension, Router};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
-use tokio_util::io::InspectReader;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 /// The largest body that is taken, in bytes.
@@ -29,6 +31,13 @@ pub const LARGEST_BODY: usize = 64 * 1024;
 /// How many connections there may be; more wait at the door, so that they leave room for
 /// Icinga and the sinks.
 const CONNECTIONS: usize = 128;
+/// How long a request may take to begin, and its head to arrive; then the connection ends,
+/// so that who says nothing keeps nobody out.
+const HEAD_WITHIN: Duration = Duration::from_secs(10);
+/// How often it is logged that somebody was refused.
+const REFUSED_EVERY: Duration = Duration::from_secs(60);
+/// When to try again where no connection can be taken.
+const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
 /// How long a body may take to arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
 /// How long what is under way may take at the end.
@@ -47,6 +56,8 @@ struct Door {
     tokens: Arc<BTreeMap<String, SecretString>>,
     /// Weak, so that a connection that never ends does not keep the engine from ending.
     inputs: mpsc::WeakSender<Input>,
+    /// When the refusal of somebody was last logged, by the name of the webhook.
+    refused: Arc<Mutex<BTreeMap<Option<String>, Instant>>>,
 }
 
 /// A status and one line for whoever sent it.
@@ -66,58 +77,72 @@ impl WebhookSource {
 
     /// Takes what is sent until `stop` is cancelled; what is under way is answered.
     pub async fn run(self, inputs: mpsc::Sender<Input>, stop: CancellationToken) -> std::io::Result<()> {
-        let door = Door { tokens: self.tokens, inputs: inputs.downgrade() };
+        let door = Door { tokens: self.tokens, inputs: inputs.downgrade(), refused: Arc::default() };
         let router = Router::new().route("/webhook/{name}", post(take)).with_state(door);
-        let listener = Bounded { listener: self.listener, places: Arc::new(Semaphore::new(CONNECTIONS)) };
-        let serving = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
-        let too_late = async {
-            stop.cancelled().await;
-            tokio::time::sleep(END_WITHIN).await;
-        };
-        // Whoever opened a connection and says nothing must not keep us here.
-        tokio::select! {
-            served = serving.into_future() => served,
-            () = too_late => Ok(()),
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
+        let places = Arc::new(Semaphore::new(CONNECTIONS));
+        let connections = GracefulShutdown::new();
+        while let Some((stream, peer, place)) = accept(&self.listener, &places, &stop).await {
+            let service = TowerToHyperService::new(router.clone().layer(Extension(peer)));
+            let connection = http.serve_connection(TokioIo::new(stream), service);
+            let connection = connections.watch(connection);
+            tokio::spawn(async move {
+                if let Err(error) = connection.await {
+                    tracing::debug!(%error, "a connection for webhooks ended");
+                }
+                drop(place);
+            });
         }
+        // Whoever opened a connection and says nothing must not keep us here.
+        let _ = tokio::time::timeout(END_WITHIN, connections.shutdown()).await;
+        Ok(())
     }
 }
 
-/// A socket with a bound on its connections.
-struct Bounded {
-    listener: TcpListener,
-    places: Arc<Semaphore>,
+/// The next connection, and its place among those there may be; `None` when stopped.
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+    stop: &CancellationToken,
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let accepted = async {
+        let place = places.clone().acquire_owned().await.expect("nobody closes the semaphore");
+        loop {
+            match listener.accept().await {
+                Ok((stream, peer)) => return (stream, peer, place),
+                // Such as too many open files: there may be room again.
+                Err(error) => tracing::warn!(%error, "a connection for webhooks is not taken"),
+            }
+            tokio::time::sleep(ACCEPT_AGAIN).await;
+        }
+    };
+    stop.run_until_cancelled(accepted).await
 }
 
-impl Listener for Bounded {
-    /// A connection, with a closure that holds its place.
-    type Io = InspectReader<TcpStream, Box<dyn FnMut(&[u8]) + Send>>;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        let place = self.places.clone().acquire_owned().await.expect("nobody closes the semaphore");
-        // As axum does it: a failure, such as too many open files, is tried again.
-        let (stream, peer) = Listener::accept(&mut self.listener).await;
-        let hold = move |_: &[u8]| {
-            let _ = &place;
-        };
-        (InspectReader::new(stream, Box::new(hold)), peer)
-    }
-
-    fn local_addr(&self) -> std::io::Result<SocketAddr> {
-        self.listener.local_addr()
-    }
-}
-
-async fn take(State(door): State<Door>, Path(name): Path<String>, headers: HeaderMap, body: Body) -> Answer {
-    match door.take(name, &headers, body).await {
+async fn take(
+    State(door): State<Door>,
+    Extension(peer): Extension<SocketAddr>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer {
+    match door.take(name, peer, &headers, body).await {
         Ok(()) => (StatusCode::ACCEPTED, "taken\n".to_owned()),
         Err((status, reason)) => (status, format!("not taken: {reason}\n")),
     }
 }
 
 impl Door {
-    async fn take(&self, name: String, headers: &HeaderMap, body: Body) -> Result<(), Answer> {
+    async fn take(
+        &self,
+        name: String,
+        peer: SocketAddr,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<(), Answer> {
         if !self.may_send(&name, headers) {
+            self.note_refused(&name, peer);
             let reason = "no webhook of this name with this token (Authorization: Bearer TOKEN)";
             return Err((StatusCode::UNAUTHORIZED, reason.to_owned()));
         }
@@ -128,6 +153,20 @@ impl Door {
         let inputs = self.inputs.upgrade().ok_or_else(busy)?;
         let handed = tokio::time::timeout(TAKEN_WITHIN, inputs.send(Input::Event(event))).await;
         handed.map_err(|_| busy())?.map_err(|_| busy())
+    }
+
+    /// Logs who was refused, for each name once a minute; names that nobody configured count
+    /// as one, or a stranger could fill the memory.
+    fn note_refused(&self, name: &str, peer: SocketAddr) {
+        let known = self.tokens.get_key_value(name).map(|(name, _)| name.clone());
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = refused.get(&known);
+        if last.is_some_and(|last| last.elapsed() < REFUSED_EVERY) {
+            return;
+        }
+        let name = known.as_deref().unwrap_or("(no webhook of this name)");
+        tracing::warn!(webhook = name, %peer, "refused: the token is missing or wrong");
+        refused.insert(known, Instant::now());
     }
 
     fn may_send(&self, name: &str, headers: &HeaderMap) -> bool {

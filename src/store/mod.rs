@@ -125,10 +125,23 @@ pub enum NotRevived {
 /// What an auditor asks of the store.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Audit {
-    /// When the oldest pending delivery of each sink was decided.
-    pub waiting: Vec<(String, Timestamp)>,
+    /// What is still to be sent by each sink that has something.
+    pub waiting: Vec<Queue>,
+    /// How many deliveries were given up, of those that are kept.
+    pub dead: u64,
     /// Whether the digests of the last hour hold what they say.
     pub sums: DigestSums,
+}
+
+/// What a sink still has to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queue {
+    /// The sink's name.
+    pub sink: String,
+    /// How many deliveries are pending.
+    pub count: u32,
+    /// When the oldest of them was decided.
+    pub oldest: Timestamp,
 }
 
 /// Durable state. All calls block: keep them off the async threads.

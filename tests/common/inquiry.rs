@@ -14,7 +14,8 @@ pub(crate) async fn answer(site: &mut Site, line: &str) -> String {
     let (reloads, _requests) = mpsc::channel(1);
     let (inputs, mut answers) = mpsc::channel(1);
     let (store, config) = (site.store.clone(), Arc::new(site.config.clone()));
-    let mut inquiry = Inquiry { asks, reloads, store, config, lag: Arc::default(), inputs };
+    let health: watchbell::inquiry::Health = Arc::new(|| "Watchbell is well".to_owned());
+    let mut inquiry = Inquiry { asks, reloads, store, config, lag: Arc::default(), health, inputs };
     let inquiry = tokio::spawn(async move { inquiry.run().await });
     ask.send(site.asks.pop().expect("it is a question")).await.expect("somebody answers");
     let input = tokio::time::timeout(Duration::from_secs(30), answers.recv()).await.expect("in time");

@@ -105,8 +105,8 @@ async fn questions_are_answered_with_what_icinga_last_said() {
         room.heard.push(format!("> {command}"));
         room.ask(command, last);
     }
-    // How late events are is different each time.
-    room.heard.retain(|line| !line.contains("Watchbell itself needs"));
+    // How late events are, and what is just under way, is different each time.
+    room.heard.retain(|line| !line.contains("Watchbell ") && !line.starts_with("still to be sent"));
     insta::assert_snapshot!(room.heard.join("\n"));
 }
 

@@ -232,9 +232,13 @@ impl Store for SqliteStore {
     fn audit(&self, now: Timestamp) -> Result<Audit, StoreError> {
         // Older ones were looked at before, and what they stand for may be forgotten.
         let since = now - SignedDuration::from_hours(1);
-        // One lock for both: a second in the same expression would wait for the first.
+        // One lock for all: a second in the same expression would wait for the first.
         let reader = self.reader();
-        Ok(Audit { waiting: read::oldest_waiting(&reader)?, sums: fold::sums(&reader, since)? })
+        Ok(Audit {
+            waiting: read::queues(&reader)?,
+            dead: letters::dead(&reader, &DeadFilter::default(), 0)?.in_all,
+            sums: fold::sums(&reader, since)?,
+        })
     }
 
     fn forget_before(&self, moment: Timestamp) -> Result<(), StoreError> {

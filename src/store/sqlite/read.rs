@@ -4,7 +4,7 @@ use super::while_doing;
 use crate::model::{
     Action, ActionResult, Attempt, AttemptResult, Brief, Delivery, DeliveryId, Input, State, Tells, Timestamp,
 };
-use crate::store::{Entry, StoreError};
+use crate::store::{Entry, Queue, StoreError};
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
@@ -149,9 +149,11 @@ fn brief(row: &Row<'_>) -> rusqlite::Result<Brief> {
 }
 
 /// When the oldest pending delivery of each sink was decided.
-pub(super) fn oldest_waiting(connection: &Connection) -> Result<Vec<(String, Timestamp)>, StoreError> {
-    let sql = "SELECT sink, min(at) AS at FROM deliveries WHERE status = 'pending' GROUP BY sink";
-    rows(connection, "read what waits", sql, [], |row| Ok((row.get("sink")?, moment(row, "at")?)))
+pub(super) fn queues(connection: &Connection) -> Result<Vec<Queue>, StoreError> {
+    let sql = "SELECT sink, count(*) AS count, min(at) AS at FROM deliveries WHERE status = 'pending' GROUP BY sink";
+    rows(connection, "read what waits", sql, [], |row| {
+        Ok(Queue { sink: row.get("sink")?, count: row.get("count")?, oldest: moment(row, "at")? })
+    })
 }
 
 /// Reads all rows of a statement.
