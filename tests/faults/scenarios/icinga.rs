@@ -41,12 +41,12 @@ pub(crate) async fn frozen(campaign: &mut Campaign) -> Verdict {
     Verdict::of(round.end().await).and(format!("for {seconds} s"), Vec::new())
 }
 
-/// `kill -9` of Icinga under load: it comes back with states of before.
+/// `kill -9` of Icinga under load: it comes back with states of before, and those are told.
 pub(crate) async fn killed(campaign: &mut Campaign) -> Verdict {
     let times = campaign.pick(1, 20);
     let (rate, seed) = (campaign.rate(), campaign.seed());
     let mut round = Round::begin(&mut campaign.ground, rate, seed).await;
-    let mut wrong = 0;
+    let mut wrong = Vec::new();
     for _ in 0..times {
         // It keeps its states when it reads its configuration again, so that those it
         // comes back with are not from before the round.
@@ -59,13 +59,10 @@ pub(crate) async fn killed(campaign: &mut Campaign) -> Verdict {
         round.ground.icinga.kill();
         round.ground.icinga.restart().await;
         caught_up_again(&round, before);
-        wrong += round.wake_icinga().await;
+        wrong.extend(round.wake_icinga().await);
     }
     round.wait(1.5).await;
-    let note = format!(
-        "{times} times; {wrong} objects stood otherwise in Icinga than was told, until their next change"
-    );
-    Verdict::of(round.end().await).and(note, Vec::new())
+    Verdict::of(round.end().await).and(format!("{times} times"), wrong)
 }
 
 fn caught_up_again(round: &Round<'_>, before: usize) {
