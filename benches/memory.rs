@@ -46,6 +46,7 @@ fn broken(source: &Arc<str>, number: usize, now: Timestamp) -> Input {
         execution_end: Some(now),
         downtime_depth: None,
         acknowledgement: None,
+        restated: None,
     };
     Input::Event(Event {
         object: Some(ObjectKey::from_name(source, &name)),

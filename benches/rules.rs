@@ -75,6 +75,7 @@ fn event(source: &Arc<str>, now: Timestamp) -> Input {
         execution_end: Some(now),
         downtime_depth: None,
         acknowledgement: None,
+        restated: None,
     };
     Input::Event(Event {
         object: Some(ObjectKey::from_name(source, "web-0.example.org")),

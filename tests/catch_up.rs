@@ -359,6 +359,57 @@ fn an_object_that_was_made_again_begins_anew_and_one_that_was_renamed_is_another
     world.expect(&["ops: StateChange db1!postgres CRITICAL"]);
 }
 
+// An Icinga that was killed comes back with states of before.
+
+/// What is told by an Icinga that broke when a problem had just been told, and that forgot it;
+/// and what is told when the next check finds the problem again. It runs since then, in seconds
+/// after the check.
+fn told_by_a_forgetful_icinga(running_since: i64) -> (Vec<String>, Vec<String>) {
+    let mut world = knowing(telling(), &fine());
+    let forgotten = fine().with(DB, |found| found.execution_end = Some(world.now));
+    world.wait("4m");
+    world.state(DB, "CRITICAL");
+    world.told();
+    let broken = world.now;
+    let started = broken + jiff::SignedDuration::from_secs(running_since);
+    world.wait("1m");
+    for _ in 0..2 {
+        world.looks(forgotten.read_after_start(broken, started, world.now));
+    }
+    let mut told = world.told();
+    told.retain(|line| !line.contains("Gap"));
+    world.state(DB, "CRITICAL");
+    (told, world.told())
+}
+
+#[test]
+fn an_icinga_that_forgot_a_problem_is_believed_once_and_tells_it_again() {
+    let (told, next) = told_by_a_forgetful_icinga(20);
+    assert_eq!(told, ["dba: StateChange db1!postgres OK (missed)"]);
+    assert_eq!(next, ["dba: StateChange db1!postgres CRITICAL"]);
+}
+
+#[test]
+fn an_older_result_of_an_icinga_that_ran_all_the_time_is_not_believed() {
+    let (told, _) = told_by_a_forgetful_icinga(-3600);
+    assert!(told.is_empty(), "{told:?}");
+}
+
+#[test]
+fn an_icinga_that_forgot_a_recovery_tells_the_problem_again() {
+    let mut world = knowing(telling(), &fine());
+    world.state(DB, "CRITICAL");
+    let forgotten = fine().state(DB, State::Critical).with(DB, |found| found.execution_end = Some(world.now));
+    world.state(DB, "OK");
+    world.told();
+    let broken = world.now;
+    world.wait("30s");
+    world.looks(forgotten.read_after_start(broken, world.now, world.now));
+    world.expect(&["dba: Gap (missed)", "dba: StateChange db1!postgres CRITICAL (missed)"]);
+    world.state(DB, "OK");
+    world.expect(&["dba: StateChange db1!postgres OK"]);
+}
+
 #[test]
 fn without_permission_for_comments_and_downtimes_nothing_is_made_up_of_them() {
     let now = telling().now;

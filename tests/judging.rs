@@ -48,11 +48,11 @@ fn a_change_that_nobody_told_is_lost() {
 
 #[test]
 fn a_gap_excuses_what_ended_in_it_but_never_the_last_state() {
-    let gap = [Gap { from: 15.0, to: 35.0, amnesia: false }];
+    let gap = [Gap { from: 15.0, to: 35.0, forgot: None }];
     let tally = judged(&[1, 4], &gap, &[]);
     assert_eq!((tally.unpromised, tally.lost.len()), (2, 0));
     assert_eq!(judged(&[4], &gap, &[]).lost.len(), 1, "the first was outside");
-    let to_the_end = [Gap { from: 15.0, to: 45.0, amnesia: false }];
+    let to_the_end = [Gap { from: 15.0, to: 45.0, forgot: None }];
     assert_eq!(judged(&[1, 2, 3], &to_the_end, &[]).lost.len(), 1, "1 was told, 2 holds");
     // The last word is true: 2 was told by the first change, and holds again.
     assert_eq!(judged(&[1], &to_the_end, &[]).lost.len(), 0);
@@ -75,11 +75,11 @@ fn what_is_told_again_is_counted_and_an_older_one_after_a_newer_is_inverted() {
 
 #[test]
 fn what_icinga_itself_forgot_may_be_told_again() {
-    let gap = |amnesia| [Gap { from: 41.5, to: 50.0, amnesia }];
+    let gap = |forgot| [Gap { from: 35.5, to: 50.0, forgot }];
     let again = [1, 2, 3, 4, 2, 4];
-    let tally = judged(&again, &gap(true), &[]);
+    let tally = judged(&again, &gap(Some(41.5)), &[]);
     assert_eq!((tally.twice[&Sink::Hook], tally.inverted.len()), (0, 0));
-    let tally = judged(&again, &gap(false), &[]);
+    let tally = judged(&again, &gap(None), &[]);
     assert_eq!((tally.twice[&Sink::Hook], tally.inverted.len()), (2, 1));
 }
 
@@ -99,8 +99,8 @@ fn what_has_no_number_or_that_of_another_change_is_known_by_its_state() {
 
 #[test]
 fn what_icinga_forgot_excuses_the_change_back_to_what_was_told() {
-    let forgotten = [Gap { from: 15.0, to: 25.0, amnesia: true }];
-    let known = [Gap { amnesia: false, ..forgotten[0] }];
+    let forgotten = [Gap { from: 15.0, to: 25.0, forgot: Some(15.0) }];
+    let known = [Gap { forgot: None, ..forgotten[0] }];
     // 2 was forgotten, so that Icinga saw no change in 3, which says what 1 said.
     let mut driven = changes();
     driven[2].state = 2;

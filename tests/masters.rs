@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::tempdir;
-use watchbell::model::{Detail, Event, EventType, Input, State, Timestamp};
+use watchbell::model::{Detail, Event, EventType, Input, Snapshot, State, Timestamp};
 use watchbell::source::icinga::{Twins, decode};
 
 const DB: &str = "db1!postgres";
@@ -58,6 +58,22 @@ fn the_check_that_ended_last_stands_whichever_master_tells_it() {
         world.looks(truth.read_beside(&[], world.now));
         world.expect(told);
     }
+}
+
+#[test]
+fn a_master_that_was_killed_and_forgot_is_not_believed_against_its_peer() {
+    let mut world = knowing(&fine());
+    let forgotten = fine().with(DB, |found| found.execution_end = Some(world.now));
+    world.state(DB, "CRITICAL");
+    world.told();
+    world.wait("20s");
+    let started = Some(world.now);
+    for _ in 0..2 {
+        world.looks(Snapshot { started, ..forgotten.read_beside(&[], world.now) });
+    }
+    world.expect_silence();
+    world.state(DB, "OK");
+    world.expect(&["dba: StateChange db1!postgres OK"]);
 }
 
 #[test]

@@ -209,6 +209,7 @@ fn event(world: &World, key: &ObjectKey, state: State, options: &RouteArguments,
         execution_end: Some(at),
         downtime_depth: None,
         acknowledgement: None,
+        restated: None,
     };
     Event {
         source: key.source().clone(),

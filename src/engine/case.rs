@@ -137,6 +137,7 @@ impl Case {
             execution_end: None,
             downtime_depth: Some(facts.downtimes),
             acknowledgement: Some(facts.acknowledged),
+            restated: None,
         };
         let event = Event {
             source: self.object.source().clone(),

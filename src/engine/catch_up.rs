@@ -3,7 +3,8 @@
 //! Owns: which differences make up an event. Promises: an object whose levels are
 //! as known yields nothing; the very first look at an Icinga yields nothing but
 //! the [`Gap`] that says so; where another master was read all the time there is no gap, and
-//! what is newer than this one's word stands. Never: guesses what happened and ended
+//! what is newer than this one's word stands; else an Icinga that was started since is
+//! believed, even if it forgot something. Never: guesses what happened and ended
 //! inside a gap.
 
 use super::observe::is_stale;
@@ -256,7 +257,10 @@ fn object_differences(
         events.push(missed(snapshot, key, snapshot.at, flapping(found, state)));
     }
     if known.hard_state != Some(state) {
-        let report = report(found, state, known.hard_state);
+        let report = StateReport {
+            restated: restated(snapshot, found, &known),
+            ..report(found, state, known.hard_state)
+        };
         let since = found.since.unwrap_or(snapshot.at);
         events.push(missed(snapshot, key, since, Detail::StateChange(report)));
     }
@@ -275,6 +279,15 @@ fn object_differences(
     }
 }
 
+/// When Icinga was started, if that was after the result that is known, and what it has now is
+/// older: one that was killed comes back with what it kept last, which may be five minutes old.
+/// That is true then, and no event will tell of it again.
+fn restated(snapshot: &Snapshot, found: &SnapshotObject, known: &Status) -> Option<Timestamp> {
+    let started = snapshot.started.unwrap_or(snapshot.at);
+    let is_older = found.execution_end < known.execution_end;
+    (is_older && known.execution_end < Some(started)).then_some(started)
+}
+
 fn report(found: &SnapshotObject, state: State, before: Option<State>) -> StateReport {
     StateReport {
         state,
@@ -289,6 +302,7 @@ fn report(found: &SnapshotObject, state: State, before: Option<State>) -> StateR
         execution_end: found.execution_end,
         downtime_depth: None,
         acknowledgement: None,
+        restated: None,
     }
 }
 

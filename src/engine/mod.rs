@@ -353,6 +353,7 @@ impl Engine {
             execution_end: status.execution_end,
             downtime_depth: None,
             acknowledgement: None,
+            restated: None,
         };
         Some(Event {
             source: key.source().clone(),

@@ -148,7 +148,7 @@ fn state_change(
     now: Timestamp,
 ) -> Observed {
     let status = world.status(key);
-    if is_stale(status.execution_end, report.execution_end, now) {
+    if report.restated.is_none() && is_stale(status.execution_end, report.execution_end, now) {
         return Observed::Stale;
     }
     let changed_end = world.record(key).and_then(|record| record.changed_end);

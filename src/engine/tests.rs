@@ -38,6 +38,7 @@ fn down(host: &str) -> Input {
         execution_end: None,
         downtime_depth: None,
         acknowledgement: None,
+        restated: None,
     };
     Input::Event(Event {
         object: Some(ObjectKey::from_name(&source, host)),

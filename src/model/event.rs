@@ -195,6 +195,10 @@ pub struct StateReport {
     pub downtime_depth: Option<u32>,
     /// `acknowledgement`: whether acknowledged; since Icinga 2.13.
     pub acknowledgement: Option<bool>,
+    /// Made up after a gap: when Icinga was started that says this, though what is known may be
+    /// newer. It was killed and forgot that, so what was true before is so again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restated: Option<Timestamp>,
 }
 
 /// A notification that Icinga sent itself.

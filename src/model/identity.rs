@@ -91,7 +91,15 @@ impl Event {
 
     fn of_report(&self, report: &StateReport) -> Vec<String> {
         let end = report.execution_end.unwrap_or(self.timestamp);
-        vec![end.to_string(), report.state.to_string(), report.hard.to_string(), report.attempt.to_string()]
+        let mut parts = vec![
+            end.to_string(),
+            report.state.to_string(),
+            report.hard.to_string(),
+            report.attempt.to_string(),
+        ];
+        // What was told before and is true again is told again.
+        parts.extend(report.restated.map(|started| started.to_string()));
+        parts
     }
 
     fn of_notification(&self, notification: &IcingaNotification) -> Vec<String> {
@@ -170,6 +178,7 @@ mod tests {
             execution_end: Some(at(end)),
             downtime_depth: None,
             acknowledgement: None,
+            restated: None,
         }
     }
 
@@ -294,6 +303,17 @@ mod tests {
                 panic!("numbers {other} and {index} are different things with one identity");
             }
         }
+    }
+
+    #[test]
+    fn what_a_killed_icinga_says_again_is_told_again_once_for_each_start() {
+        let restated = |started: Option<f64>| {
+            let report = StateReport { restated: started.map(at), ..report(State::Critical, true, 1, 100.0) };
+            Event { missed: true, ..event(100.0, Detail::StateChange(report)) }.identity()
+        };
+        assert_ne!(restated(Some(200.0)), restated(None));
+        assert_ne!(restated(Some(200.0)), restated(Some(300.0)));
+        assert_eq!(restated(Some(200.0)), restated(Some(200.0)));
     }
 
     #[test]

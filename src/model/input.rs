@@ -55,6 +55,10 @@ pub struct Snapshot {
     /// else `None`. What is read of those may be older than what was told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beside: Option<Vec<ObjectKey>>,
+    /// Icinga's `program_start`: after it, Icinga may have forgotten results of before. `None`
+    /// where we may not read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<Timestamp>,
     /// Whether what is not in it is gone: it was not in the list before it either.
     #[serde(default = "yes")]
     pub settled: bool,

@@ -20,6 +20,7 @@ pub(crate) fn report(state: State) -> StateReport {
         execution_end: None,
         downtime_depth: None,
         acknowledgement: None,
+        restated: None,
     }
 }
 

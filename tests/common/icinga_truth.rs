@@ -70,6 +70,7 @@ impl Truth {
             at: now,
             broken: None,
             beside: None,
+            started: None,
             settled: true,
             objects: self.objects.values().cloned().collect(),
             comments: self.comments.clone(),
@@ -81,6 +82,11 @@ impl Truth {
     pub(crate) fn read_after_break(&self, broken: Timestamp, now: Timestamp) -> Snapshot {
         let reason = "connection reset".to_owned();
         Snapshot { broken: Some(Broken { reason, at: broken }), ..self.read(now) }
+    }
+
+    /// Read now, after a stream that ended at `broken`, from an Icinga that runs since `started`.
+    pub(crate) fn read_after_start(&self, broken: Timestamp, started: Timestamp, now: Timestamp) -> Snapshot {
+        Snapshot { started: Some(started), ..self.read_after_break(broken, now) }
     }
 
     /// Read now from one master, while another told of these objects.

@@ -73,14 +73,14 @@ struct Known {
 pub(crate) struct Gap {
     pub(crate) from: Moment,
     pub(crate) to: Moment,
-    /// Whether Icinga itself forgot its last states in it: what was told before may
-    /// truly hold again, and is told again.
-    pub(crate) amnesia: bool,
+    /// When Icinga itself may have forgotten its last states: what was told before may
+    /// truly hold again from then on, and is told again.
+    pub(crate) forgot: Option<Moment>,
 }
 
 impl Gap {
     fn has_again(&self, told: &Known, change: &Driven) -> bool {
-        self.amnesia && self.from <= told.at && told.at <= self.to && change.ended < self.from
+        self.forgot.is_some_and(|forgot| forgot <= told.at && told.at <= self.to && change.ended < forgot)
     }
 
     fn touches(&self, change: &Driven) -> bool {
@@ -193,7 +193,7 @@ fn which<'a>(told: &Told, changes: &[&'a Driven], last: Option<&'a Driven>) -> O
 }
 
 fn is_true_again(case: &Case<'_>, told: &Known, change: Option<&Driven>) -> bool {
-    let mut amnesias = case.gaps.iter().filter(|gap| gap.amnesia).peekable();
+    let mut amnesias = case.gaps.iter().filter(|gap| gap.forgot.is_some()).peekable();
     if amnesias.peek().is_none() {
         return false;
     }
@@ -249,7 +249,7 @@ fn tell_apart(
             (held, is_forgotten) = (change.state, false);
         } else if gap_end.is_some() {
             tally.unpromised += 1;
-            is_forgotten = gaps().any(|gap| gap.amnesia);
+            is_forgotten = gaps().any(|gap| gap.forgot.is_some());
         } else if is_none {
             tally.unpromised += 1;
         } else {

@@ -150,7 +150,7 @@ impl<'a> Round<'a> {
     /// Everything is heard again from now on.
     pub(crate) fn hears_again(&mut self) {
         if let Some(from) = self.silent_since.take() {
-            self.gaps.push(Gap { from, to: now() + FIRST_BREATH, amnesia: false });
+            self.gaps.push(Gap { from, to: now() + FIRST_BREATH, forgot: None });
         }
     }
 
@@ -160,9 +160,9 @@ impl<'a> Round<'a> {
     }
 
     /// Icinga was killed and has started again, perhaps with old states: changes each object
-    /// that was driven once more. How many stood otherwise in Icinga than they were told
-    /// last, until then.
-    pub(crate) async fn wake_icinga(&mut self) -> usize {
+    /// that was driven once more. Gives the objects that until then stood otherwise in Icinga
+    /// than was told last.
+    pub(crate) async fn wake_icinga(&mut self) -> Vec<String> {
         self.rest().await;
         self.all_told().await;
         let truth = self.truth().await;
@@ -173,7 +173,16 @@ impl<'a> Round<'a> {
         });
         let is_wrong =
             |(object, state): &(&String, &u8)| believed.get(object.as_str()).unwrap_or(&0) != *state;
-        let wrong = truth.iter().filter(is_wrong).count();
+        let wrong = truth
+            .iter()
+            .filter(is_wrong)
+            .map(|(object, state)| {
+                format!(
+                    "{object}: Icinga came back with {state}, told was {}",
+                    believed.get(object.as_str()).unwrap_or(&0)
+                )
+            })
+            .collect();
         let others: States = last_states(&self.driven)
             .into_keys()
             .map(|object| {
@@ -184,7 +193,7 @@ impl<'a> Round<'a> {
         self.driven.extend(Load::once(&self.ground.icinga, &self.field, &others).await);
         self.all_told().await;
         let from = self.silent_since.take().expect("Icinga was killed before");
-        self.gaps.push(Gap { from, to: now() + FIRST_BREATH, amnesia: true });
+        self.gaps.push(Gap { from, to: now() + FIRST_BREATH, forgot: Some(from + LAST_BREATH) });
         self.drive(others);
         wrong
     }
@@ -344,7 +353,6 @@ impl<'a> Round<'a> {
             let at: Timestamp = line.split_whitespace().next()?.parse().ok()?;
             Some(at.as_duration().as_secs_f64())
         };
-        let amnesia = self.icinga_forgets;
         let mut gaps = Vec::new();
         let mut broken = None;
         for line in text.lines() {
@@ -353,7 +361,9 @@ impl<'a> Round<'a> {
             } else if line.contains("caught up")
                 && let (Some(from), Some(to)) = (broken.take(), moment(line))
             {
-                gaps.push(Gap { from: from - LAST_BREATH, to: to + 2.0 * FIRST_BREATH, amnesia });
+                let to = to + 2.0 * FIRST_BREATH;
+                let forgot = self.icinga_forgets.then_some(from);
+                gaps.push(Gap { from: from - LAST_BREATH, to, forgot });
             }
         }
         gaps

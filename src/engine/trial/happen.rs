@@ -72,6 +72,7 @@ impl Trial {
             execution_end: Some(self.now),
             downtime_depth: None,
             acknowledgement: None,
+            restated: None,
         }
     }
 
@@ -222,6 +223,7 @@ impl Trial {
             objects: objects.collect(),
             broken: Some(broken),
             beside: None,
+            started: None,
             settled: true,
             comments: None,
             downtimes: None,

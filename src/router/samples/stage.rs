@@ -116,6 +116,7 @@ pub(super) fn report(state: State, output: &str) -> StateReport {
         execution_end: Some(at(-1)),
         downtime_depth: Some(0),
         acknowledgement: Some(false),
+        restated: None,
     }
 }
 
@@ -126,6 +127,7 @@ pub(super) fn bare_report() -> StateReport {
         execution_end: None,
         downtime_depth: None,
         acknowledgement: None,
+        restated: None,
         ..report(State::Critical, "")
     }
 }

@@ -4,7 +4,7 @@
 //! a [`Snapshot`] is whole or is not handed over; large answers are decoded off the
 //! async threads. Never: retries; the connection that asked ends and begins anew.
 
-use super::client::{Api, Kind, Sliced};
+use super::client::{Api, IcingaStatus, Kind, Sliced};
 use super::fault::words;
 use super::objects::{self, LastResult, Parents};
 use super::trouble::{self, ApiError};
@@ -20,6 +20,8 @@ pub(super) struct Catalog {
     api: Api,
     source: Arc<str>,
     parents: Parents,
+    /// What Icinga said of itself; `None` where we may not ask.
+    status: Option<IcingaStatus>,
     /// The object that nobody is to see.
     pub(super) canary: Option<ObjectKey>,
     /// Permissions that the user lacks, and that Watchbell can go on without.
@@ -27,15 +29,15 @@ pub(super) struct Catalog {
 }
 
 impl Catalog {
-    pub(super) fn new(api: Api, source: Arc<str>, canary: Option<ObjectKey>) -> Catalog {
-        Catalog { api, source, parents: Parents::default(), canary, lacking: Vec::new() }
+    pub(super) fn new(api: Api, source: Arc<str>, status: Option<IcingaStatus>) -> Catalog {
+        Catalog { api, source, parents: Parents::default(), status, canary: None, lacking: Vec::new() }
     }
 
-    /// Reads everything. `flapping_enabled` is Icinga's global switch.
+    /// Reads everything.
     ///
     /// Hosts and services are indispensable: without the permission for one of them
     /// this fails, and names all permissions that are missing.
-    pub(super) async fn snapshot(&mut self, flapping_enabled: bool) -> Result<Snapshot, ApiError> {
+    pub(super) async fn snapshot(&mut self) -> Result<Snapshot, ApiError> {
         let at = Timestamp::now();
         let hosts = self.list(Kind::Host, &host_attrs(), objects::checkables).await?;
         let services = self.list(Kind::Service, objects::SERVICE_ATTRS, objects::checkables).await?;
@@ -52,7 +54,7 @@ impl Catalog {
         found.retain(|found| self.canary.as_ref() != Some(&found.object.key));
         self.fill_results(&mut found).await?;
         self.parents.fill(&mut found);
-        if !flapping_enabled {
+        if self.status.as_ref().is_some_and(|status| !status.enable_flapping) {
             found.iter_mut().for_each(|found| found.flapping = false);
         }
         Ok(Snapshot {
@@ -60,6 +62,7 @@ impl Catalog {
             at,
             broken: None,
             beside: None,
+            started: self.status.as_ref().and_then(|status| status.program_start),
             settled: true,
             objects: found,
             comments,

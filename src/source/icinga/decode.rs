@@ -147,6 +147,7 @@ impl Decoder<'_> {
             execution_end: None,
             downtime_depth: line.downtime_depth.map(|depth| depth as u32),
             acknowledgement: line.acknowledgement.map(|acknowledged| acknowledged.0),
+            restated: None,
         };
         if let Some(result) = line.check_result {
             report.previous = result.vars_before.and_then(|before| {

@@ -63,7 +63,7 @@ struct Feed {
     /// Why there is no canary although one is wanted.
     no_canary: Option<String>,
     canary: Option<ObjectKey>,
-    flapping_enabled: bool,
+    status: Option<IcingaStatus>,
 }
 
 impl Session<'_> {
@@ -113,7 +113,7 @@ impl Session<'_> {
             lacking,
             no_canary,
             canary: canary.as_ref().map(|canary| canary.object.clone()),
-            flapping_enabled: status.as_ref().is_none_or(|status| status.enable_flapping),
+            status: status.clone(),
         });
         tokio::select! {
             both = futures_util::future::try_join(reading, feeding) => Ok(both?.0),
@@ -137,21 +137,22 @@ impl Session<'_> {
 
     /// Hands over the snapshot and then the lines, until there are no more.
     async fn feed(&self, feed: Feed) -> Result<(), End> {
-        let Feed { mut lines, lacking, no_canary, canary, flapping_enabled } = feed;
-        let mut catalog = Catalog::new(self.api.clone(), self.source.clone(), canary);
+        let Feed { mut lines, lacking, no_canary, canary, status } = feed;
+        let mut catalog = Catalog::new(self.api.clone(), self.source.clone(), status);
+        catalog.canary = canary;
         catalog.lacking = lacking;
-        let mut second_look = self.look(&mut catalog, None, flapping_enabled).await?;
+        let mut second_look = self.look(&mut catalog, None).await?;
         self.tell_lacking(&catalog.lacking, no_canary);
         let mut holes = Holes::new(self.limits.look_again);
         loop {
             let read = tokio::select! {
                 read = lines.next() => read,
                 () = holes.due() => {
-                    second_look = self.look(&mut catalog, holes.close(), flapping_enabled).await?;
+                    second_look = self.look(&mut catalog, holes.close()).await?;
                     continue;
                 }
                 () = at(second_look) => {
-                    second_look = self.look(&mut catalog, None, flapping_enabled).await?;
+                    second_look = self.look(&mut catalog, None).await?;
                     continue;
                 }
             };
@@ -169,15 +170,10 @@ impl Session<'_> {
     /// Reads all objects and hands them over, because of a hole or for another reason. Gives
     /// when to do it again: an object that is missing may be so only because Icinga is in the
     /// middle of something.
-    async fn look(
-        &self,
-        catalog: &mut Catalog,
-        hole: Option<Broken>,
-        flapping: bool,
-    ) -> Result<Option<Instant>, End> {
+    async fn look(&self, catalog: &mut Catalog, hole: Option<Broken>) -> Result<Option<Instant>, End> {
         let _turn = self.place.masters.turn().await;
         let began = Instant::now().into_std();
-        let mut snapshot = catalog.snapshot(flapping).await?;
+        let mut snapshot = catalog.snapshot().await?;
         tracing::info!(icinga = %self.source, objects = snapshot.objects.len(), "caught up");
         let room = self.room().await?;
         self.place.masters.place(self.place.master, &mut snapshot, began, hole);

@@ -45,12 +45,12 @@ pub(crate) async fn frozen(campaign: &mut Campaign) -> Verdict {
     Verdict::of(round.end().await).and(format!("{} times for {seconds} s", campaign.times), Vec::new())
 }
 
-/// `kill -9` of Icinga under load: it comes back with states of before.
+/// `kill -9` of Icinga under load: it comes back with states of before, and those are told.
 pub(crate) async fn killed(campaign: &mut Campaign) -> Verdict {
     let times = campaign.times;
     let (rate, seed) = (campaign.rate(), campaign.seed());
     let mut round = Round::begin(&mut campaign.ground, rate, seed).await;
-    let mut wrong = 0;
+    let mut wrong = Vec::new();
     for cycle in 1..=times {
         // It keeps its states when it reads its configuration again, so that those it
         // comes back with are not from before the round.
@@ -63,14 +63,11 @@ pub(crate) async fn killed(campaign: &mut Campaign) -> Verdict {
         round.ground.icinga.kill();
         round.ground.icinga.restart().await;
         caught_up_again(&round, before);
-        wrong += round.wake_icinga().await;
+        wrong.extend(round.wake_icinga().await);
         campaign.progress.done(cycle, &mut round).await;
     }
     round.wait(1.5).await;
-    let note = format!(
-        "{times} times; {wrong} objects stood otherwise in Icinga than was told, until their next change"
-    );
-    Verdict::of(round.end().await).and(note, Vec::new())
+    Verdict::of(round.end().await).and(format!("{times} times"), wrong)
 }
 
 /// Waits until it has caught up oftener than `before`.

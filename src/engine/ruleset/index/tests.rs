@@ -94,6 +94,7 @@ prop_compose! {
             execution_end: None,
             downtime_depth: None,
             acknowledgement: None,
+            restated: None,
         };
         let now = Timestamp::from_second(seconds).expect("a moment");
         Scene {
