@@ -41,8 +41,8 @@ macro_rules! scenario {
 /// All; those that take longest begin first.
 pub(crate) const ALL: &[Scenario] = &[
     scenario!("no fault", (1, 1), (4.0, 60.0), kills::none),
-    scenario!("soak", (12, 100), (5.0, 12.0), soak::soak),
-    scenario!("network faults", (1, 20), (28.0, 40.0), network::faults),
+    scenario!("soak", (12, 100), (6.5, 12.0), soak::soak),
+    scenario!("network faults", (1, 10), (38.0, 130.0), network::faults),
     scenario!("killed at random", (20, 1000), (0.8, 3.6), kills::at_random),
     scenario!("killed at each point", (1, 50), (6.0, 16.0), kills::at_each_point),
     scenario!("killed by the far side", (2, 50), (2.0, 4.0), kills::by_the_far_side),
@@ -58,7 +58,7 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario!("ircd killed", (2, 20), (2.6, 3.0), sinks::ircd_killed),
     scenario!("inspircd killed", (2, 20), (2.6, 3.0), sinks::inspircd_killed),
     scenario!("mail server killed and full", (1, 20), (5.0, 5.0), sinks::mail_server_killed_and_full),
-    scenario!("all sinks down", (1, 1), (10.0, 660.0), sinks::all_down),
+    scenario!("all sinks down", (1, 1), (12.0, 660.0), sinks::all_down),
     scenario!("100,000 wait at the start", (1, 1), (10.0, 10.0), sinks::much_waits),
     scenario!("storm", (1, 1), (30.0, 140.0), storm::storm),
     scenario!("flapping link", (1, 1), (30.0, 620.0), storm::flapping_link),
