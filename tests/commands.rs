@@ -3,6 +3,7 @@
 use crate::common::engine::{World, key};
 use crate::common::happenings::{acknowledged, downtime, in_effect};
 use proptest::prelude::*;
+use std::sync::Arc;
 use watchbell::engine::Question;
 use watchbell::model::{
     Action, ActionKind, ActionResult, Detail, Input, Object, ObjectKey, Speaker, State, Utterance,
@@ -23,7 +24,7 @@ fn site() -> World {
     world.object("db1", |host| {
         host.display_name = "Database 1".to_owned();
         host.address = "192.0.2.1".to_owned();
-        host.groups = vec!["linux".to_owned(), "databases".to_owned()];
+        host.groups = Arc::new(vec!["linux".to_owned(), "databases".to_owned()]);
         host.notes_url = "https://wiki.example.org/db1".to_owned();
     });
     for name in ["db1!postgres", "db1!disk", "db2", "db2!postgres", "web", "web!http", "web!new"] {

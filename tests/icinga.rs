@@ -91,7 +91,7 @@ async fn a_snapshot_holds_configuration_state_comments_and_downtimes() {
     let host2 = &of(&snapshot, "host2").object;
     assert_eq!((&*host2.display_name, &*host2.address), ("Host number 2", "127.0.0.1"));
     assert_eq!(host2.notes_url, "https://wiki.example/host2");
-    assert_eq!(host2.groups, ["db"]);
+    assert_eq!(*host2.groups, ["db"]);
     assert_eq!((&host2.vars["team"], &host2.vars["idx"]), (&json!("team2"), &json!(2)));
     let parents: Vec<&str> = of(&snapshot, "host7").object.parents.iter().map(|key| key.name()).collect();
     assert_eq!(parents, ["host0"]);
@@ -123,7 +123,7 @@ async fn an_object_made_changed_and_deleted_by_the_api_arrives() {
     let objects = |input| if let Input::Objects(objects) = input { Some(objects) } else { None };
     let made = reader.next("the new object", objects).await;
     assert_eq!((made[0].key.name(), &*made[0].address), ("new host", "10.0.0.1"));
-    assert_eq!((&made[0].vars["role"], &*made[0].groups), (&json!("db"), &["db".to_owned()][..]));
+    assert_eq!((&made[0].vars["role"], made[0].groups.as_slice()), (&json!("db"), &["db".to_owned()][..]));
     reader.event(EventType::ObjectCreated, "new host").await;
 
     icinga.api(path, json!({"attrs": {"vars.role": "web"}})).await;

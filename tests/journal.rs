@@ -102,7 +102,7 @@ fn every_recorded_event_is_read_as_it_was_kept() {
 #[test]
 fn inputs_that_are_no_events_are_read_as_they_were_kept() {
     let object = Object {
-        vars: [("a".to_owned(), serde_json::json!([1, null, 0.1]))].into_iter().collect(),
+        vars: Arc::new([("a".to_owned(), serde_json::json!([1, null, 0.1]))].into_iter().collect()),
         ..Object::bare(key("db1!disk"))
     };
     let action = Action {

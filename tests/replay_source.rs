@@ -140,7 +140,10 @@ fn object_answers_are_read_plain_and_gzipped() {
     let hosts = read("lifecycle-objects-hosts.json.gz");
     let host = find(&hosts, "host12");
     assert_eq!((&*host.address, &*host.notes_url), ("127.0.0.1", "https://wiki.example/host12"));
-    assert_eq!((&*host.groups, &host.vars["team"]), (&["db".to_owned()][..], &serde_json::json!("team2")));
+    assert_eq!(
+        (host.groups.as_slice(), &host.vars["team"]),
+        (&["db".to_owned()][..], &serde_json::json!("team2"))
+    );
     let services = read("storm-objects-services.json.gz");
     assert_eq!((services.len(), &*find(&services, "host175!svc0").display_name), (5000, "svc0"));
 

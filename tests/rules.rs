@@ -15,13 +15,13 @@ fn furnish(world: &mut World) {
     world.object("db1", |host| {
         host.display_name = "Database 1".to_owned();
         host.address = "192.0.2.1".to_owned();
-        host.groups = vec!["linux".to_owned(), "databases".to_owned()];
+        host.groups = std::sync::Arc::new(vec!["linux".to_owned(), "databases".to_owned()]);
         host.notes = "in rack 7".to_owned();
         let vars = json!({
             "role": "db", "cpus": 8, "load": 1.5, "virtual": true, "nothing": null,
             "teams": ["dba", "night"], "site": { "town": "Berlin", "floor": { "number": 3 } },
         });
-        host.vars = vars.as_object().expect("a map").clone();
+        host.vars = std::sync::Arc::new(vars.as_object().expect("a map").clone());
     });
     world.object_with_vars(DB, json!({ "tier": "gold" }));
 }

@@ -162,8 +162,8 @@ fn with_vars(world: &World, key: &ObjectKey, vars: &[String]) -> anyhow::Result<
         let (path, value) = var.split_once('=').with_context(|| form(var))?;
         let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
         match (path.strip_prefix("host.vars."), path.strip_prefix("service.vars.")) {
-            (Some(path), _) => set(&mut host.vars, path, value),
-            (_, Some(path)) if !key.is_host() => set(&mut service.vars, path, value),
+            (Some(path), _) => set(Arc::make_mut(&mut host.vars), path, value),
+            (_, Some(path)) if !key.is_host() => set(Arc::make_mut(&mut service.vars), path, value),
             _ => bail!(form(var)),
         }
     }

@@ -5,6 +5,7 @@
 //! Never: reads a clock, a file or the network, or imports another room.
 
 pub mod action;
+mod alike;
 pub mod command;
 pub mod decision;
 pub mod delivery;
@@ -22,6 +23,7 @@ pub mod time;
 pub mod words;
 
 pub use action::{Action, ActionId, ActionKind, ActionResult};
+pub use alike::Alike;
 pub use command::{Reply, Speaker, Utterance};
 pub use decision::{About, Decision, Facts, RuleRef, Step, Verdict};
 pub use delivery::{Attempt, AttemptResult, Brief, Delivery, DeliveryId, Tells};

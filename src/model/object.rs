@@ -83,10 +83,11 @@ pub struct Object {
     pub display_name: String,
     /// `address` of a host; empty for a service.
     pub address: String,
-    /// `groups`: names of host or service groups, in Icinga's order.
-    pub groups: Vec<String>,
+    /// `groups`: names of host or service groups, in Icinga's order. Shared by many, as
+    /// `vars` is: see [`Alike`](super::Alike).
+    pub groups: Arc<Vec<String>>,
     /// `vars`: custom variables; any JSON may stand in them.
-    pub vars: serde_json::Map<String, serde_json::Value>,
+    pub vars: Arc<serde_json::Map<String, serde_json::Value>>,
     /// `notes`.
     pub notes: String,
     /// `notes_url`.
@@ -105,8 +106,8 @@ impl Object {
             key,
             display_name,
             address: String::new(),
-            groups: Vec::new(),
-            vars: serde_json::Map::new(),
+            groups: Arc::default(),
+            vars: Arc::default(),
             notes: String::new(),
             notes_url: String::new(),
             action_url: String::new(),

@@ -155,7 +155,7 @@ impl World {
 
     /// An object with custom variables.
     pub(crate) fn object_with_vars(&mut self, name: &str, vars: serde_json::Value) {
-        self.object(name, |object| object.vars = vars.as_object().expect("vars are a map").clone());
+        self.object(name, |object| object.vars = Arc::new(vars.as_object().expect("vars are a map").clone()));
     }
 
     /// A host behind other hosts.

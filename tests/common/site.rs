@@ -125,7 +125,7 @@ impl Site {
     /// A host or service with custom variables.
     pub(crate) fn object(&mut self, name: &str, vars: serde_json::Value) {
         let mut object = Object::bare(key(name));
-        object.vars = vars.as_object().expect("vars are a map").clone();
+        object.vars = Arc::new(vars.as_object().expect("vars are a map").clone());
         self.take(Input::Objects(vec![object]));
     }
 

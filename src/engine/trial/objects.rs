@@ -6,6 +6,7 @@ use crate::config::Person;
 use crate::engine::matcher::nearest;
 use crate::model::{Input, Object, ObjectKey};
 use serde_json::Value;
+use std::sync::Arc;
 
 /// The fields that a test may give an object, besides its variables.
 const FIELDS: [&str; 7] =
@@ -79,7 +80,7 @@ impl Trial {
 
 fn set_field(object: &mut Object, field: &str, value: Value) -> Result<(), String> {
     if let Some(path) = field.strip_prefix("vars.").filter(|path| !path.is_empty()) {
-        return set_var(&mut object.vars, path, value);
+        return set_var(Arc::make_mut(&mut object.vars), path, value);
     }
     match field {
         "address" => object.address = text(value)?,
@@ -87,7 +88,7 @@ fn set_field(object: &mut Object, field: &str, value: Value) -> Result<(), Strin
         "notes" => object.notes = text(value)?,
         "notes_url" => object.notes_url = text(value)?,
         "action_url" => object.action_url = text(value)?,
-        "groups" => object.groups = texts(value)?,
+        "groups" => object.groups = Arc::new(texts(value)?),
         "parents" => {
             let source = object.key.source().clone();
             object.parents = texts(value)?.iter().map(|name| ObjectKey::from_name(&source, name)).collect();

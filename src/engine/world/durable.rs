@@ -8,7 +8,7 @@ use super::{Record, World};
 use crate::engine::mute::{ActiveMute, Mute};
 use crate::engine::timers::{Pending, TimerKey};
 use crate::engine::windows::Window;
-use crate::model::{Incident, IncidentId, Object, ObjectKey, StateWrite};
+use crate::model::{Alike, Incident, IncidentId, Object, ObjectKey, StateWrite};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -102,11 +102,12 @@ impl World {
     /// would forget who was told of what.
     pub fn restore(entries: Vec<(String, String, String)>) -> Result<World, RestoreError> {
         let mut world = World::new(true);
+        let mut alike = Alike::default();
         // Members need their gather.
         let (members, others): (Vec<_>, Vec<_>) =
             entries.into_iter().partition(|(kind, _, _)| kind == "member");
         for (kind, key, value) in others.into_iter().chain(members) {
-            match world.restore_entry(&kind, &key, &value) {
+            match world.restore_entry(&kind, &key, &value, &mut alike) {
                 Ok(()) => {}
                 Err(reason) if is_needed(&kind, &key) => return Err(RestoreError { kind, key, reason }),
                 Err(_) => *world.unread.entry(kind).or_default() += 1,
@@ -121,10 +122,11 @@ impl World {
         &self.unread
     }
 
-    fn restore_entry(&mut self, kind: &str, key: &str, value: &str) -> Result<(), String> {
+    fn restore_entry(&mut self, kind: &str, key: &str, value: &str, alike: &mut Alike) -> Result<(), String> {
         match kind {
             "object" => {
-                let object: Object = parse(value)?;
+                let mut object: Object = parse(value)?;
+                alike.share(&mut object);
                 self.objects.insert(object.key.clone(), Arc::new(object));
             }
             "record" => {

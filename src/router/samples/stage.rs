@@ -22,8 +22,8 @@ pub(super) fn service_scene(detail: Detail) -> Scene {
     let key = ObjectKey::new(&source(), "host1", Some("svc0"));
     let service = Object {
         display_name: "Load average".to_owned(),
-        groups: vec!["linux".to_owned()],
-        vars: vars(&[("tier", "gold")]),
+        groups: Arc::new(vec!["linux".to_owned()]),
+        vars: Arc::new(vars(&[("tier", "gold")])),
         notes: "Restart the batch queue first.".to_owned(),
         notes_url: "https://wiki.example.org/runbook/load?host=host1&kind=svc".to_owned(),
         action_url: "https://icinga.example.org/host1/svc0".to_owned(),
@@ -54,8 +54,8 @@ fn scene(key: ObjectKey, detail: Detail) -> Scene {
     let source = key.source().clone();
     let host = Object {
         address: "192.0.2.17".to_owned(),
-        groups: vec!["web".to_owned(), "berlin".to_owned()],
-        vars: vars(&[("role", "web"), ("team", "shop")]),
+        groups: Arc::new(vec!["web".to_owned(), "berlin".to_owned()]),
+        vars: Arc::new(vars(&[("role", "web"), ("team", "shop")])),
         parents: vec![ObjectKey::new(&source, "switch3", None)],
         ..Object::bare(key.host_key())
     };

@@ -8,7 +8,7 @@ use super::client::{Api, IcingaStatus, Kind, Sliced};
 use super::fault::words;
 use super::objects::{self, LastResult, Parents};
 use super::trouble::{self, ApiError};
-use crate::model::{Object, ObjectKey, Snapshot, SnapshotObject, Timestamp};
+use crate::model::{Alike, Object, ObjectKey, Snapshot, SnapshotObject, Timestamp};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -39,12 +39,16 @@ impl Catalog {
     /// this fails, and names all permissions that are missing.
     pub(super) async fn snapshot(&mut self) -> Result<Snapshot, ApiError> {
         let at = Timestamp::now();
-        let hosts = self.list(Kind::Host, &host_attrs(), objects::checkables).await?;
-        let services = self.list(Kind::Service, objects::SERVICE_ATTRS, objects::checkables).await?;
-        let comments = self.list(Kind::Comment, objects::COMMENT_ATTRS, objects::comments).await?;
-        let downtimes = self.list(Kind::Downtime, objects::DOWNTIME_ATTRS, objects::downtimes).await?;
+        let mut alike = Alike::default();
+        let mut share = |found: &mut SnapshotObject| alike.share(Arc::make_mut(&mut found.object));
+        let hosts = self.list(Kind::Host, &host_attrs(), objects::checkables, &mut share).await?;
+        let services =
+            self.list(Kind::Service, objects::SERVICE_ATTRS, objects::checkables, &mut share).await?;
+        let comments = self.list(Kind::Comment, objects::COMMENT_ATTRS, objects::comments, |_| {}).await?;
+        let downtimes =
+            self.list(Kind::Downtime, objects::DOWNTIME_ATTRS, objects::downtimes, |_| {}).await?;
         let dependencies =
-            self.list(Kind::Dependency, objects::DEPENDENCY_ATTRS, objects::dependencies).await?;
+            self.list(Kind::Dependency, objects::DEPENDENCY_ATTRS, objects::dependencies, |_| {}).await?;
         let (Some(mut found), Some(services)) = (hosts, services) else {
             let user = trouble::login_name(&self.api.settings.login);
             return Err(ApiError::Forbidden { user, permissions: self.lacking.clone() });
@@ -107,9 +111,10 @@ impl Catalog {
         kind: Kind,
         attrs: &[&str],
         decode: fn(&Arc<str>, &[u8]) -> serde_json::Result<Vec<T>>,
+        each: impl FnMut(&mut T),
     ) -> Result<Option<Vec<T>>, ApiError> {
         match self.api.query_all(kind, attrs).await {
-            Ok(answer) => Ok(Some(self.decoded(answer, decode).await?)),
+            Ok(answer) => Ok(Some(self.decoded(answer, decode, each).await?)),
             // Icinga hides a missing permission behind "no objects found"; a type without
             // objects gives an empty list instead.
             Err(ApiError::Forbidden { .. } | ApiError::NotFound | ApiError::Refused { code: 403, .. }) => {
@@ -134,13 +139,16 @@ impl Catalog {
         &self,
         mut answer: Sliced<'_>,
         decode: fn(&Arc<str>, &[u8]) -> serde_json::Result<Vec<T>>,
+        mut each: impl FnMut(&mut T),
     ) -> Result<Vec<T>, ApiError> {
         let mut found = Vec::new();
         while let Some(slice) = answer.next().await? {
             let source = self.source.clone();
             let decoded = tokio::task::spawn_blocking(move || decode(&source, &slice)).await;
-            found
-                .extend(decoded.map_err(|error| ApiError::Answer(error.to_string()))?.map_err(self::answer)?);
+            let mut decoded =
+                decoded.map_err(|error| ApiError::Answer(error.to_string()))?.map_err(self::answer)?;
+            decoded.iter_mut().for_each(&mut each);
+            found.extend(decoded);
         }
         Ok(found)
     }

@@ -119,8 +119,8 @@ fn checkable(source: &Arc<str>, row: Row<Checkable>) -> SnapshotObject {
                 .filter(|name| !name.is_empty())
                 .unwrap_or_else(|| key.service().unwrap_or(key.host()).to_owned()),
             address: attrs.address.unwrap_or_default(),
-            groups: attrs.groups.unwrap_or_default(),
-            vars: attrs.vars.unwrap_or_default(),
+            groups: Arc::new(attrs.groups.unwrap_or_default()),
+            vars: Arc::new(attrs.vars.unwrap_or_default()),
             notes: attrs.notes.unwrap_or_default(),
             notes_url: attrs.notes_url.unwrap_or_default(),
             action_url: attrs.action_url.unwrap_or_default(),

@@ -80,7 +80,7 @@ prop_compose! {
         let source = Arc::from("lab");
         let key = ObjectKey::new(&source, &host, service.as_deref());
         let vars = [("a", a), ("b", b)].into_iter();
-        let vars = vars.filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+        let vars = Arc::new(vars.filter_map(|(name, value)| Some((name.to_owned(), value?))).collect());
         let report = StateReport {
             state: State::Critical,
             hard,
@@ -107,7 +107,7 @@ prop_compose! {
                 detail: Detail::StateChange(report),
             },
             now,
-            host: Some(Arc::new(Object { groups, vars, ..Object::bare(key.host_key()) })),
+            host: Some(Arc::new(Object { groups: Arc::new(groups), vars, ..Object::bare(key.host_key()) })),
             service: service.is_some().then(|| Arc::new(Object::bare(key))),
             status: Arc::new(Status::default()),
             host_status: Arc::new(Status::default()),
