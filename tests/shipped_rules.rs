@@ -58,12 +58,21 @@ fn soft_states_are_silent_and_so_is_their_end() {
 
 #[test]
 fn a_check_that_icinga_itself_ended_says_nothing() {
-    let mut world = World::shipped();
-    world.reported(DB, "UNKNOWN", |report| {
-        report.output = "<Terminated by signal 9 (Killed).>".to_owned();
-        report.exit_status = 137;
-    });
-    world.expect_dropped("Icinga ended the check, it says nothing of the object");
+    for (output, exit_status, reason) in [
+        (
+            "<Terminated by signal 9 (Killed).>",
+            137,
+            "the check was cut off: Icinga or its node was going down",
+        ),
+        ("<Terminated by signal 6 (Aborted).>", 134, "Icinga ended the check, it says nothing of the object"),
+    ] {
+        let mut world = World::shipped();
+        world.reported(DB, "UNKNOWN", |report| {
+            report.output = output.to_owned();
+            report.exit_status = exit_status;
+        });
+        world.expect_dropped(reason);
+    }
 }
 
 // Behind what is down.
