@@ -273,7 +273,9 @@ impl Line {
             if length == 0 {
                 return to.shutdown().await;
             }
-            tokio::time::sleep(flow.delay).await;
+            // As it is now: it may have changed while these bytes came.
+            let delay = self.not_stalled(&mut plan, way).await.delay;
+            tokio::time::sleep(delay).await;
             self.not_stalled(&mut plan, way).await;
             let (length, ends) = self.count(way, length);
             to.write_all(&piece[..length]).await?;

@@ -66,7 +66,7 @@ impl Place {
             channel::irc(server.port, ""),
             format!(
                 "[sink.email.mail]\nserver = \"smtp://localhost:{}\"\nca_file = \"{}\"\nfrom = \"bell@example.org\"\n\
-                 [target.mail]\nsink = \"mail\"\nto = \"ops@example.org\"\n",
+                 [target.mail]\nsink = \"mail\"\nto = \"ops@example.org\"\nper_minute = 1000\n",
                 mail.port,
                 mail.ca_file.display()
             ),
