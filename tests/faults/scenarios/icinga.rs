@@ -29,20 +29,34 @@ pub(crate) async fn reloads(campaign: &mut Campaign) -> Verdict {
     Verdict::of(round.end().await).and(note, Vec::new())
 }
 
-/// SIGSTOP and SIGCONT of all of Icinga.
+/// SIGSTOP and SIGCONT of all of Icinga. A short freeze breaks nothing; in a long one Watchbell
+/// gives the connection up, and with it what Icinga had not handed over before.
 pub(crate) async fn frozen(campaign: &mut Campaign) -> Verdict {
-    let seconds = campaign.pick(4.0, 120.0);
+    let (seconds, breaks) = campaign.pick((4.0, false), (120.0, true));
     let (rate, seed) = (campaign.rate(), campaign.seed());
     let mut round = Round::begin(&mut campaign.ground, rate, seed).await;
+    let mut longest = Duration::ZERO;
     for cycle in 1..=campaign.times {
         round.wait(1.0).await;
+        let before = round.router.times_ready();
+        if breaks {
+            round.goes_deaf();
+        }
         round.ground.icinga.freeze();
         round.wait(seconds).await;
         round.ground.icinga.thaw();
+        let start = Instant::now();
+        if breaks {
+            caught_up_again(&round, before);
+            round.hears_again();
+            longest = longest.max(start.elapsed());
+        }
         round.wait(2.0).await;
         campaign.progress.done(cycle, &mut round).await;
     }
-    Verdict::of(round.end().await).and(format!("{} times for {seconds} s", campaign.times), Vec::new())
+    let back =
+        if breaks { format!(", back after {:.1} s at most", longest.as_secs_f64()) } else { String::new() };
+    Verdict::of(round.end().await).and(format!("{} times for {seconds} s{back}", campaign.times), Vec::new())
 }
 
 /// `kill -9` of Icinga under load: it comes back with states of before, and those are told.
