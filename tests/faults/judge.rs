@@ -88,6 +88,29 @@ impl Gap {
     }
 }
 
+/// All gaps of a round. A long campaign has thousands of them, and asks for each change.
+pub(crate) struct Gaps {
+    /// By their begin.
+    gaps: Vec<Gap>,
+    /// The length of the longest.
+    longest: f64,
+}
+
+impl Gaps {
+    /// In any order; they may overlap.
+    pub(crate) fn new(mut gaps: Vec<Gap>) -> Gaps {
+        gaps.sort_by(|a, b| a.from.total_cmp(&b.from));
+        let longest = gaps.iter().map(|gap| gap.to - gap.from).fold(0.0, f64::max);
+        Gaps { gaps, longest }
+    }
+
+    fn touched<'a>(&'a self, change: &'a Driven) -> impl Iterator<Item = &'a Gap> {
+        let first = self.gaps.partition_point(|gap| gap.from < change.began - self.longest);
+        let begun = self.gaps[first..].iter().take_while(|gap| gap.from <= change.ended);
+        begun.filter(|gap| gap.touches(change))
+    }
+}
+
 /// What came of a round.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
@@ -117,7 +140,7 @@ pub(crate) struct Case<'a> {
     pub(crate) driven: &'a [Driven],
     /// In the order it was heard.
     pub(crate) told: &'a [Told],
-    pub(crate) gaps: &'a [Gap],
+    pub(crate) gaps: &'a Gaps,
     /// Changes that the database says were folded into a later message.
     pub(crate) folded: &'a BTreeSet<(Sink, u64)>,
     /// The states that Icinga itself has at the end; a killed one has forgotten some.
@@ -131,7 +154,7 @@ pub(crate) fn judge(case: &Case<'_>) -> Tally {
     let mut tally = Tally::default();
     let numbers: BTreeMap<u64, &Driven> = case.driven.iter().map(|change| (change.number, change)).collect();
     let mut objects: BTreeMap<&str, Vec<&Driven>> = BTreeMap::new();
-    for change in case.driven {
+    for change in numbers.values() {
         objects.entry(&change.object).or_default().push(change);
     }
     for sink in Sink::ALL {
@@ -181,19 +204,21 @@ fn known(case: &Case<'_>, sink: Sink, objects: &BTreeMap<&str, Vec<&Driven>>) ->
 /// one again, or the first after it of that state.
 fn which<'a>(told: &Told, changes: &[&'a Driven], last: Option<&'a Driven>) -> Option<&'a Driven> {
     let fits = |change: &&&Driven| change.state == told.state && change.began <= told.at;
-    if let Some(numbered) = changes.iter().filter(fits).find(|change| Some(change.number) == told.number) {
+    let place = |number| changes.binary_search_by_key(&number, |change| change.number).ok();
+    if let Some(numbered) = told.number.and_then(place).map(|at| &changes[at]).filter(fits) {
         return Some(numbered);
     }
     if let Some(again) = last.filter(|last| last.state == told.state) {
         return Some(again);
     }
     let after = last.map_or(0, |last| last.number);
-    let next = changes.iter().filter(fits).find(|change| change.number > after);
+    let behind = changes.partition_point(|change| change.number <= after);
+    let next = changes[behind..].iter().find(fits);
     next.or(changes.iter().rfind(fits)).copied()
 }
 
 fn is_true_again(case: &Case<'_>, told: &Known, change: Option<&Driven>) -> bool {
-    let mut amnesias = case.gaps.iter().filter(|gap| gap.forgot.is_some()).peekable();
+    let mut amnesias = case.gaps.gaps.iter().filter(|gap| gap.forgot.is_some()).peekable();
     if amnesias.peek().is_none() {
         return false;
     }
@@ -237,7 +262,7 @@ fn tell_apart(
     let (mut held, mut is_forgotten) = (0, false);
     for change in changes {
         tally.driven += 1;
-        let gaps = || case.gaps.iter().filter(|gap| gap.touches(change));
+        let gaps = || case.gaps.touched(change);
         let gap_end = gaps().map(|gap| gap.to).reduce(f64::max);
         let is_none = is_forgotten && change.state == held;
         if let Some(at) = first.get(&change.number) {

@@ -5,7 +5,7 @@ use crate::common::channel::now;
 use crate::common::wait_for;
 use crate::common::watchbell::Site;
 use crate::ground::{Ground, tells};
-use crate::judge::{Case, Driven, Gap, Moment, Sink, Tally, judge};
+use crate::judge::{Case, Driven, Gap, Gaps, Moment, Sink, Tally, judge};
 use crate::load::{Field, Load, States, last_states};
 use crate::router::{Manner, Router};
 use regex::Regex;
@@ -288,8 +288,10 @@ impl<'a> Round<'a> {
             if !is_late && (quiet.1.elapsed() < QUIET || self.count("pending") > 0) {
                 continue;
             }
+            // Judging takes a while, and what is told meanwhile is not in the tally.
+            let is_over = is_late || quiet.1.elapsed() > ICINGA_KEEPS + QUIET;
             let tally = self.judge(&truth);
-            if tally.lost.is_empty() || quiet.1.elapsed() > ICINGA_KEEPS + QUIET || is_late {
+            if is_over || tally.lost.is_empty() {
                 return tally;
             }
         }
@@ -321,7 +323,7 @@ impl<'a> Round<'a> {
 
     fn judge(&self, truth: &BTreeMap<String, u8>) -> Tally {
         let told = self.ground.ears.since(self.heard_before);
-        let gaps = [self.gaps.clone(), self.logged_gaps()].concat();
+        let gaps = Gaps::new([self.gaps.clone(), self.logged_gaps()].concat());
         let case =
             Case { driven: &self.driven, told: &told, gaps: &gaps, folded: &self.folded(), truth, tells };
         judge(&case)
