@@ -28,10 +28,10 @@ fn proofs(page: &str) -> Vec<(usize, &str)> {
             in_table = false;
             continue;
         };
-        let is_rule = last.chars().all(|character| character == '-');
+        let is_rule = !last.is_empty() && last.chars().all(|character| character == '-');
         if *last == "Proof" {
             in_table = true;
-        } else if in_table && !(is_rule && !last.is_empty()) {
+        } else if in_table && !is_rule {
             assert_eq!(cells.len(), 4, "{PAGE}:{}: fault, how, what must hold, proof", number + 1);
             found.push((number + 1, *last));
         }
