@@ -42,7 +42,7 @@ async fn send(email: &Email, delivery: &Delivery) -> Result<Receipt, SendError> 
 /// The reason of an error that may pass; panics for all others.
 fn retried(result: Result<Receipt, SendError>) -> String {
     match result {
-        Err(SendError::Retry { reason, .. }) => reason,
+        Err(SendError::Retry { reason, .. } | SendError::PutOff { reason, .. }) => reason,
         other => panic!("not to be tried again: {other:?}"),
     }
 }

@@ -87,6 +87,10 @@ fn what_can_be_seen_to_be_wrong_is_told_when_the_file_is_read() {
             r#"rule("a", #{}, |e| during("Mno"));"#,
             "1:27: `Mno` is no span of the week: `Mno` is neither a day",
         ),
+        (
+            r#"rule("a", #{}, |e| during("Mon-Fri 09:00-17:00 Europe/Berln"));"#,
+            "there is no time zone `Europe/Berln`; did you mean Europe/Berlin?",
+        ),
         (r#"fn f() { if during("Mon 9-17") { 1 } }"#, "1:20: `Mon 9-17` is no span of the week"),
         (
             r#"rule("a", #{}, |e| during("Mon", "ed")); holidays("de", []);"#,
@@ -98,7 +102,7 @@ fn what_can_be_seen_to_be_wrong_is_told_when_the_file_is_read() {
         ),
         (
             r#"holidays("de", []); command("a", #{}, |c| holiday("de", "Berlin"));"#,
-            "1:57: there is no time zone `Berlin`",
+            "1:57: there is no time zone `Berlin`; did you mean Europe/Berlin?",
         ),
         (
             r#"holidays("de", ["12-25", "25.12."]);"#,

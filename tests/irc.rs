@@ -67,7 +67,7 @@ fn a_channel_that_refuses_is_told_apart_from_one_that_bans() {
     let bell = Bell::start_ready(&settings(server.port), &["#closed", "#banned"]);
     let retry = bell.tell("#closed", "x");
     assert!(
-        matches!(&retry, Err(SendError::Retry { reason, after: Some(_) }) if reason.contains("not in #closed")),
+        matches!(&retry, Err(SendError::PutOff { reason, after: Some(_) }) if reason.contains("not in #closed")),
         "{retry:?}"
     );
     let rejected = bell.tell("#banned", "x");

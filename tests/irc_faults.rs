@@ -21,7 +21,9 @@ fn tell_until_accepted(bell: &Bell, recipient: &str, text: &str) -> Vec<String> 
     wait_for(&format!("`{text}` to be accepted"), PATIENCE, || match bell.tell(recipient, text) {
         Ok(_) => Some(()),
         Err(SendError::Rejected(reason)) => panic!("given up: {reason}"),
-        Err(SendError::Retry { reason, .. } | SendError::NotReady(reason)) => {
+        Err(
+            SendError::Retry { reason, .. } | SendError::PutOff { reason, .. } | SendError::NotReady(reason),
+        ) => {
             reasons.push(reason);
             None
         }
@@ -32,7 +34,10 @@ fn tell_until_accepted(bell: &Bell, recipient: &str, text: &str) -> Vec<String> 
 #[track_caller]
 fn expect_retry(bell: &Bell, recipient: &str, words: &str) {
     let answer = bell.tell(recipient, "not yet");
-    let held = matches!(&answer, Err(SendError::Retry { reason, .. }) if reason.contains(words));
+    let held = matches!(
+        &answer,
+        Err(SendError::Retry { reason, .. } | SendError::PutOff { reason, .. }) if reason.contains(words)
+    );
     assert!(held, "{recipient}: {answer:?}");
 }
 
@@ -100,7 +105,7 @@ fn who_is_kicked_while_it_speaks_says_all_again_when_it_is_back() {
         root.raw("KICK #ops bell :not now");
         telling.join().expect("it does not panic")
     });
-    assert!(matches!(answer, Err(SendError::Retry { .. })), "{answer:?}");
+    assert!(matches!(answer, Err(SendError::PutOff { .. })), "{answer:?}");
     root.raw("MODE #ops -i");
     tell_until_accepted(&bell, "#ops", "all of it");
     root.expect_line("all of it");

@@ -3,12 +3,14 @@
 
 use crate::common::deliveries::delivery;
 use crate::common::smtp::{Smtp, SmtpOptions, SmtpTls};
+use crate::outage::outages;
 use crate::outbox::{FAST, LONG, Office, folder, past};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use watchbell::config::{EmailSettings, EmailTls};
 use watchbell::model::Delivery;
+use watchbell::outbox::BackoffPolicy;
 use watchbell::sink::email::Email;
 use watchbell::store::Store;
 
@@ -66,6 +68,25 @@ async fn one_bad_recipient_of_five_keeps_the_other_four_from_nothing() {
     arrived.sort();
     let wanted = ["anne", "ben", "eva", "greylisted"].map(|name| format!("{name}@example.org"));
     assert_eq!(arrived, wanted, "each once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn greylisting_of_many_in_a_row_is_no_doubt_about_the_server() {
+    let folder = folder();
+    let server = Smtp::start(folder.path(), SmtpOptions { tls: SmtpTls::Off, ..SmtpOptions::default() });
+    let mut office = Office::open(folder.path());
+    // In doubt, or once tried, nothing would go out for an hour.
+    let hour = Duration::from_secs(3600);
+    let policy = BackoffPolicy { not_ready_least: hour, not_ready_most: hour, probe: hour, ..FAST };
+    office.employ("mail", email(server.port), policy);
+    let names: Vec<String> = (0..12).map(|n| format!("greylisted{n}")).collect();
+    office.keep(names.iter().map(|name| letter(name, name))).await;
+    done(&office).await;
+
+    assert!(fates(&office).iter().all(|(_, status)| status == "sent"), "{:?}", fates(&office));
+    assert_eq!(server.log().iter().filter(|line| line.starts_with("RCPT")).count(), 24);
+    assert_eq!(server.mails().len(), 12, "each once");
+    assert!(outages(office).await.is_empty(), "nobody hears that the mail server is down");
 }
 
 /// Where a fake server leaves its client.

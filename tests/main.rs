@@ -49,6 +49,7 @@ mod outage;
 mod outbox;
 mod owed;
 mod process_limits;
+mod proofs;
 mod reload;
 mod reminding;
 mod replay;

@@ -217,3 +217,22 @@ async fn a_master_may_be_killed_and_reloaded_while_the_other_is_read() {
     assert!(after.broken.is_some() && after.beside.is_none(), "a gap: both were away");
     assert!(reader.snapshot().await.beside.is_some(), "and it is one");
 }
+
+#[tokio::test]
+async fn while_one_master_stays_dead_all_comes_by_the_other_and_its_break_is_a_gap() {
+    let dir = tempdir().expect("a temporary folder");
+    let mut pair = IcingaPair::start(dir.path(), 3).await;
+    let mut reader = Reader::start(&pair.settings());
+    reader.snapshot().await;
+    reader.snapshot().await;
+    pair.masters[1].kill();
+
+    pair.masters[0].check_result("host1", 1, "told by the one that lives").await;
+    reader.event(EventType::StateChange, "host1").await;
+    pair.masters[0].kill();
+    pair.masters[0].restart().await;
+    let back = reader.snapshot().await;
+    assert!(back.broken.is_some() && back.beside.is_none(), "none was read meanwhile");
+    pair.masters[0].check_result("host2", 1, "told after the break").await;
+    reader.event(EventType::StateChange, "host2").await;
+}

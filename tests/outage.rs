@@ -6,8 +6,23 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use watchbell::model::event::SinkOutage;
-use watchbell::model::{Delivery, Input};
+use watchbell::model::{Delivery, Input, Timestamp};
 use watchbell::outbox::BackoffPolicy;
+
+/// Whether the sink was told to be down (or up), each time, once the workers have ended.
+pub(crate) async fn outages(mut office: Office) -> Vec<bool> {
+    office.stop.cancel();
+    for worker in office.workers {
+        worker.await.expect("it did not panic").expect("the writer was there");
+    }
+    let mut told = Vec::new();
+    while let Ok(input) = office.given_up.try_recv() {
+        if let Input::SinkOutage(outage) = input {
+            told.push(outage.open);
+        }
+    }
+    told
+}
 
 async fn next_outage(office: &mut Office) -> SinkOutage {
     loop {
@@ -59,6 +74,33 @@ async fn a_sink_that_is_down_is_probed_and_not_hammered_whatever_comes() {
     office.keep((50..60).map(|n| delivery(&format!("k{n}"), &format!("db{n}")))).await;
     office.close().await;
     assert!(heard.try_recv().is_err(), "it was tried again within the pause");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recipient_who_is_put_off_again_and_again_slows_nobody_and_is_no_outage() {
+    let folder = folder();
+    let mut office = Office::open(folder.path());
+    let (sink, mut heard) = ScriptedSink::new(Answer::Accept, 1);
+    let hour = Duration::from_secs(3600);
+    let policy = BackoffPolicy { not_ready_least: hour, not_ready_most: hour, probe: hour, ..FAST };
+    office.employ("irc", sink.with("closed", std::iter::repeat_n(Answer::PutOff, 20)), policy);
+    office.keep([delivery("closed", "db0")]).await;
+    next_keys(&mut heard, 10).await;
+    office.keep([delivery("open", "db1")]).await;
+    office.done().await;
+    assert!(outages(office).await.is_empty(), "nobody hears of a sink that is down");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_given_up_for_its_age_makes_no_sink_work_again() {
+    let folder = folder();
+    let mut office = Office::open(folder.path());
+    let (sink, _heard) = ScriptedSink::new(Answer::Retry, 1);
+    office.employ("irc", sink, FAST);
+    let old = |n| Delivery { at: Timestamp::UNIX_EPOCH, ..delivery(&format!("k{n}"), &format!("db{n}")) };
+    office.keep((0..20).map(old)).await;
+    office.done().await;
+    assert_eq!(outages(office).await, [true], "down, and never up again");
 }
 
 #[tokio::test(flavor = "multi_thread")]

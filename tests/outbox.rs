@@ -36,6 +36,7 @@ pub(crate) enum Answer {
     Accept,
     Reject,
     Retry,
+    PutOff,
     NotReady,
     Panic,
     Hang,
@@ -113,6 +114,9 @@ impl Sink for ScriptedSink {
                 Answer::Accept | Answer::Hang => Ok(Receipt("accepted".to_owned())),
                 Answer::Reject => Err(SendError::Rejected("no such room".to_owned())),
                 Answer::Retry => Err(SendError::Retry { reason: "try later".to_owned(), after: None }),
+                Answer::PutOff => {
+                    Err(SendError::PutOff { reason: "the room is full".to_owned(), after: None })
+                }
                 Answer::NotReady => Err(SendError::NotReady("connecting".to_owned())),
                 // A panic without the noise of the panic hook.
                 Answer::Panic => std::panic::resume_unwind(Box::new("scripted")),

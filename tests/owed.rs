@@ -74,18 +74,6 @@ fn what_a_deleted_rule_hid_is_told_when_the_new_rules_are_in_force() {
 }
 
 #[test]
-fn a_check_that_always_dies_is_told_after_a_while() {
-    let mut world = World::shipped();
-    world.state(DB, "OK");
-    let dies = "<Terminated by signal 11 (Segmentation fault).>";
-    world.reported(DB, "UNKNOWN", |report| report.output = dies.to_owned());
-    world.expect(&[]);
-    world.wait("15m");
-    let reason = "Icinga ended the check, it says nothing of the object";
-    world.expect(&[&format!("ops: StateChange db1!postgres UNKNOWN (was: {reason})")]);
-}
-
-#[test]
 fn our_own_flap_count_says_nothing_of_what_is_muted_or_in_downtime() {
     let mut world = World::shipped();
     world.object(DB, |_| {});

@@ -1,8 +1,69 @@
 //! Little room for the process, and much that wants in.
 
 use crate::common::alone::Alone;
-use std::io::{Read, Write};
+use crate::common::{Process, wait_for};
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// A user whom nobody else uses, so that only our processes count: the limit is one for
+/// all processes of a user, and root has none.
+const SOMEBODY: u32 = 61_234;
+
+/// Opens as many connections as its second argument says, and keeps them until its input ends.
+/// Those that find no room in the kernel's queue go on knocking.
+const CROWD: &str = r#"
+import resource, socket, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+crowd = []
+for _ in range(int(sys.argv[2])):
+    one = socket.socket()
+    one.setblocking(False)
+    one.connect_ex(("127.0.0.1", int(sys.argv[1])))
+    crowd.append(one)
+print(len(crowd), flush=True)
+sys.stdin.read()
+"#;
+
+fn crowd(port: u16, count: usize) -> Process {
+    let mut command = Command::new("/usr/bin/python3");
+    command.args(["-c", CROWD, &port.to_string(), &count.to_string()]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut process = Process::start("a crowd of connections", &mut command);
+    let said = process.child().stdout.take().expect("it is piped");
+    let mut line = String::new();
+    BufReader::new(said).read_line(&mut line).expect("it says how many there are");
+    assert_eq!(line.trim(), count.to_string());
+    process
+}
+
+/// What a process holds in memory, in bytes.
+fn resident(id: u32) -> usize {
+    let statm = fs::read_to_string(format!("/proc/{id}/statm")).expect("it runs");
+    statm.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).expect("pages") * 4096
+}
+
+/// Sets how many processes and threads the user of a process may have.
+fn limit_processes(id: u32, count: usize) {
+    let mut command = Command::new("prlimit");
+    command.args(["--pid", &id.to_string(), &format!("--nproc={count}:")]);
+    if rustix::process::getuid().is_root() {
+        command.uid(SOMEBODY).gid(SOMEBODY);
+    }
+    assert!(command.status().is_ok_and(|status| status.success()), "it is ours");
+}
+
+/// Gives a folder and all in it to somebody who is not root.
+fn give_away(path: &Path) {
+    chown(path, Some(SOMEBODY), Some(SOMEBODY)).expect("root may");
+    let inside = if path.is_dir() { fs::read_dir(path).expect("it can be listed") } else { return };
+    inside.for_each(|entry| give_away(&entry.expect("an entry").path()));
+}
 
 /// Connections that say a little and then nothing.
 fn slow(alone: &Alone, count: usize) -> Vec<TcpStream> {
@@ -26,7 +87,7 @@ fn with_64_file_descriptors_it_goes_on_and_does_its_work_when_there_is_room_agai
     assert!(watchbell.runs());
     drop(crowd);
     // It accepts again after a while.
-    crate::common::wait_for("room", std::time::Duration::from_secs(60), || alone.send("after").then_some(()));
+    wait_for("room", Duration::from_secs(60), || alone.send("after").then_some(()));
     alone.wait_for_told("after");
     assert!(watchbell.terminate().success());
 }
@@ -43,6 +104,65 @@ fn many_slow_connections_keep_it_neither_from_its_work_nor_from_ending() {
     // What it opens for its own work finds room beside them.
     std::fs::remove_file(alone.site.path("broken")).expect("it is there");
     alone.wait_for_told("what waits to be told");
+    assert!(watchbell.terminate().success());
+}
+
+#[test]
+fn ten_thousand_connections_leave_room_for_work_and_fill_no_memory() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let alone = Alone::new(folder.path(), &[]);
+    let mut watchbell = alone.site.start_after("ulimit -n 256");
+    alone.wait_until_it_listens(&mut watchbell);
+    alone.site.write("broken", "");
+    assert!(alone.send("what waits to be told"));
+    let before = resident(watchbell.id());
+    let crowd = crowd(alone.port, 10_000);
+    fs::remove_file(alone.site.path("broken")).expect("it is there");
+    alone.wait_for_told("what waits to be told");
+    let more = resident(watchbell.id()).saturating_sub(before);
+    assert!(more < 64 << 20, "{more} bytes more than before");
+    drop(crowd);
+    wait_for("room", Duration::from_secs(60), || alone.send("after").then_some(()));
+    alone.wait_for_told("after");
+    assert!(watchbell.terminate().success());
+}
+
+#[test]
+fn without_room_for_threads_it_does_not_start_and_says_what_to_raise() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let alone = Alone::new(folder.path(), &[]);
+    // Enough for the program itself, and for the stacks of a few threads.
+    let mut watchbell = alone.site.start_after("ulimit -v 130000");
+    watchbell.log.expect("raise `ulimit -u` (systemd: LimitNPROC=, TasksMax=) or `ulimit -v` (LimitAS=)");
+    assert_eq!(watchbell.wait().code(), Some(1));
+}
+
+#[test]
+fn where_no_process_can_be_started_a_program_is_tried_again_later() {
+    let folder = tempfile::tempdir().expect("there is room");
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let alone = Alone::new(folder.path(), &[]);
+    let is_root = rustix::process::getuid().is_root();
+    if is_root {
+        give_away(&alone.site.path(""));
+    }
+    let mut watchbell = alone.site.start_so(|command| {
+        if is_root {
+            command.uid(SOMEBODY).gid(SOMEBODY);
+        }
+        command.env("RUST_LOG", "watchbell=debug");
+    });
+    alone.wait_until_it_listens(&mut watchbell);
+    assert!(alone.send("before"));
+    alone.wait_for_told("before");
+    limit_processes(watchbell.id(), 1);
+    assert!(alone.send("while there is no room"));
+    watchbell.log.expect("could not be started");
+    assert!(watchbell.runs());
+    assert_eq!(alone.count_told("while there is no room"), 0);
+    limit_processes(watchbell.id(), 500);
+    alone.wait_for_told("while there is no room");
+    assert_eq!(alone.count_told("while there is no room"), 1);
     assert!(watchbell.terminate().success());
 }
 

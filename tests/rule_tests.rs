@@ -147,7 +147,7 @@ fn what_a_test_says_wrong_is_told_with_what_was_meant() {
         ),
         (
             r#"t.at("2026-12-24 22:00 Europe/Berln");"#,
-            "2:3: there is no time zone `Europe/Berln`; write it like Europe/Berlin",
+            "2:3: there is no time zone `Europe/Berln`; did you mean Europe/Berlin?",
         ),
         (r#"t.person("bob", ["boss"]);"#, "2:3: there is no role `boss`; there are: operator, admin"),
         (

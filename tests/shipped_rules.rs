@@ -57,21 +57,22 @@ fn soft_states_are_silent_and_so_is_their_end() {
 }
 
 #[test]
-fn a_check_that_icinga_itself_ended_says_nothing() {
-    for (output, exit_status, reason) in [
-        (
-            "<Terminated by signal 9 (Killed).>",
-            137,
-            "the check was cut off: Icinga or its node was going down",
-        ),
-        ("<Terminated by signal 6 (Aborted).>", 134, "Icinga ended the check, it says nothing of the object"),
+fn a_check_that_was_cut_off_says_nothing_and_one_that_crashed_is_told_at_once() {
+    for (output, told) in [
+        ("<Terminated by signal 9 (Killed).>", None),
+        ("<Terminated by signal 15 (Terminated).>", None),
+        ("<Terminated by signal 6 (Aborted).>", Some("ops: StateChange db1!postgres UNKNOWN")),
+        ("<Terminated by signal 11 (Segmentation fault).>", Some("ops: StateChange db1!postgres UNKNOWN")),
     ] {
         let mut world = World::shipped();
         world.reported(DB, "UNKNOWN", |report| {
             report.output = output.to_owned();
-            report.exit_status = exit_status;
+            report.exit_status = 128;
         });
-        world.expect_dropped(reason);
+        match told {
+            Some(told) => world.expect(&[told]),
+            None => world.expect_dropped("the check was cut off: Icinga or its node was going down"),
+        }
     }
 }
 

@@ -11,12 +11,17 @@ use crate::store::{Batch, Store};
 use anyhow::Context;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
+use std::thread;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+/// As many threads as there are at once soon after the start.
+const THREADS: usize = 8;
+
 pub(super) fn run(path: &Path, force: bool) -> anyhow::Result<ExitCode> {
     super::log("info");
+    room_for_threads()?;
     let _armed = crash::arm();
     let config = match super::load(path) {
         Ok(config) => config,
@@ -38,6 +43,26 @@ pub(super) fn run(path: &Path, force: bool) -> anyhow::Result<ExitCode> {
     // What is still read, such as rules whose tests are being run, is of no use any more.
     runtime.shutdown_background();
     ended.map(|()| ExitCode::SUCCESS)
+}
+
+/// Fails, with what to raise, where a limit leaves no room for threads: what begins
+/// without it could only panic later.
+fn room_for_threads() -> anyhow::Result<()> {
+    let gate = RwLock::new(());
+    let started = thread::scope(|scope| {
+        // All of them are there at the same time.
+        let _held = gate.write();
+        (0..THREADS).try_for_each(|_| {
+            let waits = || drop(gate.read());
+            thread::Builder::new().stack_size(SCRIPT_STACK).spawn_scoped(scope, waits).map(drop)
+        })
+    });
+    started.with_context(|| {
+        format!(
+            "a limit leaves no room for {THREADS} threads; raise `ulimit -u` (systemd: LimitNPROC=, TasksMax=) \
+             or `ulimit -v` (LimitAS=)"
+        )
+    })
 }
 
 /// Opens the database. What is wrong with it is logged, and told with the first deliveries.

@@ -5,6 +5,7 @@
 //! both times, one that is left out when they are set forward never comes.
 //! Never: reads a clock or a file; the zones are those that are part of the program.
 
+use crate::diagnostic::did_you_mean;
 use jiff::civil::{Date, DateTime, Weekday};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
@@ -71,7 +72,7 @@ impl Span {
                 continue;
             }
             let days = days.get_or_insert([false; 7]);
-            add_days(days, word).map_err(error)?;
+            add_days(days, word).map_err(|wrong| error(meant_zone(word).unwrap_or(wrong)))?;
         }
         parts.extend(days.map(|days| Part { days, hours: Hours { begin: 0, end: DAY } }));
         Ok(Span { parts, zone })
@@ -105,11 +106,24 @@ impl Part {
     }
 }
 
-/// The zone of this name, from the zones that are part of the program.
+/// The zone of this name, from the zones that are part of the program. The error names the
+/// nearest one.
 pub fn zone(name: &str) -> Result<TimeZone, String> {
-    TimeZoneDatabase::bundled()
-        .get(name)
-        .map_err(|_| format!("there is no time zone `{name}`; write it like Europe/Berlin"))
+    let help = || match nearest_zone(name) {
+        Some(meant) => format!("did you mean {meant}?"),
+        None => "write it like Europe/Berlin".to_owned(),
+    };
+    TimeZoneDatabase::bundled().get(name).map_err(|_| format!("there is no time zone `{name}`; {}", help()))
+}
+
+fn nearest_zone(name: &str) -> Option<String> {
+    let known: Vec<String> = TimeZoneDatabase::bundled().available().map(|zone| zone.to_string()).collect();
+    did_you_mean(name, known.iter().map(String::as_str))
+}
+
+/// What is wrong with a word that was meant for a zone: they are the only ones with a slash.
+fn meant_zone(word: &str) -> Option<String> {
+    word.contains('/').then(|| zone(word).err()).flatten()
 }
 
 /// Adds a day or a span of days, such as `Mon` or `Fri-Mon`; the error says what is wrong.

@@ -25,12 +25,41 @@ const HOURS_OF_RECOVERIES: i64 = 4;
 /// A far side may answer with a whole page; this much of it is kept.
 const REASON_CHARS: usize = 1000;
 
+/// What a try told of the sink itself, whatever became of the delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Health {
+    /// It answered, be it with a refusal.
+    Works,
+    /// Nothing: one recipient was put off, which neither raises nor ends a doubt.
+    Unknown,
+    /// It could not take this, and why.
+    Fails(String),
+    /// It cannot take anything now, and why.
+    NotReady(String),
+}
+
+impl Health {
+    fn of(answer: &Result<Receipt, SendError>) -> Health {
+        match answer {
+            Ok(_) | Err(SendError::Rejected(_)) => Health::Works,
+            Err(SendError::PutOff { .. }) => Health::Unknown,
+            Err(SendError::Retry { reason, .. }) => Health::Fails(clipped(reason.clone())),
+            Err(SendError::NotReady(reason)) => Health::NotReady(clipped(reason.clone())),
+        }
+    }
+}
+
 /// Tries one delivery once. Not cancel-safe, as [`Sink::send`] is not.
-pub(super) async fn attempt(sink: &dyn Sink, delivery: Delivery, policy: &BackoffPolicy) -> Attempt {
+pub(super) async fn attempt(
+    sink: &dyn Sink,
+    delivery: Delivery,
+    policy: &BackoffPolicy,
+) -> (Attempt, Health) {
     let at = clock::now();
     let answer = send(sink, &delivery).await;
+    let health = Health::of(&answer);
     let result = judge(answer, &delivery, policy, clock::now(), rand::random());
-    Attempt { delivery, at, result }
+    (Attempt { delivery, at, result }, health)
 }
 
 async fn send(sink: &dyn Sink, delivery: &Delivery) -> Result<Receipt, SendError> {
@@ -59,18 +88,22 @@ fn judge(
     match answer {
         Ok(Receipt(receipt)) => AttemptResult::Sent(clipped(receipt)),
         Err(SendError::Rejected(reason)) => AttemptResult::Dead(clipped(reason)),
-        Err(SendError::NotReady(reason) | SendError::Retry { reason, .. }) if is_too_old(delivery, now) => {
+        Err(
+            SendError::NotReady(reason) | SendError::Retry { reason, .. } | SendError::PutOff { reason, .. },
+        ) if is_too_old(delivery, now) => {
             AttemptResult::Dead(clipped(format!("given up after {} hours: {reason}", hours(delivery))))
         }
         // The worker waits for the sink; the delivery itself need not.
         Err(SendError::NotReady(reason)) => {
             AttemptResult::Retry { not_before: now, reason: clipped(reason), counted: false }
         }
-        Err(SendError::Retry { reason, after }) => AttemptResult::Retry {
-            not_before: later(now, policy.retry(delivery.attempts, after, chance)),
-            reason: clipped(reason),
-            counted: true,
-        },
+        Err(SendError::Retry { reason, after } | SendError::PutOff { reason, after }) => {
+            AttemptResult::Retry {
+                not_before: later(now, policy.retry(delivery.attempts, after, chance)),
+                reason: clipped(reason),
+                counted: true,
+            }
+        }
     }
 }
 
@@ -131,6 +164,10 @@ mod tests {
         SendError::Retry { reason: "busy".to_owned(), after }
     }
 
+    fn put_off() -> SendError {
+        SendError::PutOff { reason: "full".to_owned(), after: None }
+    }
+
     fn check(answer: Result<Receipt, SendError>, age: SignedDuration, expected: &AttemptResult) {
         let got = judge(answer.clone(), &delivery(age), &POLICY, now(), 1.0);
         assert_eq!(&got, expected, "{answer:?} at the age of {age:?}");
@@ -156,6 +193,22 @@ mod tests {
         check(Err(retry(None)), young, &try_again(4, "busy", true));
         check(Err(retry(Some(Duration::from_secs(100)))), young, &try_again(100, "busy", true));
         check(Err(retry(None)), old, &dead("given up after 24 hours: busy"));
+        check(Err(put_off()), young, &try_again(4, "full", true));
+        check(Err(put_off()), old, &dead("given up after 24 hours: full"));
+    }
+
+    #[test]
+    fn only_what_is_the_sinks_own_fault_is_told_of_it() {
+        let not_ready = SendError::NotReady("connecting".to_owned());
+        for (answer, expected) in [
+            (Ok(Receipt("250 OK".to_owned())), Health::Works),
+            (Err(SendError::Rejected("no such room".to_owned())), Health::Works),
+            (Err(put_off()), Health::Unknown),
+            (Err(retry(None)), Health::Fails("busy".to_owned())),
+            (Err(not_ready), Health::NotReady("connecting".to_owned())),
+        ] {
+            assert_eq!(Health::of(&answer), expected, "{answer:?}");
+        }
     }
 
     #[test]

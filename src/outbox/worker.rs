@@ -5,7 +5,7 @@
 //! no more.
 //! Never: shares anything with the worker of another sink but the store.
 
-use super::attempt::attempt;
+use super::attempt::{Health, attempt};
 use super::backoff::BackoffPolicy;
 use super::breaker::{Breaker, Change};
 use super::due::{Question, due};
@@ -102,15 +102,7 @@ impl Work {
 /// A delivery that is no longer under way, and that is on the disk.
 struct Ended {
     lane: String,
-    /// `Err` where the sink could not take it, and may later.
-    answer: Result<(), Postponed>,
-}
-
-/// Why a delivery stays pending.
-struct Postponed {
-    reason: String,
-    /// Whether it is the sink that cannot send anything now.
-    not_ready: bool,
+    health: Health,
 }
 
 impl Worker {
@@ -216,24 +208,17 @@ impl Worker {
     async fn carry(self: Arc<Self>, delivery: Delivery) -> Result<Ended, WriterGone> {
         let lane = delivery.lane();
         crash::point("delivery.due");
-        let attempt = attempt(&*self.sink, delivery, &self.policy).await;
+        let (attempt, health) = attempt(&*self.sink, delivery, &self.policy).await;
         crash::point("delivery.answered");
         let deliveries = self.fallbacks.after(&attempt);
         let batch = Batch { attempts: vec![attempt.clone()], deliveries, ..Batch::default() };
         self.writer.keep(batch).await?;
         crash::point("delivery.kept");
         self.report(&attempt);
-        let answer = match &attempt.result {
-            AttemptResult::Sent(_) => Ok(()),
-            AttemptResult::Retry { reason, counted, .. } => {
-                Err(Postponed { reason: reason.clone(), not_ready: !counted })
-            }
-            AttemptResult::Dead(_) => {
-                self.tell_given_up(attempt).await;
-                Ok(())
-            }
-        };
-        Ok(Ended { lane, answer })
+        if matches!(attempt.result, AttemptResult::Dead(_)) {
+            self.tell_given_up(attempt).await;
+        }
+        Ok(Ended { lane, health })
     }
 
     fn report(&self, attempt: &Attempt) {
@@ -267,13 +252,17 @@ impl Worker {
     ) -> Result<(), WriterGone> {
         let ended = ended.expect("a panic of the sink is caught, and no task is cancelled before the end")?;
         work.busy.retain(|lane| *lane != ended.lane);
-        match ended.answer {
-            Ok(()) => self.trust(work).await,
-            Err(postponed) => {
-                if let Some(storms) = self.storms.as_ref().filter(|_| postponed.not_ready) {
+        match ended.health {
+            Health::Works => self.trust(work).await,
+            Health::Unknown => {}
+            Health::Fails(reason) => self.doubt(work, reason, false).await,
+            Health::NotReady(reason) => {
+                if let Some(storms) = &self.storms {
                     storms.take_back(&ended.lane);
                 }
-                self.doubt(work, postponed).await;
+                // What was read as due is read again then, the oldest first.
+                work.ready.clear();
+                self.doubt(work, reason, true).await;
             }
         }
         Ok(())
@@ -292,12 +281,7 @@ impl Worker {
         work.outage = Outage::default();
     }
 
-    async fn doubt(&self, work: &mut Work, postponed: Postponed) {
-        let Postponed { reason, not_ready } = postponed;
-        if not_ready {
-            // What was read as due is read again then, the oldest first.
-            work.ready.clear();
-        }
+    async fn doubt(&self, work: &mut Work, reason: String, not_ready: bool) {
         let change = work.breaker.failed(not_ready, &self.policy, Instant::now(), rand::random());
         work.outage.failed(reason, clock::now());
         if change == Change::Down {

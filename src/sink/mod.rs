@@ -70,6 +70,16 @@ pub enum SendError {
         /// What the far side asked for, such as by `Retry-After`.
         after: Option<Duration>,
     },
+    /// The far side works, and does not take this for this recipient now, such as a
+    /// channel that is closed, or a mailbox that is greylisted: try again, and think
+    /// none the worse of the sink.
+    #[error("{reason}")]
+    PutOff {
+        /// Why, in the far side's words.
+        reason: String,
+        /// How long to wait at least, if that is known.
+        after: Option<Duration>,
+    },
     /// It will never work: give up and tell somebody.
     #[error("{0}")]
     Rejected(String),

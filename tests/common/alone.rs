@@ -20,7 +20,8 @@ const PROGRAM: &str =
 /// Where it lives.
 pub(crate) struct Alone {
     pub(crate) site: Site,
-    port: u16,
+    /// Where it takes webhooks.
+    pub(crate) port: u16,
 }
 
 impl Alone {

@@ -66,6 +66,35 @@ async fn killed_at_any_moment_it_tells_each_problem_and_each_end() {
     }
 }
 
+/// What is told of a first look at an Icinga with one problem.
+const ONE_PROBLEM: &str = "1 problem now";
+
+#[tokio::test]
+async fn a_kill_around_the_first_look_hides_no_problem_that_was_there_before() {
+    let dir = tempfile::tempdir().expect("there is room for temporary files");
+    let icinga = Icinga::start_hard(dir.path(), 1, 2).await;
+    icinga.check_result("host0!svc0", 2, "broken before").await;
+    for point in ["batch.judged", "commit.inside", "commit.done"] {
+        for passage in 0..3 {
+            let folder = tempfile::tempdir().expect("there is room for temporary files");
+            let site = Site::new(folder.path());
+            site.configure(&[site.icinga(&icinga), site.console()]);
+            let dies = format!("{point}={passage}*off->return");
+            let mut watchbell = site.start_so(|command| {
+                command.env("FAILPOINTS", dies);
+            });
+            let mut lines = std::iter::from_fn(|| watchbell.out.next());
+            if lines.any(|line| line.contains(ONE_PROBLEM)) {
+                watchbell.kill();
+                continue;
+            }
+            let mut watchbell = site.start();
+            watchbell.out.expect(ONE_PROBLEM);
+            watchbell.kill();
+        }
+    }
+}
+
 impl Room {
     fn times_told(&self, service: &str, words: &str) -> usize {
         let start = format!("{service} {words}");

@@ -58,7 +58,7 @@ impl At {
         };
         let time = clock(time).ok_or_else(|| error(String::new()))?;
         let zone = zone.map(|zone| span::zone(zone)).transpose();
-        let zone = zone.map_err(|_| error(": there is no such time zone".to_owned()))?;
+        let zone = zone.map_err(|wrong| error(format!(": {wrong}")))?;
         Ok(At::Clock { days, time, zone })
     }
 
@@ -119,6 +119,11 @@ mod tests {
             ("Fri-Mon 08:00", "2026-11-23T12:00:00Z", "2026-11-27T07:00:00Z"),
             ("sun 08:00", "2026-11-22T12:00:00Z", "2026-11-29T07:00:00Z"),
             ("Sat,Wed 08:00 America/New_York", "2026-11-22T12:00:00Z", "2026-11-25T13:00:00Z"),
+            // 2028-02-29 is a Tuesday; 2027 has no such day.
+            ("Tue 08:00", "2028-02-28T12:00:00Z", "2028-02-29T07:00:00Z"),
+            ("08:00", "2028-02-28T12:00:00Z", "2028-02-29T07:00:00Z"),
+            ("08:00", "2028-02-29T07:00:00Z", "2028-03-01T07:00:00Z"),
+            ("08:00", "2027-02-28T07:00:00Z", "2027-03-01T07:00:00Z"),
             // The night of 2026-03-29: 02:00 to 03:00 is skipped.
             ("08:00", "2026-03-28T20:00:00Z", "2026-03-29T06:00:00Z"),
             ("02:30", "2026-03-28T20:00:00Z", "2026-03-29T01:30:00Z"),
@@ -142,6 +147,11 @@ mod tests {
             let error = At::parse(text).expect_err(text).to_string();
             assert!(error.contains("Mon-Fri 08:00 Europe/Berlin"), "{error}");
         }
+        let error = At::parse("08:00 Europe/Berln").expect_err("no such zone").to_string();
+        assert!(
+            error.contains("there is no time zone `Europe/Berln`; did you mean Europe/Berlin?"),
+            "{error}"
+        );
     }
 
     #[test]

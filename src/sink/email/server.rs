@@ -3,7 +3,8 @@
 //! Promises: one connection per letter, never used again, so that no reply can
 //! be taken for another letter's. Whatever the server says before it has heard
 //! of the letter is about the connection and not about the letter: it is tried
-//! again. Only a `5xx` to the letter itself is final.
+//! again. Only a `5xx` to the letter itself is final. A recipient who is put off is
+//! no fault of the server.
 
 use super::compose::Letter;
 use crate::config::{EmailSettings, EmailTls, Sasl};
@@ -12,7 +13,9 @@ use crate::tls;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, CertificateStore, TlsParameters};
-use lettre::transport::smtp::extension::ClientId;
+use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
+use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
+use lettre::transport::smtp::response::Response;
 use secrecy::ExposeSecret;
 use std::fmt;
 use std::path::Path;
@@ -68,9 +71,42 @@ impl Server {
         let mut connection = self.connect(&hello).await?;
         self.protect(&mut connection, &hello).await?;
         self.log_in(&mut connection).await?;
-        let reply =
-            connection.send(&letter.envelope, &letter.bytes).await.map_err(|error| self.refusal(&error))?;
-        Ok((format!("{} {}", reply.code(), reply.message().collect::<Vec<_>>().join(" ")), connection))
+        match self.converse(&mut connection, letter).await {
+            Ok(reply) => {
+                let words = reply.message().collect::<Vec<_>>().join(" ");
+                Ok((format!("{} {words}", reply.code()), connection))
+            }
+            Err(refusal) => {
+                take_leave(connection).await;
+                Err(refusal)
+            }
+        }
+    }
+
+    /// The letter itself, step by step, so that it is known what an answer is about.
+    async fn converse(
+        &self,
+        connection: &mut AsyncSmtpConnection,
+        letter: &Letter,
+    ) -> Result<Response, SendError> {
+        let mut parameters = Vec::new();
+        let mut addresses = letter.envelope.from().into_iter().chain(letter.envelope.to());
+        if !addresses.all(|address| address.to_string().is_ascii()) {
+            if !connection.server_info().supports_feature(Extension::SmtpUtfEight) {
+                let lacks = "does not offer SMTPUTF8, which this address needs";
+                return Err(SendError::Rejected(self.reason(lacks)));
+            }
+            parameters.push(MailParameter::SmtpUtfEight);
+        }
+        let refusal = |error| self.refusal(&error);
+        let mail = Mail::new(letter.envelope.from().cloned(), parameters);
+        connection.command(mail).await.map_err(refusal)?;
+        for recipient in letter.envelope.to() {
+            let answer = connection.command(Rcpt::new(recipient.clone(), Vec::new())).await;
+            answer.map_err(|error| self.refusal_of_recipient(&error))?;
+        }
+        connection.command(Data).await.map_err(refusal)?;
+        connection.message(&letter.bytes).await.map_err(refusal)
     }
 
     async fn connect(&self, hello: &ClientId) -> Result<AsyncSmtpConnection, SendError> {
@@ -113,15 +149,23 @@ impl Server {
 
     /// What an error means once the server has heard of the letter.
     fn refusal(&self, error: &Error) -> SendError {
-        let words = match (error.status(), std::error::Error::source(error)) {
-            (Some(code), Some(said)) => format!("said {code} {said}"),
-            _ => cause::of(error),
-        };
-        // `is_client`: what the letter needs, this server lacks (such as SMTPUTF8).
-        if error.is_permanent() || error.is_client() {
+        let words = words(error);
+        if error.is_permanent() {
             return SendError::Rejected(self.reason(&words));
         }
         self.retry(&words)
+    }
+
+    /// What an error means in answer to `RCPT`.
+    fn refusal_of_recipient(&self, error: &Error) -> SendError {
+        match (self.refusal(error), error.status()) {
+            (SendError::Retry { reason, after }, Some(code))
+                if is_about_the_recipient(&code.to_string(), &said(error)) =>
+            {
+                SendError::PutOff { reason, after }
+            }
+            (refusal, _) => refusal,
+        }
     }
 
     fn retry(&self, words: &str) -> SendError {
@@ -139,7 +183,27 @@ impl fmt::Display for Server {
     }
 }
 
-/// Says `QUIT`. However that goes, the letter has been taken.
+/// What the server said, without its code; empty where it said nothing.
+fn said(error: &Error) -> String {
+    std::error::Error::source(error).map(ToString::to_string).unwrap_or_default()
+}
+
+fn words(error: &Error) -> String {
+    match error.status() {
+        Some(code) => format!("said {code} {}", said(error)),
+        None => cause::of(error),
+    }
+}
+
+/// Whether a `4xx` to `RCPT` is about this recipient, such as greylisting, and the
+/// server works. Not so where it shuts (`421`), or names itself or its network by an
+/// enhanced code of class 3 or 4 (RFC 3463, 3.4 and 3.5), as Postfix does with
+/// `451 4.3.0 Temporary lookup failure`.
+fn is_about_the_recipient(code: &str, said: &str) -> bool {
+    code != "421" && !said.starts_with("4.3.") && !said.starts_with("4.4.")
+}
+
+/// Says `QUIT`. However that goes, what was said of the letter stands.
 pub(super) async fn take_leave(mut connection: AsyncSmtpConnection) {
     let _ = tokio::time::timeout(FAREWELL, connection.abort()).await;
 }
@@ -157,4 +221,25 @@ fn tls_parameters(name: &str, ca_file: Option<&Path>) -> Result<TlsParameters, S
         }
     }
     builder.build().map_err(|error| cause::of(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn greylisting_is_about_the_recipient_and_what_the_server_lacks_is_not() {
+        for (code, said, expected) in [
+            ("450", "4.2.0 <anne@example.org>: Recipient address rejected: Greylisted", true),
+            ("451", "4.7.1 come back in five minutes", true),
+            ("452", "4.2.2 mailbox full", true),
+            ("450", "mailbox busy", true),
+            ("451", "4.3.0 <anne@example.org>: Temporary lookup failure", false),
+            ("452", "4.3.1 Insufficient system storage", false),
+            ("451", "4.4.2 cannot reach the directory", false),
+            ("421", "4.7.0 too many connections", false),
+        ] {
+            assert_eq!(is_about_the_recipient(code, said), expected, "{code} {said}");
+        }
+    }
 }

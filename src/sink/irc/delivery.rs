@@ -137,7 +137,7 @@ pub(super) fn refusal(target: &str, number: u16, words: &str) -> SendError {
         263 | 439 => SendError::Retry { reason, after: Some(TOO_FAST) },
         // ERR_CANNOTSENDTOCHAN, ERR_NEEDREGGEDNICK: a mode of the channel, which may be
         // taken back, or our account, which may come back with the services.
-        404 | 477 => SendError::Retry { reason, after: None },
+        404 | 477 => SendError::PutOff { reason, after: None },
         _ => SendError::Rejected(reason),
     }
 }
@@ -185,8 +185,8 @@ mod tests {
     #[test]
     fn a_mode_of_the_channel_passes_and_a_missing_nick_does_not() {
         for (number, passes) in [(404, true), (477, true), (401, false), (482, false)] {
-            let is_retry = matches!(refusal("#ops", number, "no"), SendError::Retry { .. });
-            assert_eq!(is_retry, passes, "{number}");
+            let is_put_off = matches!(refusal("#ops", number, "no"), SendError::PutOff { .. });
+            assert_eq!(is_put_off, passes, "{number}");
         }
     }
 

@@ -271,7 +271,7 @@ impl<'a> Session<'a> {
         let absence = self.channels.absence(target, now)?;
         Some(match absence.is_final {
             true => SendError::Rejected(absence.reason),
-            false => SendError::Retry { reason: absence.reason, after: Some(absence.next_try) },
+            false => SendError::PutOff { reason: absence.reason, after: Some(absence.next_try) },
         })
     }
 

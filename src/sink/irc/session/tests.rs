@@ -75,7 +75,7 @@ fn network(features: &[&str]) -> Network {
 
 fn retry(answer: &mut Answer) -> String {
     match answer.try_recv() {
-        Ok(Err(SendError::Retry { reason, .. })) => reason,
+        Ok(Err(SendError::Retry { reason, .. } | SendError::PutOff { reason, .. })) => reason,
         other => panic!("{other:?}"),
     }
 }
