@@ -29,7 +29,8 @@ const LINES: usize = 30;
 /// where a digest has just been told, with the next one.
 const FIRST_LINE: f64 = 2.0;
 const NEXT_DIGEST: f64 = 20.0;
-/// So much longer may a build for tests take on a busy machine.
+/// So much longer may it take: Icinga may have kept the event for this one of its readers, and
+/// the machine is busy.
 const BUSY: f64 = 5.0;
 /// Icinga 2.13 at times keeps events for so long.
 const ICINGA_KEEPS: Duration = Duration::from_secs(5);
