@@ -3,9 +3,13 @@
 //! accepts at once; beside single commits to a bare SQLite, one each 10 ms, in turns.
 //!
 //! `cargo bench --bench latency` prints the median and the 99th percentile of both for each
-//! turn, in ms, and the middle one of all turns.
+//! turn, in ms, and the middle one of all turns; then where the slowest percent of all events
+//! spent its time: before the commit, in it, and between it and the sink. In a folder in memory
+//! (`TMPDIR=/dev/shm`) there is no disk to wait for: what is left is Watchbell and the machine.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+
+mod watched;
 
 use futures_util::future::BoxFuture;
 use std::collections::HashMap;
@@ -23,6 +27,7 @@ use watchbell::sink::{Receipt, SendError, Sink};
 use watchbell::source::icinga::decode;
 use watchbell::store::sqlite::SqliteStore;
 use watchbell::store::writer::StoreWriter;
+use watched::Watched;
 
 /// How many turns each of the two takes.
 const TURNS: usize = 7;
@@ -44,13 +49,35 @@ impl Sink for Accepting {
     }
 }
 
+/// How long one event took, piece by piece.
+#[derive(Clone, Copy)]
+struct Road {
+    /// From its line to the begin of the commit: decoded, judged, rendered, queued.
+    judged: Duration,
+    /// In the commit.
+    kept: Duration,
+    /// From there to the sink: the worker is woken, and asks the store.
+    told: Duration,
+}
+
+impl Road {
+    fn whole(&self) -> Duration {
+        self.judged + self.kept + self.told
+    }
+}
+
 fn main() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     println!("{EVENTS} events a turn, one each {APART:?}; in ms");
     let mut turns: [Vec<f64>; 6] = Default::default();
+    let mut roads = Vec::new();
     for _ in 0..TURNS {
         let [bare, bare_worst] = percentiles(bare_commits());
-        let [told, told_worst] = percentiles(runtime.block_on(events()));
+        let [told, told_worst] = {
+            let all = runtime.block_on(events());
+            roads.extend_from_slice(&all);
+            percentiles(all.iter().map(Road::whole).collect())
+        };
         let figures = [told, told_worst, bare, bare_worst, told / bare, told_worst / bare_worst];
         print(figures);
         turns.iter_mut().zip(figures).for_each(|(turns, figure)| turns.push(figure));
@@ -60,6 +87,28 @@ fn main() {
         turns.sort_by(f64::total_cmp);
         turns[TURNS / 2]
     }));
+    print_slowest(roads);
+}
+
+/// Where the slowest percent of the events spent its time, in the mean.
+fn print_slowest(mut roads: Vec<Road>) {
+    roads.sort_by_key(Road::whole);
+    let typical = roads[roads.len() / 2];
+    let slowest = &roads[roads.len() - roads.len() / 100..];
+    let mean = |part: fn(&Road) -> Duration| {
+        slowest.iter().map(part).sum::<Duration>().as_secs_f64() * 1000.0 / slowest.len() as f64
+    };
+    println!(
+        "the slowest {}: {:.2} before the commit, {:.2} in it, {:.2} from there to the sink (the middle one of \
+         all: {:.2}, {:.2}, {:.2})",
+        slowest.len(),
+        mean(|road| road.judged),
+        mean(|road| road.kept),
+        mean(|road| road.told),
+        typical.judged.as_secs_f64() * 1000.0,
+        typical.kept.as_secs_f64() * 1000.0,
+        typical.told.as_secs_f64() * 1000.0
+    );
 }
 
 fn print([told, told_worst, bare, bare_worst, ratio, ratio_worst]: [f64; 6]) {
@@ -86,9 +135,10 @@ fn bare_commits() -> Vec<Duration> {
 }
 
 /// How long each event takes from its line to the sink.
-async fn events() -> Vec<Duration> {
+async fn events() -> Vec<Road> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let store = Arc::new(SqliteStore::open(&folder.path().join("watchbell.db")).expect("a database"));
+    let watched = Watched::new(store.clone());
     let nudge = Arc::new(Notify::new());
     let told = nudge.clone();
     let committed = move |batch: &watchbell::store::Batch| {
@@ -96,7 +146,7 @@ async fn events() -> Vec<Duration> {
             told.notify_one();
         }
     };
-    let writer = StoreWriter::start(store.clone(), committed).expect("a thread");
+    let writer = StoreWriter::start(watched.clone(), committed).expect("a thread");
     let (inputs, engine_inputs) = mpsc::channel(4096);
     let (_sets, sets) = mpsc::channel(1);
     let (ask, _asks) = mpsc::channel(1);
@@ -145,7 +195,16 @@ async fn events() -> Vec<Duration> {
     stop.cancel();
     working.await.expect("no panic").expect("the writer listens");
     let told = sink.told.lock().expect("no panic");
-    read.into_iter().map(|(name, at)| told[&name].duration_since(at)).collect()
+    let commits = watched.commits();
+    let road = |(name, read): (String, Instant)| {
+        let commit = commits[&name];
+        Road {
+            judged: commit.began.duration_since(read),
+            kept: commit.took,
+            told: told[&name].duration_since(commit.began + commit.took),
+        }
+    };
+    read.into_iter().map(road).collect()
 }
 
 /// A host that is down, as a line of Icinga.

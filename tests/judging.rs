@@ -1,6 +1,8 @@
 //! The judge of the fault campaign finds each kind of fault, and excuses only what is
 //! not promised.
 
+#[path = "faults/digest.rs"]
+mod digest;
 #[path = "faults/judge.rs"]
 mod judge;
 
@@ -116,4 +118,19 @@ fn what_icinga_forgot_excuses_the_change_back_to_what_was_told() {
             .len()
     };
     assert_eq!((lost(&forgotten), lost(&known)), (0, 1));
+}
+
+#[test]
+fn of_a_digest_only_the_changes_of_services_are_counted() {
+    let chat = ":watchbell!w@x PRIVMSG #ops :";
+    for (text, count) in [
+        ("812 changes since 14:02: 640 CRITICAL, 172 OK; what is broken now: !problems", Some(812)),
+        ("815 changes since 2026-11-22 23:59: 640 CRITICAL, 172 OK, 2 Trouble, 1 Gap; what is", Some(812)),
+        ("[DIGEST] 31 changes: 7 WARNING, 3 DOWN, 21 OK", Some(28)),
+        ("3 changes since 14:02: 3 Trouble; what is broken now: !problems", Some(0)),
+        ("wan-berlin: 412 problems, worst CRITICAL: sw1!uplink, sw2!uplink, ...", None),
+        ("host1!svc2 is CRITICAL: n=7", None),
+    ] {
+        assert_eq!(digest::services(&format!("{chat}{text}")), count, "{text}");
+    }
 }

@@ -271,6 +271,31 @@ fn what_an_auditor_asks_is_answered_and_keeps_nobody_from_reading() {
 }
 
 #[test]
+fn workers_are_answered_while_the_auditor_counts_all_that_waits() {
+    let place = Place::new();
+    let store = place.open();
+    commit(&store, &deliveries([delivery("a", "db1")]));
+    let many = "
+        INSERT INTO deliveries (key, at, sink, target, recipient, lane, event, object, rule, message, tells)
+        WITH RECURSIVE numbers (number) AS
+            (SELECT 1 UNION ALL SELECT number + 1 FROM numbers WHERE number < 60000)
+        SELECT number, number, 'mail', 'ops', 'ops@lab', number, 'StateChange', 'host' || number, 'all', '{}',
+               'problem' FROM numbers";
+    place.operator().execute(many, []).expect("kept");
+    let audits = 5;
+    let answered = std::thread::scope(|scope| {
+        let auditor = scope.spawn(|| (0..audits).for_each(|_| _ = store.audit(second(9)).expect("sound")));
+        let mut answered = 0;
+        while !auditor.is_finished() {
+            assert_eq!(keys(&due(&store, second(9), &[], 9)), ["a"]);
+            answered += 1;
+        }
+        answered
+    });
+    assert!(answered > 5 * audits, "{answered} answers beside {audits} audits");
+}
+
+#[test]
 fn an_operator_can_send_a_dead_delivery_again_in_its_place() {
     let place = Place::new();
     let store = place.open();

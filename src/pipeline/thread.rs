@@ -17,11 +17,14 @@ use crate::store::Batch;
 use crate::store::writer::{WriterGone, WriterHandle};
 use crate::supervise::panic_text;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
 /// How many inputs are judged before their batch is handed to the store.
 const BATCH: usize = 256;
+/// Or how long, where judging is slow: what the first of them decided waits for the last.
+/// In earnest a full batch takes a tenth of this.
+const BATCH_TIME: Duration = Duration::from_millis(20);
 /// What a mail of it is about.
 const UNJUDGED: &str = "an event could not be judged";
 /// How much is said of an input that could not be judged, in characters.
@@ -69,6 +72,7 @@ fn run_with(mut pipeline: Pipeline, mut wires: Wires, mut judge: impl Judge) -> 
         let mut work = Work::default();
         let mut next = Some(first);
         let mut taken = 0;
+        let batch_began = Instant::now();
         while let Some(input) = next {
             while let Ok(set) = wires.sets.try_recv() {
                 crash::point("rules.swap");
@@ -82,7 +86,8 @@ fn run_with(mut pipeline: Pipeline, mut wires: Wires, mut judge: impl Judge) -> 
                 work.begin_again(&mut pipeline, &wires, poison, &mut judge)?;
             }
             taken += 1;
-            next = if taken < BATCH { wires.inputs.try_recv().ok() } else { None };
+            let is_full = taken == BATCH || batch_began.elapsed() >= BATCH_TIME;
+            next = if is_full { None } else { wires.inputs.try_recv().ok() };
         }
         if let Some(blame) = overload.look(Instant::now(), pipeline.engine.costs()) {
             warn_of_slow_rule(pipeline.engine.ruleset(), &blame);

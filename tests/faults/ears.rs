@@ -2,6 +2,7 @@
 //! server, in the HTTP service.
 
 use crate::common::channel::now;
+use crate::digest;
 use crate::judge::{Moment, Sink, Told};
 use regex::Regex;
 use rustix::process::{Pid, Signal, kill_process};
@@ -21,7 +22,8 @@ pub(crate) struct Trap {
 pub(crate) struct Heard {
     pub(crate) sink: Sink,
     pub(crate) text: String,
-    /// How many changes: many for a digest, none for its further lines.
+    /// How many changes of services: many for a digest, none for its further lines, nor for
+    /// news of Watchbell itself.
     pub(crate) stands_for: usize,
     pub(crate) at: Moment,
 }
@@ -34,7 +36,6 @@ pub(crate) struct Ears {
     number: Regex,
     sentence: Regex,
     subject: Regex,
-    digest: Regex,
 }
 
 impl Ears {
@@ -48,7 +49,6 @@ impl Ears {
             number: pattern(r"\bn=(\d+)"),
             sentence: pattern(r"(host\d+!svc\d+) is (?:now )?(OK|WARNING|CRITICAL)"),
             subject: pattern(r"\[(OK|WARNING|CRITICAL)\] (host\d+!svc\d+)"),
-            digest: pattern(r"(\d+) changes(?: since|:)"),
         })
     }
 
@@ -59,8 +59,7 @@ impl Ears {
             return;
         }
         let told = self.understood(sink, text);
-        let counted = self.digest.captures(text).map(|found| found[1].parse().expect("digits"));
-        let stands_for = counted.unwrap_or(usize::from(told.is_some()));
+        let stands_for = digest::services(text).unwrap_or(usize::from(told.is_some()));
         locked(&self.heard).push(Heard { sink, text: text.to_owned(), stands_for, at: now() });
         let Some(told) = told else { return };
         locked(&self.told).push(told);

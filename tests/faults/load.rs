@@ -152,7 +152,7 @@ impl Hand {
         loop {
             let request = self.http.post(&self.url).basic_auth("bot", Some("botpw"));
             let request = request.header("Accept", "application/json").json(&body);
-            if request.send().await.is_ok_and(|answer| answer.status().is_success()) {
+            if request.timeout(ANSWER).send().await.is_ok_and(|answer| answer.status().is_success()) {
                 return Driven { number, object, state, began, ended: now() };
             }
             tokio::time::sleep(AGAIN).await;
@@ -170,13 +170,12 @@ fn url(icinga: &Icinga) -> String {
 }
 
 /// Keeps its connections, unlike that of [`Icinga::api`].
-fn client(icinga: &Icinga) -> reqwest::Client {
+pub(crate) fn client(icinga: &Icinga) -> reqwest::Client {
     let tls = watchbell::tls::client_config(Some(&icinga.ca_file)).expect("the CA can be read");
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .no_proxy()
         .resolve(NODE, SocketAddr::from(([127, 0, 0, 1], icinga.port)))
-        .timeout(ANSWER)
         .build()
         .expect("a client can be built")
 }

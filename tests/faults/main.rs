@@ -11,6 +11,7 @@
 mod arguments;
 #[path = "../common/mod.rs"]
 mod common;
+mod digest;
 mod ears;
 mod far_side;
 mod ground;
@@ -21,6 +22,7 @@ mod report;
 mod round;
 mod router;
 mod scenarios;
+mod witness;
 
 use arguments::Arguments;
 use ground::Ground;

@@ -30,12 +30,17 @@ fn panicking(pipeline: &mut Pipeline, input: Input, now: Timestamp) -> Finished 
 
 /// What is told when all of these wait at once.
 fn told(inputs: &[&str]) -> Vec<String> {
+    told_by(inputs, panicking, |_| {})
+}
+
+/// The same with another judge; `committed` is called with what is on the disk.
+fn told_by(inputs: &[&str], judge: impl Judge, committed: impl Fn(&Batch) + Send + 'static) -> Vec<String> {
     let folder = tempfile::tempdir().expect("there is room for a folder");
     std::fs::write(folder.path().join("all.rhai"), RULE).expect("a new file");
     let config = Arc::new(builtin(folder.path().to_owned(), Path::new("").to_owned()));
     let set = Set::load(&config).unwrap_or_else(|faults| panic!("{faults:?}"));
     let store = Arc::new(SqliteStore::open_in_memory().expect("there is memory"));
-    let writer = StoreWriter::start(store.clone(), |_| {}).expect("a thread");
+    let writer = StoreWriter::start(store.clone(), committed).expect("a thread");
     let (send, inputs_of_engine) = mpsc::channel(inputs.len());
     for name in inputs {
         send.try_send(sent_by(name)).expect("there is room");
@@ -50,7 +55,7 @@ fn told(inputs: &[&str]) -> Vec<String> {
         asks: mpsc::channel(1).0,
         restore: Box::new(move || Ok(World::restore(kept.load_state()?)?)),
     };
-    run_with(Pipeline::new(config, set, World::new(true)), wires, panicking).expect("it goes on");
+    run_with(Pipeline::new(config, set, World::new(true)), wires, judge).expect("it goes on");
     writer.stop(Duration::from_secs(60)).expect("nothing keeps it");
     let mut past = store.deliveries("", 1000).expect("it can be read");
     past.reverse();
@@ -76,4 +81,21 @@ fn what_was_on_the_disk_before_a_panic_is_still_known_behind_it() {
     inputs.extend(["poison", "poison", "b"]);
     let told = told(&inputs);
     assert_eq!(told.last().map(String::as_str), Some(&*format!("b is number {}", BATCH + 1)));
+}
+
+#[test]
+fn where_judging_is_slow_what_was_decided_first_waits_for_no_full_batch() {
+    let (committed, on_the_disk) = std::sync::mpsc::channel();
+    let judge = |pipeline: &mut Pipeline, input: Input, now| {
+        if input == sent_by("last") {
+            on_the_disk.recv_timeout(Duration::from_secs(60)).expect("the first one is kept by now");
+        }
+        std::thread::sleep(BATCH_TIME);
+        pipeline.take(input, now)
+    };
+    let told = told_by(&["first", "last"], judge, move |batch| {
+        // The last one is kept when nobody listens any more.
+        let _ = committed.send(batch.deliveries.len());
+    });
+    assert_eq!(told, ["first is number 1", "last is number 2"]);
 }

@@ -42,14 +42,15 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Durable state in one SQLite file: one connection that writes, one that reads, and
-/// one that reads the state and the journal to tidy it, which may take long.
+/// Durable state in one SQLite file: one connection that writes, one that reads, and two for
+/// what may take long: one reads the state and the journal to tidy it, one is the auditor's.
 #[derive(Debug)]
 pub struct SqliteStore {
     // Dropped in this order: the writer goes after the reader, so that it is the
     // last to close and folds the WAL into the file; the lock goes at the very end.
     reader: Option<Mutex<Connection>>,
     tidier: Option<Mutex<Connection>>,
+    auditor: Option<Mutex<Connection>>,
     writer: Mutex<Connection>,
     /// `None` in memory.
     path: Option<PathBuf>,
@@ -93,12 +94,13 @@ impl SqliteStore {
             let writer = open::writer(path)?;
             let noted = lock.note_in_use();
             noted.map_err(|source| StoreError::File { path: path.display().to_string(), source })?;
-            Ok((writer, open::reader(path)?, open::reader(path)?))
+            Ok((writer, [open::reader(path)?, open::reader(path)?, open::reader(path)?]))
         };
         match connect(&mut lock) {
-            Ok((writer, reader, tidier)) => Ok(SqliteStore {
+            Ok((writer, [reader, tidier, auditor])) => Ok(SqliteStore {
                 reader: Some(Mutex::new(reader)),
                 tidier: Some(Mutex::new(tidier)),
+                auditor: Some(Mutex::new(auditor)),
                 writer: Mutex::new(writer),
                 path: Some(path.to_owned()),
                 suspect: AtomicBool::new(false),
@@ -114,6 +116,7 @@ impl SqliteStore {
         Ok(SqliteStore {
             reader: None,
             tidier: None,
+            auditor: None,
             writer: Mutex::new(writer),
             path: None,
             suspect: AtomicBool::new(false),
@@ -232,12 +235,12 @@ impl Store for SqliteStore {
     fn audit(&self, now: Timestamp) -> Result<Audit, StoreError> {
         // Older ones were looked at before, and what they stand for may be forgotten.
         let since = now - SignedDuration::from_hours(1);
-        // One lock for all: a second in the same expression would wait for the first.
-        let reader = self.reader();
+        // Workers ask for what is due meanwhile, and this counts all that waits.
+        let auditor = locked(self.auditor.as_ref().unwrap_or(&self.writer));
         Ok(Audit {
-            waiting: read::queues(&reader)?,
-            dead: letters::dead(&reader, &DeadFilter::default(), 0)?.in_all,
-            sums: fold::sums(&reader, since)?,
+            waiting: read::queues(&auditor)?,
+            dead: letters::dead(&auditor, &DeadFilter::default(), 0)?.in_all,
+            sums: fold::sums(&auditor, since)?,
         })
     }
 
