@@ -16,7 +16,7 @@ const RULE: &str = r#"rule("counts", #{ on: "Webhook" }, |e| {
 });"#;
 
 fn sent_by(name: &str) -> Input {
-    let webhook = Webhook { name: name.to_owned(), body: serde_json::Value::Null };
+    let webhook = Webhook { name: name.to_owned(), body: serde_json::Value::Null, id: None };
     Input::Event(Event::ours(Timestamp::UNIX_EPOCH, Detail::Webhook(webhook)))
 }
 
@@ -30,6 +30,11 @@ fn panicking(pipeline: &mut Pipeline, input: Input, now: Timestamp) -> Finished 
 
 /// What is told when all of these wait at once.
 fn told(inputs: &[&str]) -> Vec<String> {
+    told_and_kept(inputs, &[]).0
+}
+
+/// The same where senders wait for some of it; and whether each of these heard that it is kept.
+fn told_and_kept(inputs: &[&str], posts: &[&str]) -> (Vec<String>, Vec<bool>) {
     let folder = tempfile::tempdir().expect("there is room for a folder");
     std::fs::write(folder.path().join("all.rhai"), RULE).expect("a new file");
     let config = Arc::new(builtin(folder.path().to_owned(), Path::new("").to_owned()));
@@ -41,9 +46,17 @@ fn told(inputs: &[&str]) -> Vec<String> {
         send.try_send(sent_by(name)).expect("there is room");
     }
     drop(send);
+    let (post, posts_of_engine) = mpsc::channel(posts.len().max(1));
+    let send_post = |name: &&str| {
+        let (kept, answer) = oneshot::channel();
+        post.try_send(Post { input: sent_by(name), kept }).expect("there is room");
+        answer
+    };
+    let answers: Vec<_> = posts.iter().map(send_post).collect();
     let kept = store.clone();
     let wires = Wires {
         inputs: inputs_of_engine,
+        posts: posts_of_engine,
         sets: mpsc::channel(1).1,
         writer: writer.handle(),
         wake: watch::channel(None).0,
@@ -54,7 +67,8 @@ fn told(inputs: &[&str]) -> Vec<String> {
     writer.stop(Duration::from_secs(60)).expect("nothing keeps it");
     let mut past = store.deliveries("", 1000).expect("it can be read");
     past.reverse();
-    past.into_iter().map(|past| text(past.delivery)).collect()
+    let told = past.into_iter().map(|past| text(past.delivery)).collect();
+    (told, answers.into_iter().map(|answer| answer.blocking_recv().is_ok()).collect())
 }
 
 fn text(delivery: Delivery) -> String {
@@ -76,4 +90,18 @@ fn what_was_on_the_disk_before_a_panic_is_still_known_behind_it() {
     inputs.extend(["poison", "poison", "b"]);
     let told = told(&inputs);
     assert_eq!(told.last().map(String::as_str), Some(&*format!("b is number {}", BATCH + 1)));
+}
+
+#[test]
+fn who_waits_for_an_input_hears_that_it_is_kept_also_where_another_one_panics() {
+    let (told, kept) = told_and_kept(&["before"], &["a", "poison", "b"]);
+    assert_eq!(kept, [true, true, true]);
+    let [.., poison, last] = told.as_slice() else { panic!("{told:?}") };
+    assert!(told.contains(&"before is number 1".to_owned()), "{told:?}");
+    assert!(told.contains(&"a is number 2".to_owned()), "{told:?}");
+    assert!(told.contains(&"b is number 3".to_owned()), "{told:?}");
+    assert!(
+        told.len() == 4 && [poison, last].iter().any(|text| text.contains("over the poison")),
+        "{told:?}"
+    );
 }
