@@ -91,6 +91,7 @@ fn durable(lines: &[&[u8]], config: &Config, set: &Set) {
     let pipeline = Pipeline::for_replay_from(World::new(true), config.clone(), set.clone());
     let wires = Wires {
         inputs: engine_inputs,
+        posts: mpsc::channel(1).1,
         sets,
         writer: writer.handle(),
         wake,

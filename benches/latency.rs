@@ -157,6 +157,7 @@ async fn events() -> Vec<Road> {
     let pipeline = Pipeline::for_replay_from(World::new(true), config, set);
     let wires = Wires {
         inputs: engine_inputs,
+        posts: mpsc::channel(1).1,
         sets,
         writer: writer.handle(),
         wake,

@@ -178,7 +178,7 @@ mod tests {
     use crate::model::{Detail, event::Webhook};
 
     fn event(timestamp: Timestamp) -> Event {
-        let webhook = Webhook { name: String::new(), body: serde_json::Value::Null };
+        let webhook = Webhook { name: String::new(), body: serde_json::Value::Null, id: None };
         Event::ours(timestamp, Detail::Webhook(webhook))
     }
 

@@ -4,7 +4,8 @@
 //! engine and router in the order it came; one set of rules and templates holds
 //! for one input from start to end; nothing is handed on before it is durable.
 //! Never: decides, and waits for nothing but the store's queue.
-//! After a crash, inputs that were not durable are a gap, which catching up heals.
+//! After a crash, inputs that were not durable are a gap, which catching up heals; who
+//! posted one was not told that it is kept.
 
 mod overload;
 mod thread;

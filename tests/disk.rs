@@ -6,17 +6,22 @@
 use crate::common::deliveries::state;
 use crate::common::small_disk::SmallDisk;
 use crate::common::watchbell::{Site, Watchbell};
-use crate::common::{Process, closed_port, free_port};
+use crate::common::{Process, closed_port, free_port, wait_for};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStderr, Command, Stdio};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::TcpSocket;
 use watchbell::store::Store;
 use watchbell::store::sqlite::SqliteStore;
+
+/// Far more than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Tells each number that it is sent.
 const RULE: &str = r#"rule("numbers", #{ on: "Webhook" }, |e| {
@@ -62,18 +67,15 @@ impl Numbers {
         watchbell
     }
 
+    /// Sends them one after the other, each until it is taken.
     fn send(&self, numbers: RangeInclusive<u32>) {
-        for number in numbers {
-            let body = format!("{{\"number\": {number}}}");
-            let mut connection = TcpStream::connect(("127.0.0.1", self.port)).expect("it listens");
-            let head =
-                "POST /webhook/numbers HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer s3cret\r\n";
-            write!(connection, "{head}Connection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len())
-                .expect("it takes a request");
-            let mut answer = String::new();
-            connection.read_to_string(&mut answer).expect("it answers");
-            assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
-        }
+        numbers.for_each(|number| send_until_taken(self.port, number));
+    }
+
+    /// Sends them all at once, each until it is taken; by then each of these has ended.
+    fn send_meanwhile(&self, numbers: RangeInclusive<u32>) -> Vec<JoinHandle<()>> {
+        let port = self.port;
+        numbers.map(|number| thread::spawn(move || send_until_taken(port, number))).collect()
     }
 
     /// Ends it, and looks whether all numbers were told once, and are kept as sent.
@@ -90,6 +92,32 @@ impl Numbers {
         let sent: u32 = kept.query_row(sql, [], |row| row.get(0)).expect("counted");
         assert_eq!(sent, numbers);
     }
+}
+
+/// As a good sender does: again and again under the same name.
+fn send_until_taken(port: u16, number: u32) {
+    wait_for(&format!("{number} to be taken"), PATIENCE, || is_taken(port, number).then_some(()));
+}
+
+/// Sends a number; whether the answer is that it is kept.
+fn is_taken(port: u16, number: u32) -> bool {
+    let answer = post(port, number).unwrap_or_default();
+    assert!(["", "HTTP/1.1 202", "HTTP/1.1 503"].contains(&answer.get(..12).unwrap_or_default()), "{answer}");
+    answer.starts_with("HTTP/1.1 202")
+}
+
+fn post(port: u16, number: u32) -> std::io::Result<String> {
+    let body = format!("{{\"number\": {number}}}");
+    let mut connection = TcpStream::connect(("127.0.0.1", port))?;
+    write!(
+        connection,
+        "POST /webhook/numbers HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer s3cret\r\n\
+         Idempotency-Key: {number}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )?;
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer)?;
+    Ok(answer)
 }
 
 /// Makes system calls of a running program fail, as the manual of strace describes `inject`.
@@ -129,12 +157,12 @@ fn a_full_disk_holds_everything_up_and_loses_nothing() {
     numbers.send(1..=10);
     watchbell.out.expect("number 10 end");
     disk.fill_but(0);
-    numbers.send(11..=60);
+    let senders = numbers.send_meanwhile(11..=60);
     watchbell.log.expect("cannot write the database");
     watchbell.out.expect("Watchbell: nothing can be kept or sent, for the database cannot be written");
     disk.free();
     watchbell.log.expect("the database can be written again; nothing was lost");
-    watchbell.out.expect("number 60 end");
+    senders.into_iter().for_each(|sender| sender.join().expect("it is taken in the end"));
     numbers.send(61..=61);
     watchbell.out.expect("number 61 end");
     numbers.assert_all_told_once(&mut watchbell, 61);
@@ -153,25 +181,26 @@ fn a_small_disk_is_not_filled_by_what_was_written_over() {
 }
 
 #[test]
-fn a_kill_while_the_disk_is_full_loses_nothing_that_was_kept() {
+fn a_kill_while_the_disk_is_full_loses_nothing_that_is_sent_until_it_is_taken() {
     let disk = SmallDisk::new(8);
     let numbers = Numbers::with_database_in(disk.path());
     let mut watchbell = numbers.start();
     numbers.send(1..=10);
     watchbell.out.expect("number 10 end");
     disk.fill_but(0);
-    numbers.send(11..=60);
+    let senders = numbers.send_meanwhile(11..=60);
     watchbell.log.expect("cannot write the database");
     watchbell.kill();
     disk.free();
-    let kept = rusqlite::Connection::open(&numbers.database).expect("it opens");
-    let told: u32 = kept.query_row("SELECT count(*) FROM deliveries", [], |row| row.get(0)).expect("counted");
-    drop(kept);
-    assert!(told >= 10);
     let mut again = numbers.start();
+    senders.into_iter().for_each(|sender| sender.join().expect("it is taken in the end"));
     numbers.send(61..=61);
     again.out.expect("number 61 end");
     assert!(again.terminate().success());
+    let told = again.out.seen.join("\n");
+    for number in 11..=61 {
+        assert_eq!(told.matches(&format!("number {number} end")).count(), 1, "{number} in:\n{told}");
+    }
 }
 
 /// A sync or a write that fails, also one that is called fine later.
@@ -206,10 +235,12 @@ fn nothing_is_sent_before_its_commit_has_reached_the_disk() {
     numbers.send(1..=1);
     watchbell.out.expect("number 1 end");
     let strace = Strace::attach(&watchbell, "fsync,fdatasync", "error=EIO");
-    numbers.send(2..=5);
+    let port = numbers.port;
+    let sender = thread::spawn(move || is_taken(port, 2));
     watchbell.log.expect("cannot write the database");
     watchbell.kill();
     drop(strace);
+    assert!(!sender.join().expect("it tries once"), "taken without being kept");
     let told = watchbell.out.rest().join("\n");
     assert!(!told.contains("number 2 end"), "told without being kept:\n{told}");
 }

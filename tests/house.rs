@@ -33,7 +33,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // These join rooms and decide nothing themselves.
     ("load", &["config", "diagnostic", "assets", "engine", "router"]),
     ("outbox", &["model", "config", "backoff", "clock", "store", "sink", "source", "supervise"]),
-    ("pipeline", &["model", "config", "engine", "router", "store", "load", "clock", "lag", "supervise"]),
+    (
+        "pipeline",
+        &["model", "config", "engine", "router", "source", "store", "load", "clock", "lag", "supervise"],
+    ),
     ("trial", &["model", "config", "diagnostic", "engine", "load", "pipeline", "source"]),
     ("diff", &["model", "config", "engine", "store", "load"]),
     ("reload", &["model", "config", "diagnostic", "engine", "load", "trial"]),

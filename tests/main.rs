@@ -71,6 +71,7 @@ mod upgrade;
 mod webhook;
 mod webhook_faults;
 mod webhooks_in;
+mod webhooks_kept;
 mod why;
 mod why_in_chat;
 mod why_not;

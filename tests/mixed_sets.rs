@@ -110,6 +110,7 @@ async fn two_hundred_sets_written_under_full_load_mix_nowhere_and_lose_nothing()
     let (to_engine, sets) = mpsc::channel(4);
     let wires = Wires {
         inputs: engine_inputs,
+        posts: mpsc::channel(1).1,
         sets,
         writer: writer.handle(),
         wake: watch::channel(None).0,

@@ -45,7 +45,7 @@ impl Source for Shaky {
 }
 
 fn said_by(name: &str) -> Event {
-    let webhook = Webhook { name: name.to_owned(), body: serde_json::json!({ "text": "said" }) };
+    let webhook = Webhook { name: name.to_owned(), body: serde_json::json!({ "text": "said" }), id: None };
     Event::ours(Timestamp::now(), Detail::Webhook(webhook))
 }
 

@@ -4,6 +4,7 @@ use crate::common::config::{CANARY, Folder};
 use crate::common::engine::World;
 use crate::common::free_port;
 use crate::common::watchbell::Site;
+use reqwest::header::HeaderValue;
 use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -13,13 +14,19 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use watchbell::config::Incoming;
-use watchbell::model::event::Webhook;
+use watchbell::model::event::{PostId, Webhook};
 use watchbell::model::{Detail, Event, Input, Timestamp};
-use watchbell::source::webhook::{LARGEST_BODY, WebhookSource};
+use watchbell::source::post::{Post, postbox};
+use watchbell::source::webhook::{LARGEST_BODY, LONGEST_KEY, WebhookSource};
+
+/// A name and a value, of any bytes.
+type Header<'a> = (&'a str, &'a [u8]);
 
 /// The listener, what it hands to the engine, and its end.
 struct Listener {
     address: SocketAddr,
+    /// What the engine was handed, each answered as kept; closed, the engine has ended.
+    taken: mpsc::UnboundedReceiver<Input>,
     inputs: mpsc::Receiver<Input>,
     stop: CancellationToken,
     task: JoinHandle<std::io::Result<()>>,
@@ -34,13 +41,27 @@ impl Listener {
         let source = WebhookSource::bind(&incoming).await.expect("a free port");
         let address = source.address().expect("a bound socket has an address");
         let (sender, inputs) = mpsc::channel(16);
+        let (postbox, mut posts) = postbox(&sender);
+        let (take, taken) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            let _sender = sender;
+            while let Some(Post { input, kept }) = posts.recv().await
+                && take.send(input).is_ok()
+            {
+                let _ = kept.send(());
+            }
+        });
         let stop = CancellationToken::new();
-        let task = tokio::spawn(source.run(sender, stop.clone()));
-        Listener { address, inputs, stop, task }
+        let task = tokio::spawn(source.run(postbox, stop.clone()));
+        Listener { address, taken, inputs, stop, task }
+    }
+
+    fn request(&self, path: &str, body: &str) -> reqwest::RequestBuilder {
+        client().post(format!("http://{}{path}", self.address)).body(body.to_owned())
     }
 
     async fn send(&self, path: &str, token: Option<&str>, body: &str) -> (u16, String) {
-        let mut request = client().post(format!("http://{}{path}", self.address)).body(body.to_owned());
+        let mut request = self.request(path, body);
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
@@ -48,9 +69,19 @@ impl Listener {
         (response.status().as_u16(), response.text().await.expect("a text"))
     }
 
+    /// Sends with these headers; how that is answered.
+    async fn send_with(&self, headers: &[Header<'_>]) -> (u16, String) {
+        let mut request = self.request("/webhook/deploys", "{}").bearer_auth("s3cret");
+        for (name, value) in headers {
+            request = request.header(*name, HeaderValue::from_bytes(value).expect("a header"));
+        }
+        let response = request.send().await.expect("it answers");
+        (response.status().as_u16(), response.text().await.expect("a text"))
+    }
+
     /// What the engine was handed since the last look.
     fn taken(&mut self) -> Vec<Webhook> {
-        std::iter::from_fn(|| self.inputs.try_recv().ok()).map(|input| webhook_of(&input)).collect()
+        std::iter::from_fn(|| self.taken.try_recv().ok()).map(|input| webhook_of(&input)).collect()
     }
 }
 
@@ -74,8 +105,33 @@ async fn json_with_the_right_token_becomes_an_event() {
     assert_eq!(listener.send("/webhook/deploys", Some("s3cret"), body).await, (202, "taken\n".to_owned()));
     assert_eq!(listener.send("/webhook/backup", Some("0ther"), "[1]").await.0, 202);
     let wanted = [("deploys", serde_json::from_str(body).expect("JSON")), ("backup", serde_json::json!([1]))];
-    let wanted = wanted.map(|(name, body)| Webhook { name: name.to_owned(), body });
+    let wanted =
+        wanted.map(|(name, body)| Webhook { name: name.to_owned(), body, id: Some(PostId::Content) });
     assert_eq!(listener.taken(), wanted);
+    assert!(matches!(listener.inputs.try_recv(), Ok(Input::Tick)), "the engine is woken");
+}
+
+#[tokio::test]
+async fn a_post_has_the_name_that_its_sender_gave_it() {
+    let mut listener = Listener::start().await;
+    let longest = "k".repeat(LONGEST_KEY);
+    let key = |key: &str| PostId::Key(key.to_owned());
+    let cases: [(&[Header<'_>], PostId); 6] = [
+        (&[("Idempotency-Key", b"a-1")], key("a-1")),
+        (&[("webhook-id", b"msg_1")], key("msg_1")),
+        (&[("webhook-id", b"msg_1"), ("Idempotency-Key", b"a-1")], key("a-1")),
+        // All posts would be one.
+        (&[("Idempotency-Key", b""), ("webhook-id", b"")], PostId::Content),
+        (&[("Idempotency-Key", b"\xff\xfe {{ x }}")], key("\\xff\\xfe {{ x }}")),
+        (&[("Idempotency-Key", longest.as_bytes())], key(&longest)),
+    ];
+    for (headers, id) in cases {
+        assert_eq!(listener.send_with(headers).await.0, 202, "{headers:?}");
+        assert_eq!(listener.taken().pop().and_then(|webhook| webhook.id), Some(id), "{headers:?}");
+    }
+    let (status, text) = listener.send_with(&[("webhook-id", format!("{longest}k").as_bytes())]).await;
+    assert_eq!((status, text.as_str()), (400, "not taken: webhook-id has 257 bytes; it may have 256\n"));
+    assert_eq!(listener.taken(), []);
 }
 
 #[tokio::test]
@@ -105,9 +161,13 @@ async fn what_may_not_or_cannot_be_taken_is_refused_with_the_reason_and_has_no_e
 #[tokio::test]
 async fn when_the_engine_has_ended_the_sender_is_asked_to_try_again() {
     let mut listener = Listener::start().await;
-    listener.inputs.close();
-    let (status, text) = listener.send("/webhook/deploys", Some("s3cret"), "{}").await;
-    assert_eq!((status, text.as_str()), (503, "not taken: Watchbell is too busy; send it again\n"));
+    listener.taken.close();
+    let request = listener.request("/webhook/deploys", "{}").bearer_auth("s3cret");
+    let response = request.send().await.expect("it answers");
+    assert_eq!(response.status(), 503);
+    assert_eq!(response.headers()["Retry-After"], "10");
+    let text = response.text().await.expect("a text");
+    assert_eq!(text, "not taken: it could not be written to the disk in time; send it again\n");
 }
 
 #[tokio::test]
@@ -133,7 +193,7 @@ fn rules_match_and_read_what_was_sent() {
     );
     let sent = |env: &str| {
         let body = serde_json::json!({ "text": "shop 4.2", "labels": { "env": env, "by": "alice" } });
-        let detail = Detail::Webhook(Webhook { name: "deploys".to_owned(), body });
+        let detail = Detail::Webhook(Webhook { name: "deploys".to_owned(), body, id: None });
         Input::Event(Event::ours(Timestamp::UNIX_EPOCH, detail))
     };
     world.step(sent("prod"));

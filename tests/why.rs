@@ -48,7 +48,8 @@ fn a_delivery_is_told_by_the_number_that_is_shown() {
 #[test]
 fn what_is_about_no_object_is_told_by_its_delivery() {
     let mut site = Site::new();
-    let webhook = Webhook { name: "deploys".to_owned(), body: serde_json::json!({ "text": "shop 4.2" }) };
+    let webhook =
+        Webhook { name: "deploys".to_owned(), body: serde_json::json!({ "text": "shop 4.2" }), id: None };
     site.take(Input::Event(Event::ours(
         "2026-11-22T12:00:00Z".parse::<Timestamp>().expect("a moment"),
         Detail::Webhook(webhook),

@@ -8,6 +8,7 @@ use crate::clock::{self, Jump};
 use crate::config::Incoming;
 use crate::model::event::Trouble;
 use crate::model::{Detail, Event, Input, Utterance};
+use crate::source::post::Postbox;
 use crate::source::webhook::WebhookSource;
 use crate::store::{JournalLimits, Store};
 use std::sync::Arc;
@@ -62,7 +63,7 @@ pub(super) struct Webhooks {
     /// The socket, until the first run takes it; another is made for the next.
     pub(super) bound: Option<WebhookSource>,
     pub(super) incoming: Incoming,
-    pub(super) inputs: mpsc::Sender<Input>,
+    pub(super) postbox: Postbox,
     pub(super) stop: CancellationToken,
 }
 
@@ -73,7 +74,7 @@ impl Webhooks {
             Some(bound) => Ok(bound),
             None => WebhookSource::bind(&self.incoming).await,
         };
-        let ended = async { bound?.run(self.inputs.clone(), self.stop.clone()).await };
+        let ended = async { bound?.run(self.postbox.clone(), self.stop.clone()).await };
         if let Err(error) = ended.await {
             tracing::error!(%error, "webhooks are no longer taken");
         }

@@ -18,6 +18,7 @@ use crate::model::Input;
 use crate::outbox::{ActionWorker, BackoffPolicy, Fallbacks, Storms, Worker};
 use crate::pipeline;
 use crate::sink::Sink;
+use crate::source::post::Postbox;
 use crate::source::webhook::WebhookSource;
 use crate::store::Store;
 use crate::store::writer::WriterHandle;
@@ -99,12 +100,11 @@ impl Crew {
     }
 
     /// Starts to take webhooks, where somebody may send one.
-    pub(super) fn listen(&self, bound: Option<WebhookSource>) -> std::io::Result<()> {
+    pub(super) fn listen(&self, bound: Option<WebhookSource>, postbox: Postbox) -> std::io::Result<()> {
         let (Some(bound), Some(incoming)) = (bound, self.config.incoming.clone()) else { return Ok(()) };
         tracing::info!("webhooks are taken at http://{}/webhook/NAME", bound.address()?);
         let Groups { sources, upstream, .. } = &self.groups;
-        let (inputs, stop) = (self.inputs.clone(), upstream.clone());
-        let webhooks = Webhooks { bound: Some(bound), incoming, inputs, stop };
+        let webhooks = Webhooks { bound: Some(bound), incoming, postbox, stop: upstream.clone() };
         self.supervisor.start(sources, "webhooks", upstream, webhooks, |webhooks| Box::pin(webhooks.run()));
         Ok(())
     }

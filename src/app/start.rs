@@ -20,6 +20,7 @@ use crate::lag::Lag;
 use crate::model::Input;
 use crate::pipeline::{self, Pipeline, Wires};
 use crate::reload::Reloader;
+use crate::source::post::postbox;
 use crate::store::writer::StoreWriter;
 use crate::store::{JournalLimits, Store};
 use anyhow::Context;
@@ -50,6 +51,7 @@ pub(super) async fn start(
     let limits = config.journal.map(|kept| JournalLimits { keep: kept.keep, size: kept.size });
     begin_journal(&store, limits).await?;
     let (inputs, engine_inputs) = mpsc::channel(INPUTS);
+    let (postbox, posts) = postbox(&inputs);
     let (utterances, heard) = mpsc::channel(UTTERANCES);
     let (types, wanted_types) = watch::channel(set.rules.types());
     let lag = Arc::new(Lag::default());
@@ -83,6 +85,7 @@ pub(super) async fn start(
         Pipeline::new(config.clone(), set.clone(), world).with_lag(lag.clone()),
         Wires {
             inputs: engine_inputs,
+            posts,
             sets,
             writer: writer.handle(),
             wake,
@@ -168,7 +171,7 @@ pub(super) async fn start(
     let clock = ClockWatch { supervisor: crew.supervisor.clone(), calm_at: None };
     crew.beside("clock", clock, |clock| Box::pin(clock.run()));
     crew.beside("tidy", store, move |store| Box::pin(chores::tidy(store.clone(), keep, limits)));
-    crew.listen(webhooks)?;
+    crew.listen(webhooks, postbox)?;
     crew.follow(peers);
     nudges.all();
     crew.groups.sources.close();

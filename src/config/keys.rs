@@ -189,7 +189,7 @@ pub(super) const DEADMAN: Table = table(
 /// `[webhook.NAME]`.
 pub(super) const INCOMING: Table = table(
     "[webhook.NAME]",
-    "Somebody who may send JSON to `/webhook/NAME`; each becomes a `Webhook` event.",
+    "Somebody who may send JSON to `/webhook/NAME`; each becomes a `Webhook` event. One that is sent again counts once, by `Idempotency-Key` or `webhook-id`; see [events](rules.md).",
     &[
         optional(
             "token_file",

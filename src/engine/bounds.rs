@@ -24,6 +24,8 @@ pub const GATHERS: usize = 10_000;
 pub const GATHERED: usize = 1_000_000;
 /// How many members a gather holds before what is no object's state is only counted.
 pub const GATHERED_LINES: usize = 1_000;
+/// How many posts of webhooks are known at most, in case they are sent again.
+pub const POSTS: usize = 100_000;
 /// For how long it is kept who was told of something, if nothing ends it before.
 pub const TOLD: std::time::Duration = std::time::Duration::from_secs(30 * 86_400);
 
@@ -38,6 +40,8 @@ pub struct Forgotten {
     pub mutes: u64,
     /// Messages that were told at once, as nothing more could be gathered.
     pub gathers: u64,
+    /// Posts of webhooks that would count twice if they were sent again.
+    pub posts: u64,
 }
 
 impl Forgotten {
@@ -48,6 +52,7 @@ impl Forgotten {
             (self.values, "value", "forgotten"),
             (self.mutes, "mute", "refused"),
             (self.gathers, "message", "not gathered but told at once"),
+            (self.posts, "webhook", "no longer known if sent again"),
         ];
         let words: Vec<String> = parts
             .into_iter()

@@ -74,13 +74,18 @@ pub(super) fn judge(engine: &mut Engine, event: Event, now: Timestamp, outcome: 
 }
 
 /// Notes in the audit that a check was cut off, and that nobody hears of it.
-pub(super) fn leave_out(engine: &mut Engine, event: Event, now: Timestamp, outcome: &mut Outcome) {
+pub(super) fn leave_out(
+    engine: &mut Engine,
+    event: Event,
+    why: String,
+    now: Timestamp,
+    outcome: &mut Outcome,
+) {
     if !engine.ruleset.takes(event.event_type()) {
         return;
     }
     let scene = scene(engine.stage(), event, now);
-    let verdict = Verdict::Dropped("the check was cut off: Icinga or its node was going down".to_owned());
-    outcome.decisions.push(decision(&scene, verdict, Vec::new(), engine.ruleset.hash()));
+    outcome.decisions.push(decision(&scene, Verdict::Dropped(why), Vec::new(), engine.ruleset.hash()));
 }
 
 /// Whether people shall hear of it even where no rule asks for it. A timer is a matter

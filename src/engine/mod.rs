@@ -319,7 +319,7 @@ impl Engine {
         match observe::observe(self.world_mut(), &event, now) {
             Observed::New => {}
             Observed::Known | Observed::Stale => return,
-            Observed::CutOff => return judge::leave_out(self, event, now, outcome),
+            Observed::LeftOut(why) => return judge::leave_out(self, event, why, now, outcome),
         }
         event.missed |= event.withheld.is_none() && observe::is_late(&event);
         let uncovers = observe::uncovers(self.world(), &event);

@@ -12,7 +12,7 @@ use crate::model::{Detail, Event, ObjectKey, State, Status, Timestamp};
 use std::sync::Arc;
 
 /// What taking in an event has shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Observed {
     /// Something new: judge it.
     New,
@@ -20,8 +20,8 @@ pub(super) enum Observed {
     Known,
     /// From before what is known: the checks came out of order.
     Stale,
-    /// A check that did not come to its own end, which says nothing of the object.
-    CutOff,
+    /// What says nothing, and why: noted, and told to nobody.
+    LeftOut(String),
 }
 
 /// A stored check end this far ahead of now is a mistake of somebody's clock and
@@ -39,12 +39,17 @@ pub(super) fn observe(world: &mut World, event: &Event, now: Timestamp) -> Obser
             source.last_event = source.last_event.max(Some(event.timestamp));
         });
     }
+    if let Detail::Webhook(webhook) = &event.detail {
+        let taken = world.take_post(webhook, event.timestamp);
+        return taken.map_or_else(Observed::LeftOut, |()| Observed::New);
+    }
     let Some(key) = &event.object else { return Observed::New };
     if event.withheld.is_some() {
         return Observed::New;
     }
     if event.report().is_some_and(|report| is_cut_off(report.exit_status, &report.output)) {
-        return Observed::CutOff;
+        // It did not come to its own end, which says nothing of the object.
+        return Observed::LeftOut("the check was cut off: Icinga or its node was going down".to_owned());
     }
     match &event.detail {
         Detail::CheckResult(report) => check_result(world, key, report, now),

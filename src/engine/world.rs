@@ -9,6 +9,7 @@ mod due;
 mod durable;
 pub mod gathers;
 mod memory;
+mod posts;
 mod set_back;
 
 pub use durable::RestoreError;
@@ -23,6 +24,7 @@ use crate::model::{Hold, Incident, IncidentId, Object, ObjectKey, State, Status,
 use durable::Entry;
 use gathers::Gathers;
 use memory::{Told, Uses};
+use posts::Posts;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -97,6 +99,8 @@ pub struct World {
     /// Timers of rules; change them by [`World::set_timer`].
     timers: Timers,
     gathers: Gathers,
+    /// Posts taken in lately; see [`World::take_post`].
+    posts: Posts,
     uses: Uses,
     /// What went for want of room.
     pub(super) forgotten: Forgotten,

@@ -1,9 +1,11 @@
 //! Events: what came in, decoded.
 
 mod failures;
+mod sent;
 mod waits;
 
 pub use failures::{DeliveryFailed, SinkOutage};
+pub use sent::{PostId, Webhook};
 pub use waits::{Reminder, Timer};
 
 use super::{EventType, ObjectKey, State, Timestamp};
@@ -397,15 +399,6 @@ pub struct Trouble {
     pub text: String,
     /// Whether it is over.
     pub over: bool,
-}
-
-/// Somebody sent JSON to Watchbell.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Webhook {
-    /// Who, as the configuration calls them.
-    pub name: String,
-    /// What they sent: any JSON, of at most 64 KiB.
-    pub body: serde_json::Value,
 }
 
 /// What was gathered for a target, told as one message. Its `timestamp` is when it was

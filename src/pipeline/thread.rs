@@ -13,12 +13,13 @@ use crate::engine::{Ask, Ruleset, SCRIPT_STACK, World};
 use crate::load::Set;
 use crate::model::{Input, Timestamp};
 use crate::router;
+use crate::source::post::Post;
 use crate::store::Batch;
 use crate::store::writer::{WriterGone, WriterHandle};
 use crate::supervise::panic_text;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// How many inputs are judged before their batch is handed to the store.
 const BATCH: usize = 256;
@@ -34,6 +35,8 @@ const LONGEST_WORDS: usize = 800;
 pub struct Wires {
     /// What moves the engine. The thread ends when all senders are gone.
     pub inputs: mpsc::Receiver<Input>,
+    /// Inputs whose senders wait until they are kept; looked at whenever an input comes.
+    pub posts: mpsc::Receiver<Post>,
     /// New sets, each put in force before the next input.
     pub sets: mpsc::Receiver<Set>,
     /// Where batches are kept.
@@ -86,17 +89,18 @@ fn run_with(mut pipeline: Pipeline, mut wires: Wires, mut judge: impl Judge) -> 
                 work.begin_again(&mut pipeline, &wires, poison, &mut judge)?;
             }
             taken += 1;
-            let is_full = taken == BATCH || batch_began.elapsed() >= BATCH_TIME;
-            next = if is_full { None } else { wires.inputs.try_recv().ok() };
+            let has_room = taken < BATCH && batch_began.elapsed() < BATCH_TIME;
+            next = work.next(&mut wires, has_room);
         }
         if let Some(blame) = overload.look(Instant::now(), pipeline.engine.costs()) {
             warn_of_slow_rule(pipeline.engine.ruleset(), &blame);
         }
-        // The receipt is not waited for: while this batch is made durable, the next
-        // one is judged. Whoever sends or asks is woken by the store's writer.
+        // Nobody here waits for it: while this batch is made durable, the next one is
+        // judged. Whoever posts, sends or asks is woken by the store's writer.
+        let waiting = std::mem::take(&mut work.waiting);
         let batch = work.finish(&mut pipeline, &wires);
         crash::point("batch.judged");
-        let _receipt = wires.writer.queue_blocking(batch)?;
+        wires.writer.queue_for(batch, waiting)?;
         crash::point("batch.queued");
         wires.wake.send_replace(pipeline.engine.next_wake());
     }
@@ -111,6 +115,8 @@ struct Work {
     log: Vec<String>,
     /// What it came of, in order.
     taken: Vec<(Timestamp, Input)>,
+    /// Who waits until it is kept.
+    waiting: Vec<oneshot::Sender<()>>,
 }
 
 /// An input whose judging panicked.
@@ -135,6 +141,16 @@ impl Poison {
 }
 
 impl Work {
+    /// What is judged next in this batch: all posts that wait, as somebody waits for each;
+    /// other inputs while there is room.
+    fn next(&mut self, wires: &mut Wires, has_room: bool) -> Option<Input> {
+        if let Ok(Post { input, kept }) = wires.posts.try_recv() {
+            self.waiting.push(kept);
+            return Some(input);
+        }
+        if has_room { wires.inputs.try_recv().ok() } else { None }
+    }
+
     /// Judges one input. `Err`: that panicked, and `pipeline` must not be used as it is.
     fn take(
         &mut self,
@@ -166,7 +182,7 @@ impl Work {
     }
 
     /// Goes back to the state on the disk, and judges again what is not on it: all but
-    /// what panics.
+    /// what panics. Who waits hears once that is kept, also of what panics: people were told.
     fn begin_again(
         &mut self,
         pipeline: &mut Pipeline,
@@ -182,7 +198,7 @@ impl Work {
             tracing::error!("{words}");
             told.extend(router::notice(&pipeline.config, UNJUDGED, &words, poison.at));
             pipeline.begin_again((wires.restore)().map_err(Ended::Restore)?);
-            let again = std::mem::take(self).taken;
+            let again = self.start_over();
             match self.take_all(pipeline, again, judge) {
                 Ok(()) => break,
                 Err(next) => poison = next,
@@ -190,6 +206,12 @@ impl Work {
         }
         self.batch.deliveries.extend(told);
         Ok(())
+    }
+
+    /// Throws away what came of the inputs of this batch; these inputs.
+    fn start_over(&mut self) -> Vec<(Timestamp, Input)> {
+        let waiting = std::mem::take(&mut self.waiting);
+        std::mem::replace(self, Work { waiting, ..Work::default() }).taken
     }
 
     /// Judges all of these; what comes behind one that panics is kept in `taken` to be
@@ -212,7 +234,7 @@ impl Work {
 
     /// The finished batch; what leaves by other ways than the store is sent off.
     fn finish(self, pipeline: &mut Pipeline, wires: &Wires) -> Batch {
-        let Work { mut batch, asks, log, taken } = self;
+        let Work { mut batch, asks, log, taken, waiting: _ } = self;
         for line in log {
             tracing::info!(target: "watchbell::rules", "{}", line);
         }

@@ -6,6 +6,7 @@
 //! or waits for a sink.
 
 pub mod icinga;
+pub mod post;
 pub mod replay;
 pub mod webhook;
 

@@ -1,15 +1,18 @@
 //! Webhooks: JSON that others send, as events.
 //!
-//! Owns: the one listening socket, and who may send. Promises: what is answered with
-//! 202 has been handed to the engine; all else is refused with the reason, and has no
+//! Owns: the one listening socket, and who may send. Promises: what is answered with 202
+//! is on the disk, with all that came of it, or was before and is sent again; 503 asks for
+//! the same once more, which counts once; all else is refused with the reason, and has no
 //! effect. Never: listens beyond this machine, says whether a name exists.
 
+use super::post::Postbox;
 use crate::config::Incoming;
-use crate::model::event::Webhook;
+use crate::model::event::{PostId, Webhook};
 use crate::model::{Detail, Event, Input, Timestamp};
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Extension, Router};
 use hyper::server::conn::http1;
@@ -23,7 +26,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 /// The largest body that is taken, in bytes.
@@ -42,8 +45,15 @@ const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
 const BODY_WITHIN: Duration = Duration::from_secs(10);
 /// How long what is under way may take at the end.
 const END_WITHIN: Duration = Duration::from_secs(2);
-/// How long the engine may be too busy to take it.
-const TAKEN_WITHIN: Duration = Duration::from_secs(5);
+/// How long it may take until it is on the disk.
+const KEPT_WITHIN: Duration = Duration::from_secs(5);
+/// When to send it again if it is not, in seconds: `Retry-After` (RFC 9110, section 10.2.3).
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("10");
+/// The headers by which a sender may name a post, the first one that says something counts:
+/// as the IETF draft of `Idempotency-Key` and Standard Webhooks have it.
+const KEYS: [&str; 2] = ["idempotency-key", "webhook-id"];
+/// The longest such name, in bytes.
+pub const LONGEST_KEY: usize = 256;
 
 /// A socket that takes webhooks.
 pub struct WebhookSource {
@@ -54,8 +64,7 @@ pub struct WebhookSource {
 #[derive(Clone)]
 struct Door {
     tokens: Arc<BTreeMap<String, SecretString>>,
-    /// Weak, so that a connection that never ends does not keep the engine from ending.
-    inputs: mpsc::WeakSender<Input>,
+    postbox: Postbox,
     /// When the refusal of somebody was last logged, by the name of the webhook.
     refused: Arc<Mutex<BTreeMap<Option<String>, Instant>>>,
 }
@@ -76,8 +85,8 @@ impl WebhookSource {
     }
 
     /// Takes what is sent until `stop` is cancelled; what is under way is answered.
-    pub async fn run(self, inputs: mpsc::Sender<Input>, stop: CancellationToken) -> std::io::Result<()> {
-        let door = Door { tokens: self.tokens, inputs: inputs.downgrade(), refused: Arc::default() };
+    pub async fn run(self, postbox: Postbox, stop: CancellationToken) -> std::io::Result<()> {
+        let door = Door { tokens: self.tokens, postbox, refused: Arc::default() };
         let router = Router::new().route("/webhook/{name}", post(take)).with_state(door);
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
@@ -126,11 +135,15 @@ async fn take(
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Body,
-) -> Answer {
-    match door.take(name, peer, &headers, body).await {
-        Ok(()) => (StatusCode::ACCEPTED, "taken\n".to_owned()),
-        Err((status, reason)) => (status, format!("not taken: {reason}\n")),
+) -> Response {
+    let Err((status, reason)) = door.take(name, peer, &headers, body).await else {
+        return (StatusCode::ACCEPTED, "taken\n").into_response();
+    };
+    let mut response = (status, format!("not taken: {reason}\n")).into_response();
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
     }
+    response
 }
 
 impl Door {
@@ -146,13 +159,16 @@ impl Door {
             let reason = "no webhook of this name with this token (Authorization: Bearer TOKEN)";
             return Err((StatusCode::UNAUTHORIZED, reason.to_owned()));
         }
+        let id = Some(id(headers)?);
         let body = parse(&read(body).await?)?;
         tracing::debug!(webhook = %name, "taken");
-        let event = Event::ours(Timestamp::now(), Detail::Webhook(Webhook { name, body }));
-        let busy = || (StatusCode::SERVICE_UNAVAILABLE, "Watchbell is too busy; send it again".to_owned());
-        let inputs = self.inputs.upgrade().ok_or_else(busy)?;
-        let handed = tokio::time::timeout(TAKEN_WITHIN, inputs.send(Input::Event(event))).await;
-        handed.map_err(|_| busy())?.map_err(|_| busy())
+        let event = Event::ours(Timestamp::now(), Detail::Webhook(Webhook { name, body, id }));
+        let not_kept = || {
+            let reason = "it could not be written to the disk in time; send it again";
+            (StatusCode::SERVICE_UNAVAILABLE, reason.to_owned())
+        };
+        let kept = tokio::time::timeout(KEPT_WITHIN, self.postbox.keep(Input::Event(event))).await;
+        kept.map_err(|_| not_kept())?.map_err(|_| not_kept())
     }
 
     /// Logs who was refused, for each name once a minute; names that nobody configured count
@@ -178,6 +194,19 @@ impl Door {
             _ => false,
         }
     }
+}
+
+/// By what a post is known when it comes again. A header without a word names nothing: all
+/// posts would be the same one.
+fn id(headers: &HeaderMap) -> Result<PostId, Answer> {
+    let given =
+        |name| headers.get(name).filter(|value: &&HeaderValue| !value.is_empty()).map(|key| (name, key));
+    let Some((name, key)) = KEYS.into_iter().find_map(given) else { return Ok(PostId::Content) };
+    if key.len() > LONGEST_KEY {
+        let reason = format!("{name} has {} bytes; it may have {LONGEST_KEY}", key.len());
+        return Err((StatusCode::BAD_REQUEST, reason));
+    }
+    Ok(PostId::Key(key.as_bytes().escape_ascii().to_string()))
 }
 
 async fn read(body: Body) -> Result<Vec<u8>, Answer> {

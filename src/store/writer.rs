@@ -69,7 +69,8 @@ pub struct WriterHandle {
 #[derive(Debug)]
 struct Order {
     batch: Batch,
-    kept: oneshot::Sender<()>,
+    /// Who waits until it is on the disk.
+    kept: Vec<oneshot::Sender<()>>,
 }
 
 impl StoreWriter {
@@ -128,7 +129,7 @@ impl WriterHandle {
     /// Once it is queued it is kept, even if this future is dropped.
     pub async fn keep(&self, batch: Batch) -> Result<(), WriterGone> {
         let (kept, answer) = oneshot::channel();
-        self.orders.send(Order { batch, kept }).await.map_err(|_| WriterGone)?;
+        self.orders.send(Order { batch, kept: vec![kept] }).await.map_err(|_| WriterGone)?;
         answer.await.map_err(|_| WriterGone)
     }
 
@@ -139,8 +140,14 @@ impl WriterHandle {
     /// Panics inside an async task: use [`WriterHandle::keep`] there.
     pub fn queue_blocking(&self, batch: Batch) -> Result<oneshot::Receiver<()>, WriterGone> {
         let (kept, answer) = oneshot::channel();
-        self.orders.blocking_send(Order { batch, kept }).map_err(|_| WriterGone)?;
+        self.queue_for(batch, vec![kept])?;
         Ok(answer)
+    }
+
+    /// The same for many, or none, who wait: each hears when the batch is on the disk, and is
+    /// dropped when the writer ended before.
+    pub fn queue_for(&self, batch: Batch, kept: Vec<oneshot::Sender<()>>) -> Result<(), WriterGone> {
+        self.orders.blocking_send(Order { batch, kept }).map_err(|_| WriterGone)
     }
 
     /// Waits until all that was queued before is on the disk.
@@ -156,8 +163,7 @@ impl WriterHandle {
     /// Ends a wait for the next batch. A full queue is not waited for, so there
     /// is nothing to do then.
     fn wake(&self) {
-        let (kept, _) = oneshot::channel();
-        let _ = self.orders.try_send(Order { batch: Batch::default(), kept });
+        let _ = self.orders.try_send(Order { batch: Batch::default(), kept: Vec::new() });
     }
 }
 
@@ -198,12 +204,12 @@ impl<F: Fn(&Batch)> Writing<F> {
     /// Joins what waits behind the first, in order.
     fn gather(&mut self, first: Order) -> (Batch, Vec<oneshot::Sender<()>>) {
         let mut batch = first.batch;
-        let mut senders = vec![first.kept];
+        let mut senders = first.kept;
         while row_count(&batch) < ENOUGH_ROWS
             && let Ok(next) = self.queue.try_recv()
         {
             append(&mut batch, next.batch);
-            senders.push(next.kept);
+            senders.extend(next.kept);
         }
         (batch, senders)
     }

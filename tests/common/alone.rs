@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Appends the one line that it is given to `told`; asks for another try while there is
 /// a file `broken`.
 const PROGRAM: &str =
-    "#!/bin/sh\n[ ! -e broken ] || exit 75\nread -r line\nprintf '%s\\n' \"$line\" >> told\n";
+    "#!/bin/sh\n[ ! -e broken ] || exit 75\nread -r line || exit 75\nprintf '%s\\n' \"$line\" >> told\n";
 
 /// Where it lives.
 pub(crate) struct Alone {
@@ -56,17 +56,23 @@ impl Alone {
     }
 
     fn try_send(&self, text: &str) -> std::io::Result<bool> {
+        Ok(self.post(text, "")?.starts_with("HTTP/1.1 202 "))
+    }
+
+    /// Sends a webhook with this text and these further lines of the head, each with its end;
+    /// the whole answer.
+    pub(crate) fn post(&self, text: &str, head: &str) -> std::io::Result<String> {
         let body = serde_json::json!({ "text": text }).to_string();
         let mut stream = self.connect()?;
         write!(
             stream,
-            "POST /webhook/test HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer s3cret\r\n\
+            "POST /webhook/test HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer s3cret\r\n{head}\
              Connection: close\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         )?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
-        Ok(answer.starts_with("HTTP/1.1 202 "))
+        Ok(answer)
     }
 
     /// A connection to where it takes webhooks.

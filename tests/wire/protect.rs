@@ -103,6 +103,7 @@ async fn a_disk_that_takes_nothing_makes_us_hang_up_once_and_say_so_afterwards()
     let (asks, _asked) = mpsc::channel(1);
     let wires = Wires {
         inputs: taken,
+        posts: mpsc::channel(1).1,
         sets,
         writer: writer.handle(),
         wake: watch::Sender::new(None),

@@ -232,7 +232,7 @@ impl Trial {
 
     /// Somebody sends JSON to a webhook of this name.
     pub(in crate::engine) fn webhook(&mut self, name: &str, body: serde_json::Value) -> Result<(), String> {
-        let webhook = Webhook { name: name.to_owned(), body };
+        let webhook = Webhook { name: name.to_owned(), body, id: None };
         self.happens(|trial| Input::Event(Event::ours(trial.now, Detail::Webhook(webhook))))
     }
 

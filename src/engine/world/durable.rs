@@ -29,6 +29,7 @@ pub(super) enum Entry {
     Downtime(String),
     Comment(String),
     Source(Arc<str>),
+    Post(String),
     NextIncident,
     NextMute,
 }
@@ -91,6 +92,10 @@ impl World {
                 ("comment", name, value)
             }
             Entry::Source(name) => ("source", name.to_string(), json(self.sources.get(&name))),
+            Entry::Post(post) => {
+                let value = json(self.posts.until(&post));
+                ("post", post, value)
+            }
             Entry::NextIncident => ("next", "incident".to_owned(), json(Some(&self.next_incident))),
             Entry::NextMute => ("next", "mute".to_owned(), json(Some(&self.next_mute))),
         };
@@ -173,6 +178,7 @@ impl World {
             "source" => {
                 self.sources.insert(Arc::from(key), parse(value)?);
             }
+            "post" => self.posts.put(key, parse(value)?),
             "next" if key == "incident" => self.next_incident = parse(value)?,
             "next" if key == "mute" => self.next_mute = parse(value)?,
             _ => return Err("this Watchbell knows no such entry".to_owned()),

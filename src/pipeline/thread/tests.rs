@@ -16,7 +16,7 @@ const RULE: &str = r#"rule("counts", #{ on: "Webhook" }, |e| {
 });"#;
 
 fn sent_by(name: &str) -> Input {
-    let webhook = Webhook { name: name.to_owned(), body: serde_json::Value::Null };
+    let webhook = Webhook { name: name.to_owned(), body: serde_json::Value::Null, id: None };
     Input::Event(Event::ours(Timestamp::UNIX_EPOCH, Detail::Webhook(webhook)))
 }
 
@@ -30,11 +30,17 @@ fn panicking(pipeline: &mut Pipeline, input: Input, now: Timestamp) -> Finished 
 
 /// What is told when all of these wait at once.
 fn told(inputs: &[&str]) -> Vec<String> {
-    told_by(inputs, panicking, |_| {})
+    told_and_kept(inputs, &[], panicking, |_| {}).0
 }
 
-/// The same with another judge; `committed` is called with what is on the disk.
-fn told_by(inputs: &[&str], judge: impl Judge, committed: impl Fn(&Batch) + Send + 'static) -> Vec<String> {
+/// The same where senders wait for some of it, and whether each of these heard that it is kept;
+/// `committed` is called with what is on the disk.
+fn told_and_kept(
+    inputs: &[&str],
+    posts: &[&str],
+    judge: impl Judge,
+    committed: impl Fn(&Batch) + Send + 'static,
+) -> (Vec<String>, Vec<bool>) {
     let folder = tempfile::tempdir().expect("there is room for a folder");
     std::fs::write(folder.path().join("all.rhai"), RULE).expect("a new file");
     let config = Arc::new(builtin(folder.path().to_owned(), Path::new("").to_owned()));
@@ -46,9 +52,17 @@ fn told_by(inputs: &[&str], judge: impl Judge, committed: impl Fn(&Batch) + Send
         send.try_send(sent_by(name)).expect("there is room");
     }
     drop(send);
+    let (post, posts_of_engine) = mpsc::channel(posts.len().max(1));
+    let send_post = |name: &&str| {
+        let (kept, answer) = oneshot::channel();
+        post.try_send(Post { input: sent_by(name), kept }).expect("there is room");
+        answer
+    };
+    let answers: Vec<_> = posts.iter().map(send_post).collect();
     let kept = store.clone();
     let wires = Wires {
         inputs: inputs_of_engine,
+        posts: posts_of_engine,
         sets: mpsc::channel(1).1,
         writer: writer.handle(),
         wake: watch::channel(None).0,
@@ -59,7 +73,8 @@ fn told_by(inputs: &[&str], judge: impl Judge, committed: impl Fn(&Batch) + Send
     writer.stop(Duration::from_secs(60)).expect("nothing keeps it");
     let mut past = store.deliveries("", 1000).expect("it can be read");
     past.reverse();
-    past.into_iter().map(|past| text(past.delivery)).collect()
+    let told = past.into_iter().map(|past| text(past.delivery)).collect();
+    (told, answers.into_iter().map(|answer| answer.blocking_recv().is_ok()).collect())
 }
 
 fn text(delivery: Delivery) -> String {
@@ -93,9 +108,23 @@ fn where_judging_is_slow_what_was_decided_first_waits_for_no_full_batch() {
         std::thread::sleep(BATCH_TIME);
         pipeline.take(input, now)
     };
-    let told = told_by(&["first", "last"], judge, move |batch| {
+    let (told, _) = told_and_kept(&["first", "last"], &[], judge, move |batch| {
         // The last one is kept when nobody listens any more.
         let _ = committed.send(batch.deliveries.len());
     });
     assert_eq!(told, ["first is number 1", "last is number 2"]);
+}
+
+#[test]
+fn who_waits_for_an_input_hears_that_it_is_kept_also_where_another_one_panics() {
+    let (told, kept) = told_and_kept(&["before"], &["a", "poison", "b"], panicking, |_| {});
+    assert_eq!(kept, [true, true, true]);
+    let [.., poison, last] = told.as_slice() else { panic!("{told:?}") };
+    assert!(told.contains(&"before is number 1".to_owned()), "{told:?}");
+    assert!(told.contains(&"a is number 2".to_owned()), "{told:?}");
+    assert!(told.contains(&"b is number 3".to_owned()), "{told:?}");
+    assert!(
+        told.len() == 4 && [poison, last].iter().any(|text| text.contains("over the poison")),
+        "{told:?}"
+    );
 }

@@ -80,6 +80,7 @@ pub(super) fn ours() -> Vec<Sample> {
     let webhook = Webhook {
         name: "deploys".to_owned(),
         body: serde_json::json!({ "text": "shop 4.2 is on its way", "by": "alice" }),
+        id: None,
     };
     let bare = Webhook {
         body: serde_json::json!({ "status": "firing", "labels": { "job": "backup" } }),

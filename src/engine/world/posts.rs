@@ -1,0 +1,198 @@
+//! Posts that were taken in lately, so that one that is sent again does not count twice.
+//!
+//! Owns: how long a post is known, and how many are. Promises: known over a restart; moments
+//! are those at which posts came in, so that waiting for the disk makes nothing new.
+//! Never: lets two senders share a name.
+
+use super::World;
+use super::durable::Entry;
+use crate::engine::bounds;
+use crate::model::Timestamp;
+use crate::model::event::{PostId, Webhook};
+use crate::model::identity::digest;
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+/// For how long a post is known by the name that its sender gave it.
+const KEY_LASTS: Duration = Duration::from_secs(24 * 3600);
+/// For how long it is known by what was sent.
+const CONTENT_LASTS: Duration = Duration::from_secs(60);
+
+/// The posts that are known, by the digest of what makes each the same one.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Posts {
+    until: HashMap<String, Timestamp>,
+    by_end: BTreeSet<(Timestamp, String)>,
+}
+
+impl Posts {
+    pub(super) fn until(&self, post: &str) -> Option<&Timestamp> {
+        self.until.get(post)
+    }
+
+    pub(super) fn put(&mut self, post: &str, until: Timestamp) {
+        self.until.insert(post.to_owned(), until);
+        self.by_end.insert((until, post.to_owned()));
+    }
+
+    /// Takes out the one that is known for the shortest time from now.
+    fn pop(&mut self) -> Option<String> {
+        let (_, post) = self.by_end.pop_first()?;
+        self.until.remove(&post);
+        Some(post)
+    }
+
+    fn next_end(&self) -> Option<Timestamp> {
+        self.by_end.first().map(|(until, _)| *until)
+    }
+}
+
+impl World {
+    /// Takes in a post that came in at `at`. Why it does not count, where it came before and
+    /// was sent again.
+    pub fn take_post(&mut self, webhook: &Webhook, at: Timestamp) -> Result<(), String> {
+        let Some(id) = &webhook.id else { return Ok(()) };
+        while self.posts.next_end().is_some_and(|until| until <= at) {
+            self.forget_post();
+        }
+        let (post, lasts) = match id {
+            PostId::Key(key) => (digest(&[&webhook.name, "key", key]), KEY_LASTS),
+            PostId::Content => {
+                (digest(&[&webhook.name, "content", &webhook.body.to_string()]), CONTENT_LASTS)
+            }
+        };
+        if self.posts.until(&post).is_some() {
+            return Err(repeated(id));
+        }
+        if self.posts.until.len() >= bounds::POSTS {
+            self.forget_post();
+            self.forgotten.posts += 1;
+        }
+        self.posts.put(&post, at.checked_add(lasts).unwrap_or(Timestamp::MAX));
+        self.change(|| Entry::Post(post));
+        Ok(())
+    }
+
+    fn forget_post(&mut self) {
+        if let Some(post) = self.posts.pop() {
+            self.change(|| Entry::Post(post));
+        }
+    }
+
+    pub(super) fn set_back_posts(&mut self, back: impl Fn(Timestamp) -> Timestamp) {
+        for (post, until) in std::mem::take(&mut self.posts).until {
+            self.posts.put(&post, back(until));
+            self.change(|| Entry::Post(post));
+        }
+    }
+}
+
+fn repeated(id: &PostId) -> String {
+    match id {
+        PostId::Key(key) => format!("it was sent again: its key `{key}` came within 24 hours before"),
+        PostId::Content => {
+            "it was sent again: the same came within a minute before, without a key".to_owned()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::time::from_unix_seconds;
+
+    const DAY: f64 = 24.0 * 3600.0;
+
+    fn at(seconds: f64) -> Timestamp {
+        from_unix_seconds(seconds).expect("a moment of our days")
+    }
+
+    fn post(name: &str, key: Option<&str>, body: &str) -> Webhook {
+        let id = key.map_or(PostId::Content, |key| PostId::Key(key.to_owned()));
+        Webhook { name: name.to_owned(), body: serde_json::json!(body), id: Some(id) }
+    }
+
+    /// What the next start finds after what was written.
+    fn restarted(world: &mut World, disk: &mut HashMap<String, String>) -> World {
+        for write in world.take_writes() {
+            assert_eq!(write.kind, "post");
+            match write.value {
+                Some(value) => disk.insert(write.key, value),
+                None => disk.remove(&write.key),
+            };
+        }
+        let entries = disk.iter().map(|(key, value)| ("post".to_owned(), key.clone(), value.clone()));
+        World::restore(entries.collect()).expect("it reads what it wrote")
+    }
+
+    #[test]
+    fn a_post_counts_once_by_its_key_for_a_day_and_by_what_it_says_for_a_minute() {
+        let first = [(0.0, post("a", Some("1"), "x"), true), (0.0, post("a", None, "x"), true)];
+        let cases = [
+            (1.0, post("a", Some("1"), "x"), false),
+            (1.0, post("a", Some("1"), "another text"), false),
+            (1.0, post("a", Some("2"), "x"), true),
+            (1.0, post("b", Some("1"), "x"), true),
+            (1.0, post("b", None, "x"), true),
+            (59.0, post("a", None, "x"), false),
+            (59.0, post("a", None, "y"), true),
+            // From the first on, or who says the same every half a minute is heard once.
+            (60.0, post("a", None, "x"), true),
+            (DAY - 1.0, post("a", Some("1"), "x"), false),
+            (DAY, post("a", Some("1"), "x"), true),
+        ];
+        for restarts in [false, true] {
+            let (mut world, mut disk) = (World::new(true), HashMap::new());
+            for (seconds, post, counts) in first.iter().chain(&cases) {
+                assert_eq!(world.take_post(post, at(*seconds)).is_ok(), *counts, "{seconds} {post:?}");
+                if restarts {
+                    world = restarted(&mut world, &mut disk);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_key_is_another_senders_nor_somebodys_content() {
+        let content = serde_json::json!("x").to_string();
+        let mut world = World::new(true);
+        for post in [
+            post("a", None, "x"),
+            post("a", Some(&content), ""),
+            post("ab", Some("c"), ""),
+            post("a", Some("bc"), ""),
+        ] {
+            assert_eq!(world.take_post(&post, at(0.0)), Ok(()));
+        }
+    }
+
+    #[test]
+    fn what_has_no_name_counts_each_time() {
+        let (mut world, unnamed) = (World::new(true), Webhook { id: None, ..post("a", None, "x") });
+        assert_eq!(world.take_post(&unnamed, at(0.0)), Ok(()));
+        assert_eq!(world.take_post(&unnamed, at(0.0)), Ok(()));
+    }
+
+    #[test]
+    fn there_is_a_bound_and_the_newest_stay_known() {
+        let mut world = World::new(true);
+        let mut take = |number: usize| {
+            let post = post("a", Some(&number.to_string()), "");
+            world.take_post(&post, at(number as f64 / 100.0)).is_ok()
+        };
+        assert!((0..=bounds::POSTS).all(&mut take));
+        assert!(!take(bounds::POSTS) && take(0));
+        assert_eq!(world.forgotten().posts, 2);
+        assert_eq!(world.posts.until.len(), bounds::POSTS);
+        assert_eq!(world.posts.by_end.len(), bounds::POSTS);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_makes_no_minute_longer() {
+        let mut world = World::new(true);
+        assert!(world.take_post(&post("a", None, "x"), at(7200.0)).is_ok());
+        world.set_back(Duration::from_secs(7200));
+        assert!(world.take_post(&post("a", None, "x"), at(59.0)).is_err());
+        assert!(world.take_post(&post("a", None, "x"), at(60.0)).is_ok());
+    }
+}
