@@ -1,8 +1,10 @@
 //! What a big catch-up costs: an Icinga with so many objects is read, compared with nothing and
-//! then with itself, on Linux. The server is a fake of Icinga in a process of its own.
+//! then with itself, and kept each time with its row of the journal; then the program begins
+//! again with that database, as another process, and reads once more. On Linux. The server is a
+//! fake of Icinga in a process of its own.
 //!
-//! `OBJECTS=500000 cargo bench --bench catch_up` prints seconds and the memory of this process
-//! behind each step. The floor is 30 s and 512 MB.
+//! `OBJECTS=500000 cargo bench --bench catch_up` prints seconds, and the memory of this process
+//! behind each step and at most during it. The floor is 30 s and 512 MB.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
