@@ -1,8 +1,10 @@
 //! What a big catch-up costs: an Icinga with so many objects is read, compared with nothing and
-//! then with itself, on Linux. The server is a fake of Icinga in a process of its own.
+//! then with itself, and kept each time with its row of the journal; then the program begins
+//! again with that database, as another process, and reads once more. On Linux. The server is a
+//! fake of Icinga in a process of its own.
 //!
-//! `OBJECTS=500000 cargo bench --bench catch_up` prints seconds and the memory of this process
-//! behind each step. The floor is 30 s and 512 MB.
+//! `OBJECTS=500000 cargo bench --bench catch_up` prints seconds, and the memory of this process
+//! behind each step and at most during it. The floor is 30 s and 512 MB.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
@@ -21,11 +23,14 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use watchbell::config::{IcingaSettings, Login};
+use watchbell::engine::world::Restoring;
 use watchbell::engine::{Engine, Settings, World};
 use watchbell::load::Set;
 use watchbell::model::{Input, Snapshot, Timestamp};
 use watchbell::source::Source;
 use watchbell::source::icinga::IcingaSource;
+use watchbell::store::sqlite::SqliteStore;
+use watchbell::store::{Batch, JournalLimits, Store};
 
 const SERVICES_OF_A_HOST: usize = 20;
 
@@ -55,13 +60,16 @@ async fn serve(dir: PathBuf, objects: usize) {
 async fn answer_all(mut socket: TlsStream<TcpStream>, objects: usize) -> std::io::Result<()> {
     let hosts = objects / (SERVICES_OF_A_HOST + 1);
     loop {
-        let path = request(&mut socket).await?;
+        let (path, named) = request(&mut socket).await?;
         let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
         match path.as_str() {
             "/v1/events" => {
                 socket.write_all(format!("{head}Connection: close\r\n\r\n").as_bytes()).await?;
                 socket.flush().await?;
                 return std::future::pending().await;
+            }
+            _ if !named.is_empty() => {
+                rows(&mut socket, head, named.len(), |number| named[number].clone()).await?;
             }
             "/v1/objects/hosts" => {
                 rows(&mut socket, head, hosts, |number| format!("host-{number:06}.example.org")).await?
@@ -82,8 +90,8 @@ async fn answer_all(mut socket: TlsStream<TcpStream>, objects: usize) -> std::io
     }
 }
 
-/// Reads a request; gives its path in lower case.
-async fn request(socket: &mut TlsStream<TcpStream>) -> std::io::Result<String> {
+/// Reads a request; gives its path in lower case, and which objects it asks for by name.
+async fn request(socket: &mut TlsStream<TcpStream>) -> std::io::Result<(String, Vec<String>)> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(socket.read_u8().await?);
@@ -93,7 +101,10 @@ async fn request(socket: &mut TlsStream<TcpStream>) -> std::io::Result<String> {
     let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap_or(0))];
     socket.read_exact(&mut body).await?;
     let path = head.split(' ').nth(1).unwrap_or_default();
-    Ok(path.split('?').next().unwrap_or_default().to_owned())
+    let query: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+    let named = ["hosts", "services"].iter().filter_map(|kind| query[kind].as_array()).flatten();
+    let named = named.filter_map(|name| name.as_str().map(str::to_owned)).collect();
+    Ok((path.split('?').next().unwrap_or_default().to_owned(), named))
 }
 
 async fn whole(socket: &mut TlsStream<TcpStream>, head: &str, body: &str) -> std::io::Result<()> {
@@ -140,12 +151,18 @@ fn memory(key: &str) -> usize {
     kilobytes.unwrap_or(0) / 1000
 }
 
+/// The peak counts anew from here on.
+fn forget_peak() {
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+}
+
 fn step(what: &str, begun: Instant) {
     let seconds = begun.elapsed().as_secs_f64();
     println!("{what}: {seconds:.1} s, {} MB, at most {} MB", memory("VmRSS:"), memory("VmHWM:"));
+    forget_peak();
 }
 
-fn engine() -> Engine {
+fn engine(world: World) -> Engine {
     let set = Set::shipped().expect("the shipped rules and templates are sound");
     let settings = Settings {
         targets: BTreeSet::from(["operations".to_owned()]),
@@ -155,66 +172,112 @@ fn engine() -> Engine {
         prefix: "!".to_owned(),
         persons: BTreeMap::new(),
     };
-    Engine::new(World::new(true), settings, set.rules.clone())
+    Engine::new(world, settings, set.rules.clone())
 }
 
-async fn snapshot(address: &str, dir: &Path) -> Snapshot {
-    let settings = IcingaSettings {
-        name: "icinga".to_owned(),
-        urls: vec![format!("https://{address}").parse().expect("a URL")],
-        login: Login::Password { user: "bench".to_owned(), password: SecretString::from("bench") },
-        ca_file: Some(dir.join("ca.crt")),
-        server_name: Some("fake".to_owned()),
-        silence: Duration::from_secs(300),
-        canary: None,
-    };
-    let types = watch::Sender::new(BTreeSet::new());
-    let source = IcingaSource::new(&settings, types.subscribe()).expect("the settings are good");
-    let (sender, mut inputs) = mpsc::channel(4);
-    let stop = CancellationToken::new();
-    let running = tokio::spawn(Box::new(source).run(sender, stop.clone()));
-    let input = inputs.recv().await;
-    stop.cancel();
-    let _ = running.await;
-    let Some(Input::Snapshot(snapshot)) = input else { panic!("no snapshot: {input:?}") };
-    snapshot
+/// Where things are: the address of the fake and its folder.
+struct Place {
+    address: String,
+    dir: PathBuf,
 }
 
-async fn measure(address: &str, dir: &Path, objects: usize) {
-    let mut engine = engine();
-    let all = Instant::now();
-    for look in ["first", "second"] {
-        let begun = Instant::now();
-        let snapshot = snapshot(address, dir).await;
-        assert_eq!(snapshot.objects.len(), objects);
-        step(&format!("{look} look: read"), begun);
-        let begun = Instant::now();
-        engine.step(Input::Snapshot(snapshot), Timestamp::now());
-        step(&format!("{look} look: compared"), begun);
-        let begun = Instant::now();
-        let writes = engine.world_mut().take_writes().len();
-        step(&format!("{look} look: {writes} rows for the store"), begun);
+impl Place {
+    async fn snapshot(&self, known: &World) -> Arc<Snapshot> {
+        let settings = IcingaSettings {
+            name: "icinga".to_owned(),
+            urls: vec![format!("https://{}", self.address).parse().expect("a URL")],
+            login: Login::Password { user: "bench".to_owned(), password: SecretString::from("bench") },
+            ca_file: Some(self.dir.join("ca.crt")),
+            server_name: Some("fake".to_owned()),
+            silence: Duration::from_secs(300),
+            canary: None,
+        };
+        let types = watch::Sender::new(BTreeSet::new());
+        let source = IcingaSource::new(&settings, types.subscribe()).expect("the settings are good");
+        let source = source.with_known(known.objects().cloned());
+        let (sender, mut inputs) = mpsc::channel(4);
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(Box::new(source).run(sender, stop.clone()));
+        let input = inputs.recv().await;
+        stop.cancel();
+        let _ = running.await;
+        let Some(Input::Snapshot(snapshot)) = input else { panic!("no snapshot: {input:?}") };
+        snapshot
     }
-    step("all", all);
+
+    /// All of one look, as the program goes about it: the journal keeps the snapshot in the
+    /// transaction of what came of it.
+    async fn look(&self, what: &str, engine: &mut Engine, store: &SqliteStore) {
+        let all = Instant::now();
+        let begun = Instant::now();
+        let snapshot = self.snapshot(engine.world()).await;
+        let count = snapshot.objects.len();
+        step(&format!("{what}: {count} objects read"), begun);
+        let (begun, now) = (Instant::now(), Timestamp::now());
+        engine.step(Input::Snapshot(snapshot.clone()), now);
+        step(&format!("{what}: compared"), begun);
+        let begun = Instant::now();
+        let state = engine.world_mut().take_writes();
+        let rows = state.len();
+        let journal = vec![(now, Input::Snapshot(snapshot))];
+        let batch = Batch { state, journal, ..Batch::default() };
+        store.commit(&batch).expect("the disk has room");
+        step(&format!("{what}: kept, {rows} rows and the journal's"), begun);
+        drop(batch);
+        step(&format!("{what}: all"), all);
+    }
+
+    fn store(&self) -> SqliteStore {
+        SqliteStore::open(&self.dir.join("bench.db")).expect("a database")
+    }
+
+    async fn run(&self) {
+        let (mut engine, store) = (engine(World::new(true)), self.store());
+        step("before", Instant::now());
+        self.look("first look", &mut engine, &store).await;
+        self.look("second look", &mut engine, &store).await;
+        let begun = Instant::now();
+        let limits = JournalLimits { keep: Duration::from_secs(86_400), size: 1 << 30 };
+        store.begin_journal(Some(limits), Timestamp::now()).expect("the disk has room");
+        step("the journal's copy of the state", begun);
+    }
+
+    /// The program begins again.
+    async fn begin(&self) {
+        let (begun, store) = (Instant::now(), self.store());
+        let mut restoring = Restoring::new();
+        store.each_state(&mut |kind, key, value| restoring.take(kind, key, value)).expect("it can be read");
+        let mut engine = engine(restoring.finish().expect("it is sound"));
+        step("begun again: the state is read", begun);
+        self.look("begun again", &mut engine, &store).await;
+    }
+}
+
+/// This program again, as something else.
+fn again(role: &str, dir: &Path) -> Command {
+    let mut program = Command::new(std::env::current_exe().expect("this program"));
+    program.env("CATCH_UP_ROLE", role).env("CATCH_UP_DIR", dir);
+    program
 }
 
 fn main() {
     let objects = std::env::var("OBJECTS").ok().and_then(|wanted| wanted.parse().ok()).unwrap_or(500_000);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     watchbell::tls::install_provider();
-    if let Ok(dir) = std::env::var("CATCH_UP_SERVES") {
-        return runtime.block_on(serve(PathBuf::from(dir), objects));
+    let dir = std::env::var("CATCH_UP_DIR").map(PathBuf::from).unwrap_or_default();
+    match std::env::var("CATCH_UP_ROLE").as_deref() {
+        Ok("fake") => return runtime.block_on(serve(dir, objects)),
+        Ok(address) => return runtime.block_on(Place { address: address.to_owned(), dir }.begin()),
+        Err(_) => {}
     }
     let dir = tempfile::tempdir().expect("a temporary folder");
-    let mut server = Command::new(std::env::current_exe().expect("this program"))
-        .env("CATCH_UP_SERVES", dir.path())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("this program again");
+    let mut server = again("fake", dir.path()).stdout(Stdio::piped()).spawn().expect("this program again");
     let mut address = String::new();
     let output = server.stdout.take().expect("it is piped");
     BufReader::new(output).read_line(&mut address).expect("it says where it listens");
-    runtime.block_on(measure(address.trim(), dir.path(), objects));
+    let place = Place { address: address.trim().to_owned(), dir: dir.path().to_owned() };
+    runtime.block_on(place.run());
+    again(&place.address, dir.path()).status().expect("this program again");
     let _ = server.kill();
     let _ = server.wait();
 }

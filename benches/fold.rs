@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use watchbell::model::{Brief, Delivery, Message, State, Tells, Timestamp};
 use watchbell::store::fold::{Fold, Recipient};
 use watchbell::store::sqlite::SqliteStore;
-use watchbell::store::{Batch, StateWrite, Store};
+use watchbell::store::{Batch, StateKey, StateValue, StateWrite, Store};
 
 const DELIVERIES: usize = 600_000;
 const OBJECTS: usize = 20_000;
@@ -85,7 +85,8 @@ fn commits(store: &SqliteStore, stop: &AtomicBool) -> Duration {
     let mut longest = Duration::ZERO;
     while !stop.load(Ordering::Relaxed) {
         let began = Instant::now();
-        let state = vec![StateWrite { kind: "bench", key: "row".to_owned(), value: Some("{}".to_owned()) }];
+        let (key, value) = (StateKey::Text("row".to_owned()), StateValue::Json("{}".to_owned()));
+        let state = vec![StateWrite { kind: "bench", key, value: Some(value) }];
         store.commit(&Batch { state, ..Batch::default() }).expect("kept");
         longest = longest.max(began.elapsed());
         std::thread::sleep(Duration::from_millis(5));

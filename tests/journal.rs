@@ -123,8 +123,8 @@ fn inputs_that_are_no_events_are_read_as_they_were_kept() {
         Reply { sink: "irc".to_owned(), room: "#ops".to_owned(), text: "a\nb".to_owned(), at: second(3) };
     let truth = Truth::new().state("db1", State::Down).state("db1!disk", State::Warning);
     let inputs = [
-        Input::Snapshot(truth.read(second(1))),
-        Input::Snapshot(truth.read_after_break(second(1), second(2))),
+        Input::Snapshot(Arc::new(truth.read(second(1)))),
+        Input::Snapshot(Arc::new(truth.read_after_break(second(1), second(2)))),
         Input::Objects(vec![object]),
         Input::ObjectsGone(vec![key("db1"), key("db1!disk")]),
         said(4).1,

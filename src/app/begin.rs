@@ -4,6 +4,9 @@
 //! a task, but for those that sinks keep to themselves.
 
 use crate::config::Config;
+use crate::diagnostic;
+use crate::engine::World;
+use crate::engine::world::Restoring;
 use crate::load::Set;
 use crate::model::event::RulesetChanged;
 use crate::model::{Input, Timestamp, Utterance};
@@ -11,7 +14,6 @@ use crate::reload;
 use crate::sink::{self, Sink, Wiring};
 use crate::source::webhook::WebhookSource;
 use crate::store::{JournalLimits, Store};
-use crate::{diagnostic, engine::World};
 use anyhow::Context;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -44,8 +46,9 @@ pub(super) fn first_set(config: &Arc<Config>) -> anyhow::Result<(Set, Option<Rul
 
 /// The state on the disk. Blocks.
 pub(super) fn restore(store: &dyn Store) -> anyhow::Result<World> {
-    let entries = store.load_state()?;
-    let world = World::restore(entries).context("the database holds state that this Watchbell cannot use")?;
+    let mut restoring = Restoring::new();
+    store.each_state(&mut |kind, key, value| restoring.take(kind, key, value))?;
+    let world = restoring.finish().context("the database holds state that this Watchbell cannot use")?;
     for (kind, count) in world.unread() {
         tracing::warn!(
             "the database holds {count} of `{kind}` that this Watchbell cannot read; they stay there, unused"

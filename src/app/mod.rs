@@ -21,11 +21,12 @@ mod systemd;
 
 use crate::config::Config;
 use crate::lag::Lag;
-use crate::model::{Input, Utterance};
+use crate::model::{Input, Object, Utterance};
 use crate::outbox::Act;
 use crate::source::icinga::{IcingaClient, IcingaSource};
 use crate::source::{Source, SourceError};
 use crate::store::Store;
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
@@ -54,18 +55,23 @@ pub struct Links {
     pub utterances: mpsc::Sender<Utterance>,
     /// Where it is noted how late events are.
     pub lag: Arc<Lag>,
+    /// The objects of all Icingas that are known from the run before.
+    pub objects: Vec<Arc<Object>>,
 }
 
 /// The Icingas of a configuration.
 pub fn icingas(config: &Config, links: &Links) -> anyhow::Result<Vec<Peer>> {
     let peers = config.icinga.iter().map(|settings| {
         let (again, types, lag) = (settings.clone(), links.types.clone(), links.lag.clone());
+        // What can never work is said at the start.
+        IcingaSource::new(&again, types.clone())?;
+        let of_it = links.objects.iter().filter(|object| **object.key.source() == *settings.name);
+        // Only for the first one: later they would be old.
+        let known: Cell<Vec<Arc<Object>>> = Cell::new(of_it.cloned().collect());
         let make = move || {
             let source = IcingaSource::new(&again, types.clone())?.with_lag(lag.clone());
-            Ok(Box::new(source) as Box<dyn Source>)
+            Ok(Box::new(source.with_known(known.take())) as Box<dyn Source>)
         };
-        // What can never work is said at the start.
-        make()?;
         let client = IcingaClient::new(settings)?;
         let act: Act = Arc::new(move |action| {
             let client = client.clone();

@@ -60,6 +60,7 @@ pub(super) async fn start(
         inputs: inputs.clone(),
         utterances: utterances.clone(),
         lag: lag.clone(),
+        objects: world.objects().cloned().collect(),
     };
     let peers = peers(&config, &links)?;
     drop(links);

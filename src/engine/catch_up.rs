@@ -7,6 +7,8 @@
 //! believed, even if it forgot something. Never: guesses what happened and ended
 //! inside a gap.
 
+mod view;
+
 use super::observe::is_stale;
 use super::world::World;
 use crate::model::event::{
@@ -18,6 +20,7 @@ use crate::model::{
 };
 use std::collections::HashSet;
 use std::sync::Arc;
+use view::View;
 
 /// A comment made with an acknowledgement (`entry_type`).
 const ACKNOWLEDGEMENT_COMMENT: i64 = 4;
@@ -29,24 +32,14 @@ pub(super) const FIRST_LOOK: &str = "there at the first look";
 
 /// Takes a snapshot in: configuration at once, state as events in the order to be
 /// judged, a [`Gap`] first.
-pub(super) fn catch_up(world: &mut World, mut snapshot: Snapshot, now: Timestamp) -> Vec<Event> {
+pub(super) fn catch_up(world: &mut World, snapshot: &Snapshot, now: Timestamp) -> Vec<Event> {
     let source = world.source(&snapshot.source);
-    // Hosts first: whether a host is down decides what is said of its services.
-    snapshot.objects.sort_by(|a, b| {
-        let order = |o: &SnapshotObject| !o.object.key.is_host();
-        order(a).cmp(&order(b)).then_with(|| a.object.key.cmp(&b.object.key))
-    });
-    leave_out_strangers(&mut snapshot);
-    let standing = leave_out_standing(world, &mut snapshot, now);
-    for found in &mut snapshot.objects {
-        // It ends with the problem, even where the answer was made in between.
-        found.acknowledged &= found.state.is_some_and(State::is_problem);
-    }
-    for found in &snapshot.objects {
+    let mut view = View::of(snapshot);
+    let standing = leave_out_standing(world, &mut view, now);
+    for found in &view.objects {
         world.put_object(found.object.clone());
     }
-    let events =
-        if source.known { differences(world, &snapshot, &standing) } else { adopt(world, &snapshot) };
+    let events = if source.known { differences(world, &view, &standing) } else { adopt(world, &view) };
     world.change_source(&snapshot.source, |source| {
         source.known = true;
         source.read_at = Some(now);
@@ -56,7 +49,7 @@ pub(super) fn catch_up(world: &mut World, mut snapshot: Snapshot, now: Timestamp
         return events;
     }
     let problems =
-        snapshot.objects.iter().filter(|found| hard_state(found).is_some_and(State::is_problem)).count();
+        view.objects.iter().filter(|found| hard_state(found).is_some_and(State::is_problem)).count();
     let broken = snapshot.broken.as_ref();
     let since = if source.known { broken.map(|broken| broken.at).or(source.last_event) } else { None };
     let gap = Gap {
@@ -78,41 +71,28 @@ pub(super) fn catch_up(world: &mut World, mut snapshot: Snapshot, now: Timestamp
     std::iter::once(gap).chain(events).collect()
 }
 
-/// Comments and downtimes of objects that are not in the snapshot: they were deleted
-/// while it was read, or we may not see them.
-fn leave_out_strangers(snapshot: &mut Snapshot) {
-    let there: HashSet<&ObjectKey> = snapshot.objects.iter().map(|found| &found.object.key).collect();
-    if let Some(comments) = &mut snapshot.comments {
-        comments.retain(|(key, _)| there.contains(key));
-    }
-    if let Some(downtimes) = &mut snapshot.downtimes {
-        downtimes.retain(|(key, _)| there.contains(key));
-    }
-}
-
 /// Takes out, and gives back, the objects of which this reading says nothing: another master
 /// told of them while this one was read, or their check ended later than the one that is read;
 /// and those that are missing for the first time, as in the middle of a reload.
-fn leave_out_standing(world: &World, snapshot: &mut Snapshot, now: Timestamp) -> HashSet<ObjectKey> {
+fn leave_out_standing(world: &World, view: &mut View, now: Timestamp) -> HashSet<ObjectKey> {
     let mut standing = HashSet::new();
-    if !snapshot.settled {
-        standing.extend(missing(world, snapshot));
+    if !view.snapshot.settled {
+        standing.extend(missing(world, view.snapshot));
     }
-    let Some(moved) = &snapshot.beside else { return standing };
+    let Some(moved) = &view.snapshot.beside else { return standing };
     standing.extend(moved.iter().cloned());
-    let is_older = |found: &&SnapshotObject| match (found.execution_end, world.record(&found.object.key)) {
+    let is_older = |found: &&&SnapshotObject| match (found.execution_end, world.record(&found.object.key)) {
         (end, Some(record)) => is_stale(record.status.execution_end, end, now),
         (_, None) => false,
     };
-    standing.extend(snapshot.objects.iter().filter(is_older).map(|found| found.object.key.clone()));
-    snapshot.objects.retain(|found| !standing.contains(&found.object.key));
-    if let Some(comments) = &mut snapshot.comments {
-        comments.retain(|(key, _)| !standing.contains(key));
-    }
-    if let Some(downtimes) = &mut snapshot.downtimes {
-        downtimes.retain(|(key, _)| !standing.contains(key));
-    }
+    standing.extend(view.objects.iter().filter(is_older).map(|found| found.object.key.clone()));
+    view.without(&standing);
     standing
+}
+
+/// An acknowledgement ends with the problem, even where the answer was made in between.
+fn is_acknowledged(found: &SnapshotObject) -> bool {
+    found.acknowledged && found.state.is_some_and(State::is_problem)
 }
 
 fn hard_state(found: &SnapshotObject) -> Option<State> {
@@ -149,19 +129,19 @@ pub(super) fn out_of_reach(world: &mut World, source: &Arc<str>, broken: Broken,
 }
 
 /// The very first look: what is, is known from now on, and nobody is told.
-fn adopt(world: &mut World, snapshot: &Snapshot) -> Vec<Event> {
-    for found in &snapshot.objects {
-        adopt_object(world, found, snapshot.at);
+fn adopt(world: &mut World, view: &View) -> Vec<Event> {
+    for found in &view.objects {
+        adopt_object(world, found, view.snapshot.at);
     }
-    for (key, downtime) in snapshot.downtimes.iter().flatten() {
+    for (key, downtime) in view.downtimes.iter().flatten() {
         world.put_downtime(key, downtime);
         if downtime.trigger_time.is_some() {
             world.change_record(key, |record| {
-                record.downtimes.insert(downtime.name.clone());
+                record.marks_mut().downtimes.insert(downtime.name.clone());
             });
         }
     }
-    for (key, comment) in snapshot.comments.iter().flatten() {
+    for (key, comment) in view.comments.iter().flatten() {
         world.put_comment(key, comment);
     }
     Vec::new()
@@ -170,7 +150,7 @@ fn adopt(world: &mut World, snapshot: &Snapshot) -> Vec<Event> {
 /// Whether something hides a problem that will one day be gone.
 fn is_covered(found: &SnapshotObject) -> bool {
     let is_problem = hard_state(found).is_some_and(State::is_problem);
-    is_problem && (found.acknowledged || found.downtime_depth > 0 || found.flapping)
+    is_problem && (is_acknowledged(found) || found.downtime_depth > 0 || found.flapping)
 }
 
 fn adopt_object(world: &mut World, found: &SnapshotObject, at: Timestamp) {
@@ -182,10 +162,10 @@ fn adopt_object(world: &mut World, found: &SnapshotObject, at: Timestamp) {
             hard_state: hard_state(found),
             since: found.since,
             attempt: found.attempt,
-            output: Arc::from(found.output.as_str()),
+            output: if found.output.is_empty() { Arc::default() } else { Arc::from(found.output.as_str()) },
             execution_end: found.execution_end,
             reachable: found.reachable,
-            acknowledged: found.acknowledged,
+            acknowledged: is_acknowledged(found),
             downtime_depth: found.downtime_depth,
             flapping: found.flapping,
             withheld: is_covered(found).then(|| FIRST_LOOK.to_owned()),
@@ -197,23 +177,23 @@ fn adopt_object(world: &mut World, found: &SnapshotObject, at: Timestamp) {
     }
 }
 
-fn differences(world: &mut World, snapshot: &Snapshot, standing: &HashSet<ObjectKey>) -> Vec<Event> {
+fn differences(world: &mut World, view: &View, standing: &HashSet<ObjectKey>) -> Vec<Event> {
     // First, so that nothing is made up about what is gone.
-    let deleted = gone_objects(world, snapshot, standing);
+    let deleted = gone_objects(world, view, standing);
     let mut events = Vec::new();
-    downtime_differences(world, snapshot, standing, &mut events);
+    downtime_differences(world, view, standing, &mut events);
     let (ended, begun): (Vec<Event>, Vec<Event>) =
         events.drain(..).partition(|event| matches!(event.detail, Detail::DowntimeRemoved(_)));
     events.extend(begun);
-    for found in &snapshot.objects {
-        object_differences(world, snapshot, found, &mut events);
+    for found in &view.objects {
+        object_differences(world, view, found, &mut events);
         let depth = found.downtime_depth + ends_in_effect(world, &found.object.key, &ended);
         if world.status(&found.object.key).downtime_depth != depth {
             world.change_status(&found.object.key, |status| status.downtime_depth = depth);
         }
     }
     events.extend(ended);
-    comment_differences(world, snapshot, standing, &mut events);
+    comment_differences(world, view, standing, &mut events);
     events.extend(deleted);
     events
 }
@@ -223,7 +203,7 @@ fn differences(world: &mut World, snapshot: &Snapshot, standing: &HashSet<Object
 fn ends_in_effect(world: &World, key: &ObjectKey, ended: &[Event]) -> u32 {
     let of_object = ended.iter().filter(|event| event.object.as_ref() == Some(key));
     let in_effect = of_object.filter_map(Event::downtime).filter(|downtime| {
-        let seen = world.record(key).is_some_and(|record| record.downtimes.contains(&downtime.name));
+        let seen = world.record(key).is_some_and(|record| record.marks().downtimes.contains(&downtime.name));
         seen || downtime.trigger_time.is_some()
     });
     in_effect.count() as u32
@@ -240,12 +220,8 @@ fn missed(snapshot: &Snapshot, key: &ObjectKey, timestamp: Timestamp, detail: De
     }
 }
 
-fn object_differences(
-    world: &mut World,
-    snapshot: &Snapshot,
-    found: &SnapshotObject,
-    events: &mut Vec<Event>,
-) {
+fn object_differences(world: &mut World, view: &View, found: &SnapshotObject, events: &mut Vec<Event>) {
+    let snapshot = view.snapshot;
     let key = &found.object.key;
     let known = world.status(key);
     let Some(state) = hard_state(found) else { return };
@@ -267,10 +243,10 @@ fn object_differences(
     // A recovery ends the acknowledgement without an event of its own.
     let recovered = known.hard_state != Some(state) && !state.is_problem();
     let acknowledged = known.acknowledged && !recovered;
-    if found.acknowledged && !acknowledged {
-        events.push(missed(snapshot, key, snapshot.at, acknowledgement(snapshot, found, state)));
+    if is_acknowledged(found) && !acknowledged {
+        events.push(missed(snapshot, key, snapshot.at, acknowledgement(view, found, state)));
     }
-    if !found.acknowledged && acknowledged {
+    if !is_acknowledged(found) && acknowledged {
         let end = AcknowledgementEnd { state, hard: true };
         events.push(missed(snapshot, key, snapshot.at, Detail::AcknowledgementCleared(end)));
     }
@@ -319,8 +295,8 @@ fn flapping(found: &SnapshotObject, state: State) -> Detail {
 
 /// Author and text of a standing acknowledgement are only in its comment, which
 /// may be gone.
-fn acknowledgement(snapshot: &Snapshot, found: &SnapshotObject, state: State) -> Detail {
-    let comment = snapshot
+fn acknowledgement(view: &View, found: &SnapshotObject, state: State) -> Detail {
+    let comment = view
         .comments
         .iter()
         .flatten()
@@ -340,18 +316,14 @@ fn acknowledgement(snapshot: &Snapshot, found: &SnapshotObject, state: State) ->
 }
 
 /// Made-up events for downtimes.
-fn downtime_differences(
-    world: &World,
-    snapshot: &Snapshot,
-    standing: &HashSet<ObjectKey>,
-    events: &mut Vec<Event>,
-) {
-    let Some(downtimes) = &snapshot.downtimes else { return };
+fn downtime_differences(world: &World, view: &View, standing: &HashSet<ObjectKey>, events: &mut Vec<Event>) {
+    let snapshot = view.snapshot;
+    let Some(downtimes) = &view.downtimes else { return };
     let now: HashSet<&str> = downtimes.iter().map(|(_, downtime)| downtime.name.as_str()).collect();
     for (key, downtime) in downtimes {
         let added = !world.downtimes().contains_key(&downtime.name);
         let in_effect = downtime.trigger_time.is_some();
-        let seen = world.record(key).is_some_and(|record| record.downtimes.contains(&downtime.name));
+        let seen = world.record(key).is_some_and(|record| record.marks().downtimes.contains(&downtime.name));
         if added {
             let at = downtime.entry_time.unwrap_or(snapshot.at);
             events.push(missed(snapshot, key, at, Detail::DowntimeAdded(downtime.clone())));
@@ -378,11 +350,12 @@ fn downtime_differences(
 
 fn comment_differences(
     world: &mut World,
-    snapshot: &Snapshot,
+    view: &View,
     standing: &HashSet<ObjectKey>,
     events: &mut Vec<Event>,
 ) {
-    let Some(comments) = &snapshot.comments else { return };
+    let snapshot = view.snapshot;
+    let Some(comments) = &view.comments else { return };
     let now: HashSet<&str> = comments.iter().map(|(_, comment)| comment.name.as_str()).collect();
     for (key, comment) in comments {
         if world.comments().contains_key(&comment.name) {
@@ -409,7 +382,8 @@ fn comment_differences(
 }
 
 /// Objects that Icinga no longer has are deleted, never "recovered".
-fn gone_objects(world: &mut World, snapshot: &Snapshot, standing: &HashSet<ObjectKey>) -> Vec<Event> {
+fn gone_objects(world: &mut World, view: &View, standing: &HashSet<ObjectKey>) -> Vec<Event> {
+    let snapshot = view.snapshot;
     let mut gone = missing(world, snapshot);
     gone.retain(|key| !standing.contains(key));
     gone.sort();

@@ -192,7 +192,7 @@ impl Engine {
             // Room for one: a queue that grows makes room for four, which is a kilobyte.
             Input::Event(event) => queue = VecDeque::from([Next::Event(event)]),
             Input::Snapshot(snapshot) => {
-                let events = catch_up::catch_up(self.world_mut(), snapshot, now);
+                let events = catch_up::catch_up(self.world_mut(), &snapshot, now);
                 queue.extend(events.into_iter().map(Next::Event));
                 caught_up = true;
             }
@@ -370,7 +370,7 @@ impl Engine {
     fn is_owed(&self, key: &ObjectKey, record: &Record) -> bool {
         let status = &record.status;
         let untold = status.hard_state.is_some_and(|state| self.world().is_untold(key, state));
-        record.again_at.is_none() && status.withheld.is_some() && untold
+        record.marks().again_at.is_none() && status.withheld.is_some() && untold
     }
 }
 

@@ -156,7 +156,7 @@ fn state_change(
     if report.restated.is_none() && is_stale(status.execution_end, report.execution_end, now) {
         return Observed::Stale;
     }
-    let changed_end = world.record(key).and_then(|record| record.changed_end);
+    let changed_end = world.record(key).and_then(|record| record.marks().changed_end);
     let same_moment = report.execution_end.is_some() && changed_end == report.execution_end;
     if same_moment && status.state == Some(report.state) && status.hard == report.hard {
         return Observed::Known;
@@ -164,22 +164,24 @@ fn state_change(
     // What was made up after a gap carries the time Icinga gives for the change.
     let at = if event.missed { event.timestamp } else { report.execution_end.unwrap_or(event.timestamp) };
     world.change_record(key, |record| {
-        record.changed_end = report.execution_end;
+        let mut was_down = false;
+        record.marks_mut().changed_end = report.execution_end;
         let status = Arc::make_mut(&mut record.status);
         take_result(status, report);
         status.state = Some(report.state);
         status.hard = report.hard;
         if report.hard && status.hard_state != Some(report.state) {
-            if status.hard_state == Some(State::Down) {
-                // A clock that is ahead would have it return in the future.
-                record.returned = Some(at.min(now));
-            }
+            was_down = status.hard_state == Some(State::Down);
             status.hard_state = Some(report.state);
             status.since = Some(at);
         }
         if !report.state.is_problem() {
             // Icinga ends acknowledgements with the problem; its event may be late.
             status.acknowledged = false;
+        }
+        if was_down {
+            // A clock that is ahead would have it return in the future.
+            record.marks_mut().returned = Some(at.min(now));
         }
     });
     match (report.hard, report.state.is_problem()) {
@@ -199,8 +201,9 @@ fn downtime_begins(world: &mut World, key: &ObjectKey, downtime: &Downtime) -> O
     }
     let mut new = false;
     world.change_record(key, |record| {
-        new = record.downtimes.insert(downtime.name.clone());
-        let depth = record.downtimes.len() as u32;
+        let seen = &mut record.marks_mut().downtimes;
+        new = seen.insert(downtime.name.clone());
+        let depth = seen.len() as u32;
         let status = Arc::make_mut(&mut record.status);
         status.downtime_depth = status.downtime_depth.max(depth);
     });
@@ -214,8 +217,9 @@ fn downtime_ends(world: &mut World, key: &ObjectKey, downtime: &Downtime) -> Obs
         return Observed::New;
     }
     world.change_record(key, |record| {
-        let was_seen = record.downtimes.remove(&downtime.name);
-        let left = record.downtimes.len() as u32;
+        let seen = &mut record.marks_mut().downtimes;
+        let was_seen = seen.remove(&downtime.name);
+        let left = seen.len() as u32;
         let status = Arc::make_mut(&mut record.status);
         let ends_effect = was_seen || downtime.trigger_time.is_some();
         let depth = if ends_effect { status.downtime_depth.saturating_sub(1) } else { status.downtime_depth };

@@ -20,7 +20,7 @@ pub(super) fn last_return(world: &World, key: &ObjectKey) -> Option<Timestamp> {
     let hosts: Vec<ObjectKey> = chain(world, key).collect();
     let records = hosts.iter().filter_map(|host| world.record(host));
     let up = records.filter(|record| record.status.hard_state == Some(State::Up));
-    up.filter_map(|record| record.returned).max()
+    up.filter_map(|record| record.marks().returned).max()
 }
 
 /// The hosts in front of an object, near ones first: the own host of a service, then

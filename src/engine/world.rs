@@ -10,9 +10,11 @@ mod durable;
 pub mod gathers;
 mod memory;
 mod posts;
+mod record;
 mod set_back;
 
-pub use durable::RestoreError;
+pub use durable::{RestoreError, Restoring};
+pub use record::Record;
 
 use super::bounds::{self, Forgotten};
 use super::matcher::MatcherError;
@@ -21,32 +23,13 @@ use super::timers::Timers;
 use super::windows::Windows;
 use crate::model::event::{Comment, Downtime};
 use crate::model::{Hold, Incident, IncidentId, Object, ObjectKey, State, Status, Timestamp};
-use durable::Entry;
+use durable::{Changes, Entry};
 use gathers::Gathers;
 use memory::{Told, Uses};
 use posts::Posts;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-
-/// What is known of one object besides its configuration.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Record {
-    /// Its state, as scenes show it.
-    pub status: Arc<Status>,
-    /// When the check ended whose state change was last taken in: the guard
-    /// against the same change from a second master.
-    pub changed_end: Option<Timestamp>,
-    /// Names of the downtimes in effect, as far as their start was seen.
-    pub downtimes: BTreeSet<String>,
-    /// The incident that is open, or whose end is still owed to somebody.
-    pub incident: Option<IncidentId>,
-    /// When a withheld state is judged again without any event.
-    pub again_at: Option<Timestamp>,
-    /// When a host was last found up after it had been down.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub returned: Option<Timestamp>,
-}
 
 /// What is known of one Icinga.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -78,7 +61,7 @@ pub enum MuteError {
 #[derive(Clone, Default)]
 pub struct World {
     objects: HashMap<ObjectKey, Arc<Object>>,
-    records: HashMap<ObjectKey, Record>,
+    records: HashMap<ObjectKey, Arc<Record>>,
     incidents: BTreeMap<IncidentId, Arc<Incident>>,
     next_incident: u64,
     mutes: BTreeMap<u64, ActiveMute>,
@@ -104,7 +87,7 @@ pub struct World {
     uses: Uses,
     /// What went for want of room.
     pub(super) forgotten: Forgotten,
-    changes: HashSet<Entry>,
+    changes: Changes,
     /// How many entries of each kind could not be read.
     unread: BTreeMap<String, usize>,
     /// Whether changes are to be kept; a replay keeps none.
@@ -120,7 +103,7 @@ impl World {
     /// A copy to try things on: its changes are not kept. Objects and states are shared
     /// until they change.
     pub fn for_trial(&self) -> World {
-        World { changes: HashSet::new(), durable: false, ..self.clone() }
+        World { changes: Changes::default(), durable: false, ..self.clone() }
     }
 
     fn change(&mut self, entry: impl FnOnce() -> Entry) {
@@ -147,10 +130,10 @@ impl World {
             self.change(|| Entry::Object(key.clone()));
         }
         if let Some(record) = self.records.remove(key) {
-            if let Some(again_at) = record.again_at {
+            if let Some(again_at) = record.marks().again_at {
                 self.again.remove(&(again_at, key.clone()));
             }
-            if let Some(incident) = record.incident {
+            if let Some(incident) = record.marks().incident {
                 self.stop_reminding(incident);
                 self.incidents.remove(&incident);
                 self.change(|| Entry::Incident(incident));
@@ -171,6 +154,11 @@ impl World {
         self.objects.get(key).cloned().unwrap_or_else(|| Arc::new(Object::bare(key.clone())))
     }
 
+    /// The configuration of all objects that have one, in no order.
+    pub fn objects(&self) -> impl Iterator<Item = &Arc<Object>> {
+        self.objects.values()
+    }
+
     /// All objects known by configuration or by an event, in no order.
     pub fn object_keys(&self) -> impl Iterator<Item = &ObjectKey> {
         let unconfigured = self.records.keys().filter(|key| !self.objects.contains_key(*key));
@@ -181,12 +169,12 @@ impl World {
 
     /// What is known of an object; an empty record if nothing is.
     pub fn record(&self, key: &ObjectKey) -> Option<&Record> {
-        self.records.get(key)
+        self.records.get(key).map(Arc::as_ref)
     }
 
     /// All records, in no order.
     pub fn records(&self) -> impl Iterator<Item = (&ObjectKey, &Record)> {
-        self.records.iter()
+        self.records.iter().map(|(key, record)| (key, &**record))
     }
 
     /// An object's state; an empty one if none is known.
@@ -197,11 +185,11 @@ impl World {
     /// Changes what is known of an object.
     pub fn change_record(&mut self, key: &ObjectKey, change: impl FnOnce(&mut Record)) {
         match self.records.get_mut(key) {
-            Some(record) => change(record),
+            Some(record) => change(Arc::make_mut(record)),
             None => {
                 let mut record = Record::default();
                 change(&mut record);
-                self.records.insert(key.clone(), record);
+                self.records.insert(key.clone(), Arc::new(record));
             }
         }
         self.change(|| Entry::Record(key.clone()));
@@ -226,7 +214,7 @@ impl World {
 
     /// The incident of an object: open, or closed with its end still owed.
     pub fn incident_of(&self, key: &ObjectKey) -> Option<&Arc<Incident>> {
-        self.incidents.get(&self.records.get(key)?.incident?)
+        self.incidents.get(&self.records.get(key)?.marks().incident?)
     }
 
     /// Whether people have not heard of this hard state: a problem other than the one
@@ -240,7 +228,7 @@ impl World {
 
     /// Opens an incident, or opens again the one whose end nobody was told yet.
     pub fn open_incident(&mut self, key: &ObjectKey, at: Timestamp) {
-        if let Some(id) = self.records.get(key).and_then(|record| record.incident) {
+        if let Some(id) = self.records.get(key).and_then(|record| record.marks().incident) {
             self.change_incident(id, |incident| incident.closed = None);
             return;
         }
@@ -250,13 +238,13 @@ impl World {
         self.incidents.insert(id, Arc::new(incident));
         self.change(|| Entry::Incident(id));
         self.change(|| Entry::NextIncident);
-        self.change_record(key, |record| record.incident = Some(id));
+        self.change_record(key, |record| record.marks_mut().incident = Some(id));
     }
 
     /// Marks an object's incident as ended. It stays the object's until
     /// [`World::part_incident`].
     pub fn close_incident(&mut self, key: &ObjectKey, at: Timestamp) {
-        if let Some(id) = self.records.get(key).and_then(|record| record.incident) {
+        if let Some(id) = self.records.get(key).and_then(|record| record.marks().incident) {
             self.stop_reminding(id);
             self.change_incident(id, |incident| {
                 incident.closed = Some(at);
@@ -267,7 +255,7 @@ impl World {
 
     /// Parts an object from its ended incident: nobody is owed its end any more.
     pub fn part_incident(&mut self, key: &ObjectKey) {
-        self.change_record(key, |record| record.incident = None);
+        self.change_record(key, |record| record.marks_mut().incident = None);
         self.change_status(key, |status| {
             status.told = None;
             status.withheld = None;

@@ -14,9 +14,20 @@ use std::sync::Arc;
 pub struct Alike {
     vars: HashSet<Arc<Map<String, Value>>>,
     groups: HashSet<Arc<Vec<String>>>,
+    sources: HashSet<Arc<str>>,
 }
 
 impl Alike {
+    /// The name of a source, held once.
+    pub fn source(&mut self, name: &str) -> Arc<str> {
+        if let Some(seen) = self.sources.get(name) {
+            return seen.clone();
+        }
+        let source: Arc<str> = Arc::from(name);
+        self.sources.insert(source.clone());
+        source
+    }
+
     /// Gives the object the variables and groups of an earlier one that has the same.
     pub fn share(&mut self, object: &mut Object) {
         one_of(&mut self.vars, &mut object.vars);

@@ -11,8 +11,9 @@ use std::sync::Arc;
 pub enum Input {
     /// Something happened.
     Event(Event),
-    /// The whole truth of one Icinga, read after its stream was opened.
-    Snapshot(Snapshot),
+    /// The whole truth of one Icinga, read after its stream was opened. Shared: the engine's
+    /// thread keeps each input until it is on the disk, and this one may have half a million objects.
+    Snapshot(Arc<Snapshot>),
     /// An Icinga cannot be read, for a minute already.
     OutOfReach {
         /// Which Icinga.

@@ -35,5 +35,5 @@ pub use message::Message;
 pub use object::{Object, ObjectKey};
 pub use scene::{Scene, Status};
 pub use state::State;
-pub use state_write::StateWrite;
+pub use state_write::{StateKey, StateValue, StateWrite};
 pub use time::Timestamp;

@@ -10,7 +10,7 @@ pub mod fold;
 pub mod sqlite;
 pub mod writer;
 
-pub use crate::model::StateWrite;
+pub use crate::model::{StateKey, StateValue, StateWrite};
 
 use crate::model::{
     About, Action, ActionId, ActionResult, Attempt, Decision, Delivery, DeliveryId, Input, Message, Timestamp,
@@ -151,6 +151,12 @@ pub trait Store: Send + Sync {
 
     /// All engine state: kind, key, value.
     fn load_state(&self) -> Result<Vec<Entry>, StoreError>;
+
+    /// The same, entry by entry; never all of it is held.
+    fn each_state(&self, each: &mut dyn FnMut(&str, &str, &str)) -> Result<(), StoreError> {
+        self.load_state()?.iter().for_each(|(kind, key, value)| each(kind, key, value));
+        Ok(())
+    }
 
     /// Pending deliveries of a sink that may be tried now: the first of each
     /// lane, oldest first, at most `limit`, and none of the lanes in `busy`.

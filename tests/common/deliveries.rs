@@ -1,7 +1,7 @@
 //! Deliveries, attempts and batches for tests of the store, the outbox and the sinks.
 
 use watchbell::model::{Attempt, AttemptResult, Brief, Delivery, Message, Timestamp};
-use watchbell::store::{Batch, StateWrite};
+use watchbell::store::{Batch, StateKey, StateValue, StateWrite};
 
 /// A moment that many seconds into the tests' own era.
 pub(crate) fn second(second: i64) -> Timestamp {
@@ -35,7 +35,8 @@ pub(crate) fn deliveries(deliveries: impl IntoIterator<Item = Delivery>) -> Batc
 
 /// A batch that only writes one state entry.
 pub(crate) fn state(key: &str, value: Option<&str>) -> Batch {
-    let write = StateWrite { kind: "test", key: key.to_owned(), value: value.map(str::to_owned) };
+    let value = value.map(|value| StateValue::Json(value.to_owned()));
+    let write = StateWrite { kind: "test", key: StateKey::Text(key.to_owned()), value };
     Batch { state: vec![write], ..Batch::default() }
 }
 

@@ -127,9 +127,9 @@ impl World {
 
     fn keep(&mut self) {
         for write in self.engine.world_mut().take_writes() {
-            let entry = (write.kind.to_owned(), write.key);
+            let entry = (write.kind.to_owned(), write.key.text().into_owned());
             match write.value {
-                Some(value) => self.kept.insert(entry, value),
+                Some(value) => self.kept.insert(entry, value.json().expect("it is JSON").into_owned()),
                 None => self.kept.remove(&entry),
             };
         }
@@ -224,7 +224,7 @@ impl World {
 
     /// The whole truth of Icinga is read.
     pub(crate) fn looks(&mut self, snapshot: Snapshot) {
-        self.step(Input::Snapshot(snapshot));
+        self.step(Input::Snapshot(Arc::new(snapshot)));
     }
 
     /// Somebody with a verified account of this name writes in the channel: the
@@ -265,8 +265,7 @@ impl World {
     pub(crate) fn restart_with(&mut self, change: impl FnOnce(&mut Settings)) {
         let mut settings = settings();
         change(&mut settings);
-        let entries =
-            self.kept.iter().map(|((kind, key), value)| (kind.clone(), key.clone(), value.clone())).collect();
+        let entries = self.kept.iter().map(|((kind, key), value)| (kind.clone(), key.clone(), value.clone()));
         let restored = engine::World::restore(entries).expect("what was written can be read");
         self.engine = Engine::new(restored, settings, self.engine.ruleset().clone());
     }

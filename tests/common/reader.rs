@@ -63,7 +63,10 @@ impl Reader {
 
     /// The next snapshot.
     pub(crate) async fn snapshot(&mut self) -> Snapshot {
-        let wanted = |input| if let Input::Snapshot(snapshot) = input { Some(snapshot) } else { None };
+        let wanted = |input| match input {
+            Input::Snapshot(snapshot) => Some(Arc::unwrap_or_clone(snapshot)),
+            _ => None,
+        };
         self.next("a snapshot", wanted).await
     }
 

@@ -28,7 +28,7 @@ fn output() -> String {
 async fn next_look(reader: &mut Reader) -> Snapshot {
     loop {
         match reader.next("a snapshot", Some).await {
-            Input::Snapshot(snapshot) => return snapshot,
+            Input::Snapshot(snapshot) => return Arc::unwrap_or_clone(snapshot),
             Input::Event(event) => {
                 let output = event.report().map_or("", |report| &report.output);
                 assert!(is_whole(output), "half a line was used: {output}");

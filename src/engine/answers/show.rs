@@ -44,7 +44,7 @@ fn marks(status: &Status) -> String {
 }
 
 fn number(record: &Record) -> String {
-    match record.incident {
+    match record.marks().incident {
         Some(id) if record.status.hard_state.is_some_and(State::is_problem) => format!("{id} "),
         _ => String::new(),
     }

@@ -10,6 +10,7 @@ use crate::model::{
     Attempt, AttemptResult, Brief, Broken, Delivery, Detail, Event, Input, Message, ObjectKey, Snapshot,
     SnapshotObject, Speaker, State, Timestamp, Utterance,
 };
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long an Icinga is away before that is told.
@@ -189,7 +190,7 @@ impl Trial {
         }
         self.pass_until(back)?;
         let snapshot = self.snapshot(broken, &changed);
-        self.take(Input::Snapshot(snapshot))
+        self.take(Input::Snapshot(Arc::new(snapshot)))
     }
 
     fn snapshot(&self, broken: Broken, changed: &[(ObjectKey, State)]) -> Snapshot {

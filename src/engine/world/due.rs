@@ -16,7 +16,7 @@ const ASK_AGAIN: Duration = Duration::from_secs(30);
 impl World {
     /// Sets or clears the time at which a withheld state is judged again.
     pub fn set_again(&mut self, key: &ObjectKey, at: Option<Timestamp>) {
-        let old = self.records.get(key).and_then(|record| record.again_at);
+        let old = self.records.get(key).and_then(|record| record.marks().again_at);
         if old == at {
             return;
         }
@@ -26,7 +26,7 @@ impl World {
         if let Some(at) = at {
             self.again.insert((at, key.clone()));
         }
-        self.change_record(key, |record| record.again_at = at);
+        self.change_record(key, |record| record.marks_mut().again_at = at);
     }
 
     /// Takes out the objects whose time to be judged again has come, oldest first.
@@ -44,7 +44,7 @@ impl World {
 
     /// Sets a timer of a rule; one that is there already moves. Why not, if it cannot be.
     pub fn set_timer(&mut self, timer: Pending) -> Result<(), String> {
-        let key = timer.key.clone();
+        let key = Box::new(timer.key.clone());
         self.timers.set(timer)?;
         self.change(|| Entry::Timer(key));
         Ok(())
@@ -54,7 +54,7 @@ impl World {
     pub fn cancel_timer(&mut self, key: &TimerKey) -> bool {
         let is_there = self.timers.take(key).is_some();
         if is_there {
-            self.change(|| Entry::Timer(key.clone()));
+            self.change(|| Entry::Timer(Box::new(key.clone())));
         }
         is_there
     }
@@ -62,7 +62,7 @@ impl World {
     /// Takes out a timer that is due, the oldest first.
     pub fn take_due_timer(&mut self, now: Timestamp) -> Option<Pending> {
         let timer = self.timers.take_due(now)?;
-        self.change(|| Entry::Timer(timer.key.clone()));
+        self.change(|| Entry::Timer(Box::new(timer.key.clone())));
         Some(timer)
     }
 

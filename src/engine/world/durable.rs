@@ -8,9 +8,10 @@ use super::{Record, World};
 use crate::engine::mute::{ActiveMute, Mute};
 use crate::engine::timers::{Pending, TimerKey};
 use crate::engine::windows::Window;
-use crate::model::{Alike, Incident, IncidentId, Object, ObjectKey, StateWrite};
+use crate::model::state_write::Kept;
+use crate::model::{Alike, Incident, IncidentId, Object, ObjectKey, StateKey, StateValue, StateWrite};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 /// One entry of the world, for the list of changes.
@@ -25,13 +26,32 @@ pub(super) enum Entry {
     Member(String, u64),
     Window(String),
     Kept(String),
-    Timer(TimerKey),
+    Timer(Box<TimerKey>),
     Downtime(String),
     Comment(String),
     Source(Arc<str>),
     Post(String),
     NextIncident,
     NextMute,
+}
+
+/// What has changed since it was written last.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Changes {
+    /// Objects and records apart from the rest: after a first look they are many.
+    objects: HashSet<ObjectKey>,
+    records: HashSet<ObjectKey>,
+    others: HashSet<Entry>,
+}
+
+impl Changes {
+    pub(super) fn insert(&mut self, entry: Entry) {
+        match entry {
+            Entry::Object(key) => self.objects.insert(key),
+            Entry::Record(key) => self.records.insert(key),
+            other => self.others.insert(other),
+        };
+    }
 }
 
 /// Why kept state cannot be read.
@@ -49,77 +69,79 @@ pub struct RestoreError {
 impl World {
     /// All entries changed since the last call, as they are now.
     pub fn take_writes(&mut self) -> Vec<StateWrite> {
-        let changes = std::mem::take(&mut self.changes);
-        changes.into_iter().map(|entry| self.write(entry)).collect()
+        let Changes { objects, records, others } = std::mem::take(&mut self.changes);
+        let mut writes = Vec::with_capacity(objects.len() + records.len() + others.len());
+        writes.extend(objects.into_iter().map(|key| self.write(Entry::Object(key))));
+        writes.extend(records.into_iter().map(|key| self.write(Entry::Record(key))));
+        writes.extend(others.into_iter().map(|entry| self.write(entry)));
+        writes
     }
 
     fn write(&self, entry: Entry) -> StateWrite {
+        let text = StateKey::Text;
         let (kind, key, value) = match entry {
-            Entry::Object(key) => ("object", path(&key), json(self.objects.get(&key))),
-            Entry::Record(key) => ("record", path(&key), json(self.records.get(&key))),
-            Entry::Incident(id) => ("incident", id.0.to_string(), json(self.incidents.get(&id))),
-            Entry::Mute(id) => ("mute", id.to_string(), json(self.mutes.get(&id).map(|mute| &mute.mute))),
+            Entry::Object(key) => {
+                let value = shared(self.objects.get(&key));
+                ("object", StateKey::Object(key), value)
+            }
+            Entry::Record(key) => {
+                let value = shared(self.records.get(&key));
+                ("record", StateKey::Object(key), value)
+            }
+            Entry::Incident(id) => ("incident", text(id.0.to_string()), shared(self.incidents.get(&id))),
+            Entry::Mute(id) => {
+                ("mute", text(id.to_string()), json(self.mutes.get(&id).map(|mute| &mute.mute)))
+            }
             Entry::Told(subject) => {
                 let value = json(self.told.get(&subject));
-                ("told", subject, value)
+                ("told", text(subject), value)
             }
             Entry::Gather(name) => {
                 let value = json(self.gathers.head(&name));
-                ("gather", name, value)
+                ("gather", text(name), value)
             }
             Entry::Member(name, number) => {
                 let value = json(self.gathers.member(&name, number));
-                ("member", format!("{name}\u{1f}{number}"), value)
+                ("member", text(format!("{name}\u{1f}{number}")), value)
             }
             Entry::Window(key) => {
                 let value = json(self.windows.windows.get(&key));
-                ("window", key, value)
+                ("window", text(key), value)
             }
             Entry::Kept(key) => {
                 let value = json(self.windows.kept.get(&key));
-                ("kept", key, value)
+                ("kept", text(key), value)
             }
             Entry::Timer(key) => {
                 let name = serde_json::to_string(&key).expect("plain data is always JSON");
-                ("timer", name, json(self.timers.get(&key)))
+                ("timer", text(name), json(self.timers.get(&key)))
             }
             Entry::Downtime(name) => {
                 let value = json(self.downtimes.get(&name));
-                ("downtime", name, value)
+                ("downtime", text(name), value)
             }
             Entry::Comment(name) => {
                 let value = json(self.comments.get(&name));
-                ("comment", name, value)
+                ("comment", text(name), value)
             }
-            Entry::Source(name) => ("source", name.to_string(), json(self.sources.get(&name))),
+            Entry::Source(name) => ("source", text(name.to_string()), json(self.sources.get(&name))),
             Entry::Post(post) => {
                 let value = json(self.posts.until(&post));
-                ("post", post, value)
+                ("post", text(post), value)
             }
-            Entry::NextIncident => ("next", "incident".to_owned(), json(Some(&self.next_incident))),
-            Entry::NextMute => ("next", "mute".to_owned(), json(Some(&self.next_mute))),
+            Entry::NextIncident => ("next", text("incident".to_owned()), json(Some(&self.next_incident))),
+            Entry::NextMute => ("next", text("mute".to_owned()), json(Some(&self.next_mute))),
         };
         StateWrite { kind, key, value }
     }
 
-    /// Makes a world of all that was written. What only a newer Watchbell can read stays
-    /// in the store as it is, and is counted, see [`World::unread`]; an error where that
-    /// would forget who was told of what.
-    pub fn restore(entries: Vec<(String, String, String)>) -> Result<World, RestoreError> {
-        let mut world = World::new(true);
-        let mut alike = Alike::default();
-        // Members need their gather.
-        let (members, others): (Vec<_>, Vec<_>) =
-            entries.into_iter().partition(|(kind, _, _)| kind == "member");
-        for (kind, key, value) in others.into_iter().chain(members) {
-            match world.restore_entry(&kind, &key, &value, &mut alike) {
-                Ok(()) => {}
-                Err(reason) if is_needed(&kind, &key) => return Err(RestoreError { kind, key, reason }),
-                Err(_) => *world.unread.entry(kind).or_default() += 1,
-            }
-        }
-        world.note_restored_uses();
-        Ok(world)
+    /// Makes a world of all that was written, see [`Restoring`].
+    pub fn restore(
+        entries: impl IntoIterator<Item = (String, String, String)>,
+    ) -> Result<World, RestoreError> {
+        let mut restoring = Restoring::new();
+        entries.into_iter().for_each(|(kind, key, value)| restoring.take(&kind, &key, &value));
+        restoring.finish()
     }
 
     /// How many entries of each kind the store holds that could not be read.
@@ -136,15 +158,16 @@ impl World {
             }
             "record" => {
                 let (source, name) = key.split_once('\u{1f}').ok_or("its key names no source")?;
-                let object = ObjectKey::from_name(&Arc::from(source), name);
+                let object = self.known_key(ObjectKey::from_name(&alike.source(source), name));
                 let record: Record = parse(value)?;
-                if let Some(again_at) = record.again_at {
+                if let Some(again_at) = record.marks().again_at {
                     self.again.insert((again_at, object.clone()));
                 }
-                self.records.insert(object, record);
+                self.records.insert(object, Arc::new(record));
             }
             "incident" => {
-                let incident: Incident = parse(value)?;
+                let mut incident: Incident = parse(value)?;
+                incident.object = self.known_key(incident.object);
                 self.reminders
                     .extend(incident.reminding.iter().map(|reminding| (reminding.next, incident.id)));
                 self.incidents.insert(incident.id, Arc::new(incident));
@@ -187,6 +210,63 @@ impl World {
     }
 }
 
+impl World {
+    /// The key as an object has it, so that each name is held once.
+    fn known_key(&self, key: ObjectKey) -> ObjectKey {
+        self.objects.get(&key).map_or(key, |object| object.key.clone())
+    }
+}
+
+/// A world that is being made of all that was written, entry by entry: what a large one holds
+/// as text takes more room than the world itself.
+///
+/// What only a newer Watchbell can read stays in the store as it is, and is counted, see
+/// [`World::unread`]; it is an error where that would forget who was told of what. Objects
+/// come best before what is known of them, as the store gives them.
+#[derive(Default)]
+pub struct Restoring {
+    world: World,
+    alike: Alike,
+    /// They need their gather.
+    members: Vec<(String, String)>,
+    failed: Option<RestoreError>,
+}
+
+impl Restoring {
+    /// Nothing yet.
+    pub fn new() -> Restoring {
+        Restoring { world: World::new(true), ..Restoring::default() }
+    }
+
+    /// Takes in one entry.
+    pub fn take(&mut self, kind: &str, key: &str, value: &str) {
+        if kind == "member" {
+            return self.members.push((key.to_owned(), value.to_owned()));
+        }
+        self.take_now(kind, key, value);
+    }
+
+    fn take_now(&mut self, kind: &str, key: &str, value: &str) {
+        let Err(reason) = self.world.restore_entry(kind, key, value, &mut self.alike) else { return };
+        if is_needed(kind, key) {
+            let fault = RestoreError { kind: kind.to_owned(), key: key.to_owned(), reason };
+            self.failed.get_or_insert(fault);
+        } else {
+            *self.world.unread.entry(kind.to_owned()).or_default() += 1;
+        }
+    }
+
+    /// The world; the first error, if there was one.
+    pub fn finish(mut self) -> Result<World, RestoreError> {
+        for (key, value) in std::mem::take(&mut self.members) {
+            self.take_now("member", &key, &value);
+        }
+        self.failed.map_or(Ok(()), Err)?;
+        self.world.note_restored_uses();
+        Ok(self.world)
+    }
+}
+
 /// Whether there is no going on without an entry. What rules remember is not needed, nor
 /// what this Watchbell does not know: a newer one may have written it before it was taken
 /// back.
@@ -198,13 +278,14 @@ fn is_needed(kind: &str, key: &str) -> bool {
     }
 }
 
-/// The key under which what is known of an object is kept.
-fn path(key: &ObjectKey) -> String {
-    format!("{}\u{1f}{}", key.source(), key.name())
+fn json<T: Serialize>(value: Option<&T>) -> Option<StateValue> {
+    let json = |value| serde_json::to_string(value).expect("plain data with text keys is always JSON");
+    value.map(|value| StateValue::Json(json(value)))
 }
 
-fn json<T: Serialize>(value: Option<&T>) -> Option<String> {
-    value.map(|value| serde_json::to_string(value).expect("plain data with text keys is always JSON"))
+/// What the writer makes JSON of.
+fn shared<T: Kept + 'static>(value: Option<&Arc<T>>) -> Option<StateValue> {
+    value.map(|value| StateValue::Shared(value.clone()))
 }
 
 fn parse<T: for<'a> Deserialize<'a>>(value: &str) -> Result<T, String> {

@@ -145,7 +145,7 @@ impl World {
             .values()
             .filter(|incident| incident.closed.is_some_and(|closed| age(closed, now) > day))
             .filter(|incident| {
-                self.records.get(&incident.object).is_none_or(|r| r.incident != Some(incident.id))
+                self.records.get(&incident.object).is_none_or(|r| r.marks().incident != Some(incident.id))
             })
             .map(|incident| incident.id)
             .collect();

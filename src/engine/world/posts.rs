@@ -116,13 +116,14 @@ mod tests {
     fn restarted(world: &mut World, disk: &mut HashMap<String, String>) -> World {
         for write in world.take_writes() {
             assert_eq!(write.kind, "post");
+            let key = write.key.text().into_owned();
             match write.value {
-                Some(value) => disk.insert(write.key, value),
-                None => disk.remove(&write.key),
+                Some(value) => disk.insert(key, value.json().expect("JSON").into_owned()),
+                None => disk.remove(&key),
             };
         }
         let entries = disk.iter().map(|(key, value)| ("post".to_owned(), key.clone(), value.clone()));
-        World::restore(entries.collect()).expect("it reads what it wrote")
+        World::restore(entries).expect("it reads what it wrote")
     }
 
     #[test]

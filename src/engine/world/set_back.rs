@@ -32,11 +32,14 @@ impl World {
         }
         let returned: Vec<ObjectKey> = self
             .records()
-            .filter(|(_, record)| record.returned.is_some())
+            .filter(|(_, record)| record.marks().returned.is_some())
             .map(|(key, _)| key.clone())
             .collect();
         for key in returned {
-            self.change_record(&key, |record| record.returned = record.returned.map(&back));
+            self.change_record(&key, |record| {
+                let marks = record.marks_mut();
+                marks.returned = marks.returned.map(&back);
+            });
         }
     }
 
@@ -62,7 +65,7 @@ impl World {
         let timers: Vec<TimerKey> = self.timers.keys().cloned().collect();
         for key in timers {
             self.timers.move_to(&key, &back);
-            self.change(|| Entry::Timer(key));
+            self.change(|| Entry::Timer(Box::new(key)));
         }
     }
 

@@ -6,6 +6,7 @@
 
 use super::client::{Api, IcingaStatus, Kind, Sliced};
 use super::fault::words;
+use super::known::Known;
 use super::objects::{self, LastResult, Parents};
 use super::trouble::{self, ApiError};
 use crate::model::{Alike, Object, ObjectKey, Snapshot, SnapshotObject, Timestamp};
@@ -14,6 +15,9 @@ use std::sync::Arc;
 
 /// How many names one question holds; well below Icinga's limit for a body.
 const NAMES_A_QUESTION: usize = 500;
+
+/// How one slice of an answer is read.
+type Decode<T> = fn(&Arc<str>, &[u8]) -> serde_json::Result<Vec<T>>;
 
 /// What one Icinga has, as far as single objects need it later.
 pub(super) struct Catalog {
@@ -36,25 +40,20 @@ impl Catalog {
     /// Reads everything.
     ///
     /// Hosts and services are indispensable: without the permission for one of them
-    /// this fails, and names all permissions that are missing.
-    pub(super) async fn snapshot(&mut self) -> Result<Snapshot, ApiError> {
+    /// this fails, and names all permissions that are missing. `known`: the objects of before.
+    pub(super) async fn snapshot(&mut self, known: &Known) -> Result<Snapshot, ApiError> {
         let at = Timestamp::now();
-        let mut alike = Alike::default();
-        let mut share = |found: &mut SnapshotObject| alike.share(Arc::make_mut(&mut found.object));
-        let hosts = self.list(Kind::Host, &host_attrs(), objects::checkables, &mut share).await?;
-        let services =
-            self.list(Kind::Service, objects::SERVICE_ATTRS, objects::checkables, &mut share).await?;
-        let comments = self.list(Kind::Comment, objects::COMMENT_ATTRS, objects::comments, |_| {}).await?;
-        let downtimes =
-            self.list(Kind::Downtime, objects::DOWNTIME_ATTRS, objects::downtimes, |_| {}).await?;
+        let (found, is_whole) = self.checkables(known).await?;
+        let comments = self.list(Kind::Comment, objects::COMMENT_ATTRS, objects::comments).await?;
+        let downtimes = self.list(Kind::Downtime, objects::DOWNTIME_ATTRS, objects::downtimes).await?;
         let dependencies =
-            self.list(Kind::Dependency, objects::DEPENDENCY_ATTRS, objects::dependencies, |_| {}).await?;
-        let (Some(mut found), Some(services)) = (hosts, services) else {
+            self.list(Kind::Dependency, objects::DEPENDENCY_ATTRS, objects::dependencies).await?;
+        if !is_whole {
             let user = trouble::login_name(&self.api.settings.login);
             return Err(ApiError::Forbidden { user, permissions: self.lacking.clone() });
-        };
+        }
         self.parents.add(dependencies.unwrap_or_default());
-        found.extend(services);
+        let mut found = found;
         found.retain(|found| self.canary.as_ref() != Some(&found.object.key));
         self.fill_results(&mut found).await?;
         self.parents.fill(&mut found);
@@ -72,6 +71,23 @@ impl Catalog {
             comments,
             downtimes,
         })
+    }
+
+    /// Reads all hosts and services; whether we may read both.
+    async fn checkables(&mut self, known: &Known) -> Result<(Vec<SnapshotObject>, bool), ApiError> {
+        let mut alike = Alike::default();
+        let mut found = Vec::new();
+        let mut take = |slice: Vec<SnapshotObject>| {
+            found.extend(slice.into_iter().map(|mut found| {
+                alike.share(Arc::make_mut(&mut found.object));
+                known.share(&mut found.object);
+                found
+            }));
+        };
+        let hosts = self.list_into(Kind::Host, &host_attrs(), objects::checkables, &mut take).await?;
+        let services =
+            self.list_into(Kind::Service, objects::SERVICE_ATTRS, objects::checkables, &mut take).await?;
+        Ok((found, hosts && services))
     }
 
     /// Reads one host or service; `None` if it is gone already.
@@ -110,16 +126,28 @@ impl Catalog {
         &mut self,
         kind: Kind,
         attrs: &[&str],
-        decode: fn(&Arc<str>, &[u8]) -> serde_json::Result<Vec<T>>,
-        each: impl FnMut(&mut T),
+        decode: Decode<T>,
     ) -> Result<Option<Vec<T>>, ApiError> {
+        let mut found = Vec::new();
+        let is_read = self.list_into(kind, attrs, decode, &mut |slice| found.extend(slice)).await?;
+        Ok(is_read.then_some(found))
+    }
+
+    /// The same, each slice handed over as soon as it is decoded; whether we may read them.
+    async fn list_into<T: Send + 'static>(
+        &mut self,
+        kind: Kind,
+        attrs: &[&str],
+        decode: Decode<T>,
+        take: &mut (impl FnMut(Vec<T>) + Send),
+    ) -> Result<bool, ApiError> {
         match self.api.query_all(kind, attrs).await {
-            Ok(answer) => Ok(Some(self.decoded(answer, decode, each).await?)),
+            Ok(answer) => self.decoded(answer, decode, take).await.map(|()| true),
             // Icinga hides a missing permission behind "no objects found"; a type without
             // objects gives an empty list instead.
             Err(ApiError::Forbidden { .. } | ApiError::NotFound | ApiError::Refused { code: 403, .. }) => {
                 self.lacking.push(kind.permission());
-                Ok(None)
+                Ok(false)
             }
             Err(error) => Err(error),
         }
@@ -138,19 +166,15 @@ impl Catalog {
     async fn decoded<T: Send + 'static>(
         &self,
         mut answer: Sliced<'_>,
-        decode: fn(&Arc<str>, &[u8]) -> serde_json::Result<Vec<T>>,
-        mut each: impl FnMut(&mut T),
-    ) -> Result<Vec<T>, ApiError> {
-        let mut found = Vec::new();
+        decode: Decode<T>,
+        take: &mut (impl FnMut(Vec<T>) + Send),
+    ) -> Result<(), ApiError> {
         while let Some(slice) = answer.next().await? {
             let source = self.source.clone();
             let decoded = tokio::task::spawn_blocking(move || decode(&source, &slice)).await;
-            let mut decoded =
-                decoded.map_err(|error| ApiError::Answer(error.to_string()))?.map_err(self::answer)?;
-            decoded.iter_mut().for_each(&mut each);
-            found.extend(decoded);
+            take(decoded.map_err(|error| ApiError::Answer(error.to_string()))?.map_err(self::answer)?);
         }
-        Ok(found)
+        Ok(())
     }
 
     /// Asks for the last check result of what has a problem, and only of that.

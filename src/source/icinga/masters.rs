@@ -5,11 +5,10 @@
 //! is asked for all its objects; of what both tell, one passes; an object is gone only when
 //! it is missing twice. Never: connects.
 
+use super::known::Known;
 use super::twins::Twins;
-use crate::model::{Broken, Event, Snapshot, SnapshotObject, Timestamp};
-use std::collections::HashSet;
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
-use std::sync::{Mutex, MutexGuard};
+use crate::model::{Broken, Event, Snapshot, Timestamp};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// How far one master may lie behind the other: what was told this long before a reading
@@ -35,17 +34,19 @@ pub(super) struct Place<'a> {
 struct Shared {
     coverage: Coverage,
     twins: Twins,
-    /// Digests of the names of all objects that were there when they were last read.
-    there: Option<HashSet<u64>>,
+    /// All objects that were there when they were last read, or in the run before.
+    known: Arc<Known>,
+    /// Whether they were read in this run.
+    is_read: bool,
 }
 
 impl Masters {
-    /// This many, none of them read yet.
-    pub(super) fn new(count: usize) -> Masters {
+    /// This many, none of them read yet; these objects were known before.
+    pub(super) fn new(count: usize, known: Arc<Known>) -> Masters {
         let coverage = Coverage::new(count, Timestamp::now());
         let twins = Twins::new(count, Instant::now());
         Masters {
-            shared: Mutex::new(Shared { coverage, twins, there: None }),
+            shared: Mutex::new(Shared { coverage, twins, known, is_read: false }),
             reading: tokio::sync::Mutex::new(()),
         }
     }
@@ -60,6 +61,11 @@ impl Masters {
         let mut shared = self.shared();
         shared.coverage.opened(master);
         shared.twins.joins(master);
+    }
+
+    /// The objects of the last reading.
+    pub(super) fn known(&self) -> Arc<Known> {
+        self.shared().known.clone()
     }
 
     /// A master's snapshot, whose reading began then, is about to be handed over: writes into
@@ -98,12 +104,8 @@ impl Masters {
 impl Shared {
     /// Whether all are there that were there the last time.
     fn is_settled(&mut self, snapshot: &Snapshot) -> bool {
-        let digest = |found: &SnapshotObject| {
-            BuildHasherDefault::<DefaultHasher>::default().hash_one(found.object.key.name())
-        };
-        let there: HashSet<u64> = snapshot.objects.iter().map(digest).collect();
-        let before = self.there.replace(there);
-        before.is_none_or(|before| self.there.as_ref().is_some_and(|there| before.is_subset(there)))
+        let before = std::mem::replace(&mut self.known, Arc::new(Known::of(snapshot)));
+        !std::mem::replace(&mut self.is_read, true) || before.is_within(&self.known)
     }
 }
 

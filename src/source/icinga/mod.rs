@@ -17,6 +17,7 @@ mod client;
 mod decode;
 mod fault;
 mod holes;
+mod known;
 mod line;
 mod masters;
 mod objects;
@@ -40,8 +41,9 @@ pub use twins::Twins;
 use super::{Source, SourceError};
 use crate::config::IcingaSettings;
 use crate::lag::Lag;
-use crate::model::{Broken, EventType, Input, Timestamp};
+use crate::model::{Broken, EventType, Input, Object, Timestamp};
 use futures_util::future::BoxFuture;
+use known::Known;
 use masters::{Masters, Place};
 use session::{End, Session};
 use std::collections::BTreeSet;
@@ -86,6 +88,7 @@ pub struct IcingaSource {
     counters: Arc<Counters>,
     last_error: watch::Sender<Option<String>>,
     lag: Arc<Lag>,
+    known: Arc<Known>,
 }
 
 /// What protects Icinga and us.
@@ -185,6 +188,7 @@ impl IcingaSource {
             counters: Arc::default(),
             last_error: watch::Sender::new(None),
             lag: Arc::default(),
+            known: Arc::default(),
         })
     }
 
@@ -198,6 +202,12 @@ impl IcingaSource {
         IcingaSource { lag, ..self }
     }
 
+    /// The same; what is read and is as one of these objects is that very one, so that it
+    /// takes no second place in memory.
+    pub fn with_known(self, objects: impl IntoIterator<Item = Arc<Object>>) -> IcingaSource {
+        IcingaSource { known: Arc::new(Known::new(objects)), ..self }
+    }
+
     /// The counters, which go on while the source runs.
     pub fn counters(&self) -> Arc<Counters> {
         self.counters.clone()
@@ -209,9 +219,10 @@ impl IcingaSource {
         self.last_error.subscribe()
     }
 
-    async fn keep_reading(self, inputs: mpsc::Sender<Input>) {
+    async fn keep_reading(mut self, inputs: mpsc::Sender<Input>) {
+        let known = std::mem::take(&mut self.known);
         let urls = &self.client.settings.urls;
-        let masters = Masters::new(urls.len());
+        let masters = Masters::new(urls.len(), known);
         let readers = urls.iter().enumerate().map(|(master, url)| {
             let place = Place { masters: &masters, master };
             self.keep_reading_master(url, place, &inputs)

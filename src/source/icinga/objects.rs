@@ -221,7 +221,9 @@ impl Parents {
             }
         }
         for found in objects {
-            if let Some(parents) = parents.remove(&found.object.key) {
+            let mut parents = parents.remove(&found.object.key).unwrap_or_default();
+            parents.sort();
+            if found.object.parents != parents {
                 Arc::make_mut(&mut found.object).parents = parents;
             }
         }

@@ -173,12 +173,12 @@ impl Session<'_> {
     async fn look(&self, catalog: &mut Catalog, hole: Option<Broken>) -> Result<Option<Instant>, End> {
         let _turn = self.place.masters.turn().await;
         let began = Instant::now().into_std();
-        let mut snapshot = catalog.snapshot().await?;
+        let mut snapshot = catalog.snapshot(&self.place.masters.known()).await?;
         tracing::info!(icinga = %self.source, objects = snapshot.objects.len(), "caught up");
         let room = self.room().await?;
         self.place.masters.place(self.place.master, &mut snapshot, began, hole);
         let second_look = (!snapshot.settled).then(|| Instant::now() + self.limits.second_look);
-        room.send(Input::Snapshot(snapshot));
+        room.send(Input::Snapshot(Arc::new(snapshot)));
         Ok(second_look)
     }
 

@@ -148,6 +148,10 @@ impl Store for SqliteStore {
         read::state(&self.reader())
     }
 
+    fn each_state(&self, each: &mut dyn FnMut(&str, &str, &str)) -> Result<(), StoreError> {
+        read::each_state(&self.reader(), each)
+    }
+
     fn due(
         &self,
         sink: &str,

@@ -27,6 +27,23 @@ pub(super) fn state(connection: &Connection) -> Result<Vec<Entry>, StoreError> {
     rows(connection, "read the state", sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
 }
 
+/// The same, entry by entry, in the order in which they lie in the file.
+pub(super) fn each_state(
+    connection: &Connection,
+    each: &mut dyn FnMut(&str, &str, &str),
+) -> Result<(), StoreError> {
+    let mut read = || {
+        let mut statement = connection.prepare("SELECT kind, key, value FROM state ORDER BY kind, key")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let text = |index| Ok::<_, rusqlite::Error>(row.get_ref(index)?.as_str()?);
+            each(text(0)?, text(1)?, text(2)?);
+        }
+        Ok(())
+    };
+    read().map_err(while_doing("read the state"))
+}
+
 /// Pending deliveries of a sink that may be tried now, oldest first.
 pub(super) fn due(
     connection: &Connection,

@@ -8,10 +8,10 @@ use crate::crash;
 use crate::model::{
     Action, ActionId, ActionResult, Attempt, AttemptResult, Decision, Delivery, DeliveryId, State, Timestamp,
 };
-use crate::store::{Batch, StateWrite, StoreError};
+use crate::store::{Batch, StateValue, StateWrite, StoreError};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 use std::ops::Deref;
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub(super) fn batch(connection: &mut Connection, batch: &Batch) -> Result<(), St
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(while_doing("begin to write"))?;
-    latest(&batch.state).into_values().try_for_each(|write| state(&transaction, write))?;
+    in_order(&batch.state).chunk_by(is_same_entry).try_for_each(|writes| latest(&transaction, writes))?;
     each(&transaction, &batch.deliveries, delivery)?;
     each(&transaction, &batch.actions, action)?;
     each(&transaction, &batch.decisions, decision)?;
@@ -39,10 +39,21 @@ pub(super) fn batch(connection: &mut Connection, batch: &Batch) -> Result<(), St
     transaction.commit().map_err(while_doing("commit"))
 }
 
-/// What each entry is in the end: one write for each, in the order in which they lie in the
-/// file, so that each page is found, changed and written once.
-fn latest(writes: &[StateWrite]) -> BTreeMap<(&str, &str), &StateWrite> {
-    writes.iter().map(|write| ((write.kind, &*write.key), write)).collect()
+/// The writes in the order in which their entries lie in the file, so that each page is found,
+/// changed and written once; of one entry the latest last.
+fn in_order(writes: &[StateWrite]) -> Vec<&StateWrite> {
+    let mut writes: Vec<&StateWrite> = writes.iter().collect();
+    writes.sort_by(|a, b| (a.kind, &a.key).cmp(&(b.kind, &b.key)));
+    writes
+}
+
+fn is_same_entry(a: &&StateWrite, b: &&StateWrite) -> bool {
+    (a.kind, &a.key) == (b.kind, &b.key)
+}
+
+/// Writes what one entry is in the end.
+fn latest(transaction: &Transaction<'_>, writes: &[&StateWrite]) -> Result<(), StoreError> {
+    writes.last().map_or(Ok(()), |write| state(transaction, write))
 }
 
 fn each<T>(
@@ -55,7 +66,10 @@ fn each<T>(
 
 fn state(transaction: &Transaction<'_>, write: &StateWrite) -> Result<(), StoreError> {
     let StateWrite { kind, key, value } = write;
-    let done = match value {
+    let key = key.text();
+    let json = |value: &StateValue| value.json().map(Cow::into_owned);
+    let value = value.as_ref().map(json).transpose();
+    let done = match value.map_err(|source| StoreError::Value { what: "state", source })? {
         Some(value) => transaction
             .prepare_cached(
                 "INSERT INTO state (kind, key, value) VALUES (?1, ?2, ?3)
