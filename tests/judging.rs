@@ -4,7 +4,7 @@
 #[path = "faults/judge.rs"]
 mod judge;
 
-use judge::{Case, Driven, Gap, Sink, Tally, Told, judge};
+use judge::{Case, Driven, Gap, Gaps, Sink, Tally, Told, judge};
 use std::collections::{BTreeMap, BTreeSet};
 
 fn changes() -> Vec<Driven> {
@@ -21,6 +21,7 @@ fn judged_told(told: &[Told], gaps: &[Gap], folded: &[u64], truth: u8) -> Tally 
     let folded: BTreeSet<_> = folded.iter().map(|number| (Sink::Hook, *number)).collect();
     let truth = BTreeMap::from([("a!b".to_owned(), truth)]);
     let tells = |sink, _: &str| sink == Sink::Hook;
+    let gaps = &Gaps::new(gaps.to_vec());
     judge(&Case { driven: &changes(), told, gaps, folded: &folded, truth: &truth, tells })
 }
 
@@ -109,6 +110,7 @@ fn what_icinga_forgot_excuses_the_change_back_to_what_was_told() {
         let truth = BTreeMap::from([("a!b".to_owned(), 2)]);
         let tells = |sink, _: &str| sink == Sink::Hook;
         let folded = BTreeSet::new();
+        let gaps = &Gaps::new(gaps.to_vec());
         judge(&Case { driven: &driven[..3], told: &said, gaps, folded: &folded, truth: &truth, tells })
             .lost
             .len()
