@@ -57,6 +57,7 @@ mod replay_source;
 mod route;
 mod rule_tests;
 mod rules;
+mod satellite;
 mod shipped_rules;
 mod stopping;
 mod store;

@@ -104,7 +104,8 @@ pub struct SnapshotObject {
     /// `last_check_result.exit_status`; read only for problems, else 0.
     #[serde(default)]
     pub exit_status: i64,
-    /// `last_check_result.execution_end`, or `last_check` where that was not read.
+    /// `last_check_result.execution_end`; where that was not read, `last_state_ok` of a service
+    /// or `last_state_up` of a host that is well, or `last_check`.
     pub execution_end: Option<Timestamp>,
     /// `last_reachable`.
     pub reachable: bool,

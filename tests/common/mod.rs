@@ -16,6 +16,7 @@ pub(crate) mod http;
 pub(crate) mod icinga;
 pub(crate) mod icinga_pair;
 pub(crate) mod icinga_process;
+pub(crate) mod icinga_satellite;
 pub(crate) mod icinga_truth;
 pub(crate) mod inquiry;
 pub(crate) mod ircd;

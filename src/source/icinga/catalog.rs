@@ -221,7 +221,8 @@ impl Catalog {
 }
 
 fn host_attrs() -> Vec<&'static str> {
-    [objects::SERVICE_ATTRS, &[objects::HOST_ATTR]].concat()
+    let shared = objects::SERVICE_ATTRS.iter().filter(|attr| !objects::SERVICE_ONLY.contains(attr));
+    shared.chain(objects::HOST_ONLY).copied().collect()
 }
 
 fn answer(error: serde_json::Error) -> ApiError {

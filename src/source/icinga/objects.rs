@@ -14,7 +14,7 @@ use serde::Deserialize;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// What is asked of every service, and of hosts too: few, because all attributes of many
+/// What is asked of every service, and mostly of hosts too: few, because all attributes of many
 /// objects cost Icinga gigabytes.
 pub(super) const SERVICE_ATTRS: &[&str] = &[
     "display_name",
@@ -35,10 +35,14 @@ pub(super) const SERVICE_ATTRS: &[&str] = &[
     "flapping",
     "enable_flapping",
     "downtime_depth",
+    "last_state_ok",
 ];
 
-/// What is asked of hosts besides; of services Icinga would refuse it.
-pub(super) const HOST_ATTR: &str = "address";
+/// What of it is not asked of hosts: Icinga refuses attributes that an object does not have.
+pub(super) const SERVICE_ONLY: &[&str] = &["last_state_ok"];
+
+/// What is asked of hosts besides.
+pub(super) const HOST_ONLY: &[&str] = &["address", "last_state_up"];
 
 /// What is asked besides of hosts and services with a problem.
 pub(super) const RESULT_ATTRS: &[&str] = &["last_check_result"];
@@ -97,6 +101,9 @@ fn checkable(source: &Arc<str>, row: Row<Checkable>) -> SnapshotObject {
     let acknowledgement = attrs.acknowledgement.unwrap_or(0.0);
     let result_end = attrs.last_check_result.as_ref().and_then(|result| result.execution_end);
     let exit_status = attrs.last_check_result.as_ref().and_then(|result| result.exit_status);
+    // `last_check` is when Icinga was given a result, which may be long after the check.
+    let well_end =
+        attrs.last_state_ok.or(attrs.last_state_up).filter(|end| *end > 0.0 && attrs.state == Some(0.0));
     let flag = |flag: Option<wire::Flag>| flag.is_some_and(|flag| flag.0);
     SnapshotObject {
         state: state(attrs.state),
@@ -104,7 +111,7 @@ fn checkable(source: &Arc<str>, row: Row<Checkable>) -> SnapshotObject {
         last_hard_state: state(attrs.last_hard_state),
         attempt: attrs.check_attempt.map_or(1, |attempt| attempt as u32),
         since: optional_moment(attrs.last_hard_state_change),
-        execution_end: optional_moment(result_end.or(attrs.last_check)),
+        execution_end: optional_moment(result_end.or(well_end).or(attrs.last_check)),
         exit_status: exit_status.unwrap_or(0.0) as i64,
         output: attrs.last_check_result.and_then(|result| result.output).unwrap_or_default(),
         reachable: attrs.last_reachable.is_none_or(|reachable| reachable.0),
@@ -257,6 +264,21 @@ mod tests {
         let found = checkables(&lab(), body).expect("an answer");
         assert_eq!((found[0].state, found[0].last_hard_state, found[0].execution_end), (None, None, None));
         assert_eq!(found[0].object.display_name, "h");
+    }
+
+    #[test]
+    fn a_check_ended_when_its_result_says_and_not_when_icinga_was_given_it() {
+        for (attrs, end) in [
+            (r#""state":0,"last_check":90,"last_state_up":50"#, 50),
+            (r#""state":0,"last_check":90,"last_state_ok":50"#, 50),
+            (r#""state":0,"last_check":90,"last_state_ok":0"#, 90),
+            (r#""state":2,"last_check":90,"last_state_ok":50"#, 90),
+            (r#""state":2,"last_check":90,"last_state_ok":50,"last_check_result":{"execution_end":70}"#, 70),
+        ] {
+            let body = format!(r#"{{"results":[{{"name":"h","attrs":{{{attrs}}}}}]}}"#);
+            let found = checkables(&lab(), body.as_bytes()).expect("an answer");
+            assert_eq!(found[0].execution_end.map(Timestamp::as_second), Some(end), "{attrs}");
+        }
     }
 
     #[test]

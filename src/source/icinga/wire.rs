@@ -188,6 +188,10 @@ pub(super) struct Checkable<'a> {
     pub(super) check_attempt: Option<f64>,
     pub(super) last_hard_state_change: Option<f64>,
     pub(super) last_check: Option<f64>,
+    /// Of services: `execution_end` of the last result that was OK; 0 before there was one.
+    pub(super) last_state_ok: Option<f64>,
+    /// The same of hosts, and UP.
+    pub(super) last_state_up: Option<f64>,
     #[serde(borrow)]
     pub(super) last_check_result: Option<CheckResult<'a>>,
     pub(super) last_reachable: Option<Flag>,
