@@ -59,7 +59,7 @@ fn what_was_kept_from_everybody_names_the_rule_and_what_was_not_reached() {
         &why_not(&site, "db1", "dba"),
         &[
             "dba did not hear of db1 DOWN (#1, 2026-11-22 12:00:03)",
-            "  10-filter.rhai:46 problems in downtime kept it from everybody: in downtime",
+            "  10-filter.rhai:40 problems in downtime kept it from everybody: in downtime",
             "  45-databases.rhai:1 databases to their admins → names dba, and was not reached",
         ],
     );
