@@ -79,7 +79,10 @@ fn what_anybody_may_ask_is_answered() {
         "!mutes",
         "!rules",
     ];
-    insta::assert_snapshot!(talk(&mut world, "bob", &lines));
+    let said = talk(&mut world, "bob", &lines);
+    // On a busy machine `!rules` names a rule that is slow there.
+    let said: Vec<&str> = said.lines().filter(|line| !line.starts_with("slow: ")).collect();
+    insta::assert_snapshot!(said.join("\n"));
     assert!(world.actions.is_empty());
 }
 
