@@ -164,7 +164,7 @@ async fn snapshot(address: &str, dir: &Path) -> Snapshot {
         urls: vec![format!("https://{address}").parse().expect("a URL")],
         login: Login::Password { user: "bench".to_owned(), password: SecretString::from("bench") },
         ca_file: Some(dir.join("ca.crt")),
-        server_name: Some("fake".to_owned()),
+        server_names: vec!["fake".to_owned()],
         silence: Duration::from_secs(300),
         canary: None,
     };
