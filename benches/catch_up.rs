@@ -188,7 +188,7 @@ impl Place {
             urls: vec![format!("https://{}", self.address).parse().expect("a URL")],
             login: Login::Password { user: "bench".to_owned(), password: SecretString::from("bench") },
             ca_file: Some(self.dir.join("ca.crt")),
-            server_name: Some("fake".to_owned()),
+            server_names: vec!["fake".to_owned()],
             silence: Duration::from_secs(300),
             canary: None,
         };

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use secrecy::ExposeSecret;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use watchbell::config::{Config, EmailTls, Login, SinkKind, builtin, load, reference};
+use watchbell::config::{Config, EmailTls, IcingaSettings, Login, SinkKind, builtin, load, reference};
 
 /// The smallest configuration that says everything it must.
 const SMALLEST: &str = "\
@@ -133,12 +133,26 @@ fn how_long_the_past_is_kept_is_configured_and_not_too_short() {
     assert!(faults.render(false).contains("is too short"), "{}", faults.render(false));
 }
 
+/// The name that is looked for in the certificate behind each URL.
+fn names(icinga: &IcingaSettings) -> Vec<Option<&str>> {
+    icinga.urls.iter().map(|url| icinga.server_name(url)).collect()
+}
+
+#[test]
+fn each_url_may_have_a_server_name_of_its_own() {
+    let folder = Folder::new();
+    let each = r#"server_name = ["icinga2", "icinga1"]"#;
+    let config = good(&folder, &GOOD.replace("server_name = \"icinga1\"", each));
+    assert_eq!(names(&config.icinga[0]), [Some("icinga2"), Some("icinga1")]);
+}
+
 #[test]
 fn every_section_is_understood() {
     let folder = Folder::new();
     let config = good(&folder, GOOD);
     let [prod, lab] = &config.icinga[..] else { panic!("there are two") };
-    assert_eq!(prod.urls.len(), 2);
+    assert_eq!(names(prod), [Some("icinga1"); 2]);
+    assert_eq!(names(lab), [None]);
     assert_eq!((prod.silence, prod.canary.as_deref()), (Duration::from_secs(45), Some("watchbell!canary")));
     let Login::Password { user, password } = &prod.login else { panic!("it is a password") };
     assert_eq!((user.as_str(), password.expose_secret()), ("watchbell", CANARY));
@@ -277,6 +291,13 @@ const SINGLE_FAULTS: &[(&str, &str, &str)] = &[
     ("ca_file = \"icinga-ca.crt\"", "ca_file = \"nope.crt\"", "cannot read a PEM certificate"),
     ("ca_file = \"icinga-ca.crt\"", "ca_file = \"client.key\"", "there is none in it"),
     ("server_name = \"icinga1\"", "server_name = \"https://icinga1\"", "is no name of a server"),
+    (
+        "server_name = \"icinga1\"",
+        "server_name = [\"icinga1\", \"icinga2\", \"icinga3\"]",
+        "`icinga.prod.server_name` has 3 names, and `urls` has 2 addresses",
+    ),
+    ("server_name = \"icinga1\"", "server_name = []", "has 0 names, and `urls` has 2 addresses"),
+    ("server_name = \"icinga1\"", "server_name = [\"icinga1\", \"a b\"]", "is no name of a server"),
     ("silence = \"45s\"", "silence = \"45\"", "`icinga.prod.silence` is not understood"),
     ("!canary\"", "\"", "`icinga.prod.canary` is no full name of a service"),
     ("silence = \"45s\"", "silence = 45", "`icinga.prod.silence` must be text"),

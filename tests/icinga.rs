@@ -175,7 +175,7 @@ async fn a_wrong_ca_is_named_with_what_to_do() {
 #[tokio::test]
 async fn a_wrong_name_is_named_and_server_name_mends_it() {
     let (_dir, icinga) = lab(1, 0).await;
-    let mut reader = Reader::start(&IcingaSettings { server_name: None, ..icinga.settings() });
+    let mut reader = Reader::start(&IcingaSettings { server_names: Vec::new(), ..icinga.settings() });
     reader.error(&["not for `127.0.0.1`", &format!("set `server_name = \"{NODE}\"`")]).await;
 
     let mut reader = Reader::start(&icinga.settings());

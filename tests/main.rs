@@ -45,6 +45,7 @@ mod mail_faults;
 mod masters;
 mod mixed_sets;
 mod modules;
+mod netsplit;
 mod outage;
 mod outbox;
 mod owed;

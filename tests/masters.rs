@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::tempdir;
+use watchbell::config::IcingaSettings;
 use watchbell::model::{Detail, Event, EventType, Input, Snapshot, State, Timestamp};
 use watchbell::source::icinga::{Twins, decode};
 
@@ -176,6 +177,22 @@ async fn what_happens_twice_at_each_of_two_masters_is_handed_over_twice() {
 }
 
 // Two real masters.
+
+#[tokio::test]
+async fn masters_at_one_address_are_each_known_by_the_name_in_their_certificate() {
+    let dir = tempdir().expect("a temporary folder");
+    let mut pair = IcingaPair::start(dir.path(), 2).await;
+    let right = pair.settings();
+    let mut reader = Reader::start(&right);
+    reader.snapshot().await;
+    assert!(reader.snapshot().await.beside.is_some(), "both are read");
+
+    let one_for_all = vec![right.server_names[0].clone()];
+    let mut reader = Reader::start(&IcingaSettings { server_names: one_for_all, ..right.clone() });
+    reader.snapshot().await;
+    pair.masters[0].kill();
+    reader.error(&["for m2, not for `m1`", "set `server_name = \"m2\"`", "one name for each"]).await;
+}
 
 #[tokio::test]
 async fn a_master_may_be_killed_and_reloaded_while_the_other_is_read() {

@@ -133,7 +133,7 @@ pub(super) const ICINGA: Table = table(
         required(
             "urls",
             r#"["https://icinga1:5665"]"#,
-            "Address of the API, or of both masters of one zone, which are read at the same time: `https`, host and port, no path.",
+            "Address of the API, or of both masters of one zone, which are read at the same time: `https`, host and port, no path. Where one of two stays away, all comes through the other, and a break of that one is a gap, after which all objects are read.",
         ),
         optional("user", r#""watchbell""#, "Name of the `ApiUser`, to log in with a password."),
         optional("password_file", r#""icinga.password""#, "File that holds the password."),
@@ -145,7 +145,11 @@ pub(super) const ICINGA: Table = table(
         ),
         optional("client_key_file", r#""watchbell.key""#, "Key (PEM) of that certificate."),
         CA_FILE,
-        SERVER_NAME,
+        optional(
+            "server_name",
+            r#"["icinga1", "icinga2"]"#,
+            "The name in the server's certificate (Icinga's `NodeName`), where it has another than its address: one for all `urls`, or a list with one for each, in their order.",
+        ),
         default(
             "silence",
             r#""30s""#,

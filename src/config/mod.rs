@@ -171,14 +171,27 @@ pub struct IcingaSettings {
     /// `ca_file`: PEM of the CA that signed Icinga's certificate; without it the
     /// system's CAs are trusted.
     pub ca_file: Option<PathBuf>,
-    /// `server_name`: the name in Icinga's certificate, where the URL has another.
-    pub server_name: Option<String>,
+    /// `server_name`: the name in Icinga's certificate, where the URL has another; one for
+    /// all, or one for each of `urls`, in their order.
+    pub server_names: Vec<String>,
     /// `silence`: how long a stream may be silent before Icinga is asked whether
     /// it still lives; 30 s.
     pub silence: Duration,
     /// `canary`: full name of the service that results are submitted for when the stream is
     /// silent.
     pub canary: Option<String>,
+}
+
+impl IcingaSettings {
+    /// The name in the certificate of who answers at one of the `urls`, where it is not the
+    /// URL's own.
+    pub fn server_name(&self, url: &url::Url) -> Option<&str> {
+        let name = match &self.server_names[..] {
+            [for_all] => Some(for_all),
+            names => names.get(self.urls.iter().position(|known| known == url)?),
+        };
+        name.map(String::as_str)
+    }
 }
 
 /// How to log in to an Icinga.

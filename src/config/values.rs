@@ -199,13 +199,18 @@ impl Section<'_> {
 
     /// The name in a server's certificate.
     pub(super) fn server_name(&self) -> Option<String> {
-        let Written { value: name, spot } = self.text("server_name")?;
+        Some(self.name_in_certificate(self.text("server_name")?))
+    }
+
+    /// A text that is to be the name in a server's certificate.
+    pub(super) fn name_in_certificate(&self, written: Written<String>) -> String {
+        let Written { value: name, spot } = written;
         if rustls::pki_types::ServerName::try_from(name.as_str()).is_err() {
             let help =
                 "write it as it stands in the certificate, such as \"icinga1\"; no port, no `https://`";
             self.reader.fault(&spot, "is no name of a server", help);
         }
-        Some(name)
+        name
     }
 
     /// A secret by file or environment variable. `None` where neither is given,

@@ -104,7 +104,7 @@ impl FakeIcinga {
             urls: vec![format!("https://{}", self.address).parse().expect("a URL")],
             login: Login::Password { user: "bot".to_owned(), password: SecretString::from("botpw") },
             ca_file: Some(self.ca_file.clone()),
-            server_name: Some("fake".to_owned()),
+            server_names: vec!["fake".to_owned()],
             silence: Duration::from_secs(30),
             canary: None,
         }

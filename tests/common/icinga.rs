@@ -34,6 +34,8 @@ pub(crate) struct Icinga {
     /// Its CA, PEM.
     pub(crate) ca_file: PathBuf,
     dir: PathBuf,
+    /// The name in its certificate.
+    node: String,
     http: reqwest::Client,
     process: Option<Process>,
 }
@@ -43,7 +45,7 @@ impl Icinga {
     pub(crate) async fn start(dir: &Path, hosts: usize, services: usize) -> Icinga {
         let (dir, port) = (dir.join("icinga"), free_port());
         let text = configuration(&dir, port, hosts, services);
-        Icinga::start_as(dir, port, &text, &certificates().files).await
+        Icinga::start_as(dir, NODE, port, &text, &certificates().files).await
     }
 
     /// The same, but one attempt makes a state hard, and nothing is said to flap.
@@ -52,13 +54,14 @@ impl Icinga {
         let usual = configuration(&dir, port, hosts, services);
         let hard = usual.replace("max_check_attempts = 3", "max_check_attempts = 1");
         let calm = hard.replace("enable_flapping = true", "enable_flapping = false");
-        Icinga::start_as(dir, port, &calm, &certificates().files).await
+        Icinga::start_as(dir, NODE, port, &calm, &certificates().files).await
     }
 
     /// Starts one with this configuration and these files among its certificates, `ca.crt`
-    /// being one of them; the others hold a certificate for [`NODE`].
+    /// being one of them; the others hold a certificate for `node`.
     pub(crate) async fn start_as(
         dir: PathBuf,
+        node: &str,
         port: u16,
         configuration: &str,
         certificates: &[(String, Vec<u8>)],
@@ -74,7 +77,14 @@ impl Icinga {
         }
         give_away(&dir);
         let ca_file = dir.join("lib/certs/ca.crt");
-        let mut icinga = Icinga { port, http: http(&ca_file, port), ca_file, dir, process: None };
+        let mut icinga = Icinga {
+            port,
+            http: http(&ca_file, node, port),
+            ca_file,
+            dir,
+            node: node.to_owned(),
+            process: None,
+        };
         icinga.restart().await;
         icinga
     }
@@ -91,7 +101,7 @@ impl Icinga {
             urls: vec![format!("https://127.0.0.1:{}", self.port).parse().expect("a URL")],
             login: Login::Password { user: user.to_owned(), password: SecretString::from(password) },
             ca_file: Some(self.ca_file.clone()),
-            server_name: Some(NODE.to_owned()),
+            server_names: vec![self.node.clone()],
             silence: Duration::from_secs(30),
             canary: None,
         }
@@ -176,7 +186,7 @@ impl Icinga {
 
     /// A client of its API that asks as `bot`, also while it is away.
     pub(crate) fn asker(&self) -> Asker {
-        Asker { http: self.http.clone(), port: self.port }
+        Asker { http: self.http.clone(), node: self.node.clone(), port: self.port }
     }
 
     async fn ask(&self, method: reqwest::Method, path: &str, body: Value) -> reqwest::Result<(u16, Value)> {
@@ -187,6 +197,7 @@ impl Icinga {
 /// A client of an Icinga's API that outlives it.
 pub(crate) struct Asker {
     http: reqwest::Client,
+    node: String,
     port: u16,
 }
 
@@ -198,7 +209,7 @@ impl Asker {
         path: &str,
         body: Value,
     ) -> reqwest::Result<(u16, Value)> {
-        let url = format!("https://{NODE}:{}{path}", self.port);
+        let url = format!("https://{}:{}{path}", self.node, self.port);
         let request = self.http.request(method, url).basic_auth("bot", Some("botpw"));
         let request = request.header("Accept", "application/json").json(&body);
         let answer = request.send().await?;
@@ -214,13 +225,13 @@ impl Drop for Icinga {
     }
 }
 
-fn http(ca_file: &Path, port: u16) -> reqwest::Client {
+fn http(ca_file: &Path, node: &str, port: u16) -> reqwest::Client {
     let tls = watchbell::tls::client_config(Some(ca_file)).expect("the CA can be read");
     let address = std::net::SocketAddr::from(([127, 0, 0, 1], port));
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .no_proxy()
-        .resolve(NODE, address)
+        .resolve(node, address)
         .pool_max_idle_per_host(0)
         .build()
         .expect("a client can be built")

@@ -2,7 +2,7 @@
 
 use crate::common::certificates::Authority;
 use crate::common::free_port;
-use crate::common::icinga::{Icinga, NODE};
+use crate::common::icinga::Icinga;
 use serde_json::json;
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use watchbell::config::IcingaSettings;
 /// How long a change may take from one master to the other.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The masters `m1` and `m2` with hosts `host0`, `host1`, ... and a service `svc` on each;
+/// The masters `m1` and `m2`, each with a certificate for its own name alone, with hosts `host0`, `host1`, ... and a service `svc` on each;
 /// all checks are passive, and two attempts make a state hard.
 pub(crate) struct IcingaPair {
     pub(crate) masters: [Icinga; 2],
@@ -25,8 +25,7 @@ impl IcingaPair {
         let ports = [free_port(), free_port()];
         let start = |number: usize| {
             let name = format!("m{}", number + 1);
-            // Watchbell looks for one name in both.
-            let identity = authority.issue_for(&name, &[&name, NODE]);
+            let identity = authority.issue(&name);
             let file = |path: &Path| fs::read(path).expect("the authority wrote it");
             let files = [
                 ("ca.crt".to_owned(), file(&authority.ca_file)),
@@ -36,7 +35,7 @@ impl IcingaPair {
             let folder = dir.join(&name);
             async move {
                 let text = configuration(&folder, &name, ports[number], ports, hosts);
-                Icinga::start_as(folder, ports[number], &text, &files).await
+                Icinga::start_as(folder, &name, ports[number], &text, &files).await
             }
         };
         let (first, second) = tokio::join!(start(0), start(1));
@@ -48,7 +47,8 @@ impl IcingaPair {
     /// Settings that name both.
     pub(crate) fn settings(&self) -> IcingaSettings {
         let [first, second] = self.masters.each_ref().map(Icinga::settings);
-        IcingaSettings { urls: [first.urls, second.urls].concat(), ..first }
+        let server_names = [first.server_names, second.server_names].concat();
+        IcingaSettings { urls: [first.urls, second.urls].concat(), server_names, ..first }
     }
 
     /// Submits a check result of a host to the first master, until the second has it too.

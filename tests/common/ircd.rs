@@ -137,10 +137,52 @@ impl Default for InspircdOptions {
     }
 }
 
+/// Where an InspIRCd listens.
+#[derive(Clone, Copy)]
+struct Ports {
+    clients: u16,
+    servers: u16,
+}
+
+impl Ports {
+    fn free() -> Ports {
+        Ports { clients: free_port(), servers: free_port() }
+    }
+}
+
+const SERVER: &str = include_str!("../fixtures/irc/inspircd.conf");
+const SERVICES: &str = include_str!("../fixtures/irc/atheme.conf");
+
+/// A configuration with its gaps filled; `names`: of the server, its id, the other server
+/// and the port of that one.
+fn fill(text: &str, dir: &Path, options: &InspircdOptions, ports: Ports, names: [&str; 4]) -> String {
+    let [name, id, peer, peer_port] = names;
+    text.replace("@NAME@", name)
+        .replace("@ID@", id)
+        .replace("@PEER@", peer)
+        .replace("@PEER_PORT@", peer_port)
+        .replace("@PORT@", &ports.clients.to_string())
+        .replace("@LINK_PORT@", &ports.servers.to_string())
+        .replace("@SERVICES_PORT@", &free_port().to_string())
+        .replace("@THRESHOLD@", &options.flood.0.to_string())
+        .replace("@COMMAND_RATE@", &options.flood.1.to_string())
+        .replace("@ACCOUNT_TAG@", if options.account_tag { "<module name=\"ircv3_accounttag\">" } else { "" })
+        .replace("@DIR@", &dir.display().to_string())
+}
+
+/// An InspIRCd of the same network as an [`Inspircd`], once an operator connected them.
+pub(crate) struct InspircdLeaf {
+    /// For clients, plain.
+    pub(crate) port: u16,
+    _server: Process,
+}
+
 /// An InspIRCd with Atheme's services: accounts, SASL, capabilities.
 pub(crate) struct Inspircd {
     /// For clients, plain.
     pub(crate) port: u16,
+    /// For other servers.
+    pub(crate) link_port: u16,
     dir: PathBuf,
     server: Process,
     services: Process,
@@ -154,30 +196,35 @@ impl Inspircd {
 
     /// As [`Inspircd::start_with_services`], with differences.
     pub(crate) fn start_with(dir: &Path, options: &InspircdOptions) -> Inspircd {
-        let (port, link_port) = (free_port(), free_port());
-        let account_tag = if options.account_tag { "<module name=\"ircv3_accounttag\">" } else { "" };
-        let fill = |text: &str| {
-            text.replace("@PORT@", &port.to_string())
-                .replace("@LINK_PORT@", &link_port.to_string())
-                .replace("@SERVICES_PORT@", &free_port().to_string())
-                .replace("@THRESHOLD@", &options.flood.0.to_string())
-                .replace("@COMMAND_RATE@", &options.flood.1.to_string())
-                .replace("@ACCOUNT_TAG@", account_tag)
-                .replace("@DIR@", &dir.display().to_string())
-        };
+        let ports = Ports::free();
+        // It waits for the leaf, so it needs no way there.
+        let fill =
+            |text: &str| fill(text, dir, options, ports, ["irc.lab.test", "001", "leaf.lab.test", "1"]);
+        let server = Inspircd::start_server(dir, ports, &fill(SERVER));
+        fs::create_dir_all(dir.join("services")).expect("the test's folder is writable");
+        fs::write(dir.join("services/atheme.conf"), fill(SERVICES)).expect("the test's folder is writable");
+        let services = Inspircd::launch_services(dir);
+        Inspircd { port: ports.clients, link_port: ports.servers, dir: dir.to_owned(), server, services }
+    }
+
+    /// Starts another server of the network, without services, whose operators connect it to
+    /// `irc.lab.test` by `CONNECT`, by this port.
+    pub(crate) fn start_leaf(dir: &Path, options: &InspircdOptions, hub_port: u16) -> InspircdLeaf {
+        let ports = Ports::free();
+        let names = ["leaf.lab.test", "002", "irc.lab.test", &hub_port.to_string()];
+        let server = Inspircd::start_server(dir, ports, &fill(SERVER, dir, options, ports, names));
+        InspircdLeaf { port: ports.clients, _server: server }
+    }
+
+    fn start_server(dir: &Path, ports: Ports, settings: &str) -> Process {
         for folder in ["log", "run", "data"] {
             fs::create_dir_all(dir.join(folder)).expect("the test's folder is writable");
         }
-        let server_settings = fill(include_str!("../fixtures/irc/inspircd.conf"));
         fs::write(dir.join("motd"), "hi\n").expect("the test's folder is writable");
-        fs::write(dir.join("inspircd.conf"), server_settings).expect("the test's folder is writable");
+        fs::write(dir.join("inspircd.conf"), settings).expect("the test's folder is writable");
         let server = Inspircd::launch_server(dir);
-        wait_for_port(port);
-        let settings = fill(include_str!("../fixtures/irc/atheme.conf"));
-        fs::create_dir_all(dir.join("services")).expect("the test's folder is writable");
-        fs::write(dir.join("services/atheme.conf"), settings).expect("the test's folder is writable");
-        let services = Inspircd::launch_services(dir);
-        Inspircd { port, dir: dir.to_owned(), server, services }
+        wait_for_port(ports.clients);
+        server
     }
 
     /// Ends the services; they keep their accounts.

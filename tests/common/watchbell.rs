@@ -86,7 +86,8 @@ impl Site {
         self.secret("icinga.password", password);
         let line = |key: &str, value: String| format!("{key} = \"{value}\"\n");
         let ca_file = settings.ca_file.iter().map(|path| line("ca_file", path.display().to_string()));
-        let server_name = settings.server_name.iter().map(|name| line("server_name", name.clone()));
+        let server_name =
+            settings.server_name(&settings.urls[0]).map(|name| line("server_name", name.to_owned()));
         format!(
             "[[icinga]]\nname = \"{}\"\nurls = [\"{}\"]\nuser = \"{user}\"\n\
              password_file = \"icinga.password\"\n{}",

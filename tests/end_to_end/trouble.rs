@@ -18,7 +18,7 @@ async fn a_way_to_icinga_that_fails_is_named_with_its_mend_and_tried_again() {
         (IcingaSettings { ca_file: Some(other_ca), ..right.clone() }, "botpw", "set `ca_file` to a copy of"),
         (IcingaSettings { ca_file: None, ..right.clone() }, "botpw", "set `ca_file` to a copy of"),
         (
-            IcingaSettings { server_name: Some("master9".to_owned()), ..right.clone() },
+            IcingaSettings { server_names: vec!["master9".to_owned()], ..right.clone() },
             "botpw",
             "its certificate is for lab, not for `master9`: set `server_name = \"lab\"`",
         ),

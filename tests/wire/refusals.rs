@@ -47,7 +47,7 @@ fn settings(port: u16, own: &Own) -> IcingaSettings {
         urls: vec![format!("https://127.0.0.1:{port}").parse().expect("a URL")],
         login: Login::Password { user: "bot".to_owned(), password: SecretString::from(PASSWORD) },
         ca_file: Some(own.cert_file.clone()),
-        server_name: Some("fake".to_owned()),
+        server_names: vec!["fake".to_owned()],
         silence: Duration::from_secs(30),
         canary: None,
     }
@@ -133,7 +133,7 @@ async fn an_expired_certificate_and_another_name_get_no_credentials() {
     let (port, told) = answering(&own, http("200 OK", "{}")).await;
     let mut reader = Reader::start(&settings(port, &own));
     reader.error(&["its certificate is not valid", "expired"]).await;
-    let other = IcingaSettings { server_name: Some("other".to_owned()), ..settings(port, &own) };
+    let other = IcingaSettings { server_names: vec!["other".to_owned()], ..settings(port, &own) };
     let mut reader = Reader::start(&other);
     reader.error(&["its certificate is"]).await;
     assert_eq!(*told.lock().expect("no panic"), "");

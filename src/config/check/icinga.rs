@@ -29,10 +29,11 @@ pub(super) fn icingas(root: &Section<'_>) -> Vec<IcingaSettings> {
 }
 
 fn icinga(section: &Section<'_>, name: Option<Written<String>>) -> Option<IcingaSettings> {
-    let urls = urls(section);
+    let urls = section.texts("urls");
+    let server_names = server_names(section, urls.as_ref().map(|urls| urls.value.len()));
+    let urls = urls.map(|written| parse_urls(section, &written));
     let login = login(section);
     let ca_file = section.certificate_file("ca_file");
-    let server_name = section.server_name();
     let silence = section.duration("silence");
     let canary = canary(section);
     Some(IcingaSettings {
@@ -40,7 +41,7 @@ fn icinga(section: &Section<'_>, name: Option<Written<String>>) -> Option<Icinga
         urls: urls?,
         login: login?,
         ca_file,
-        server_name,
+        server_names,
         silence: silence?,
         canary,
     })
@@ -57,8 +58,18 @@ fn canary(section: &Section<'_>) -> Option<String> {
     Some(name)
 }
 
-fn urls(section: &Section<'_>) -> Option<Vec<Url>> {
-    let written = section.texts("urls")?;
+/// The names in the certificates: one for all, or one for each of so many `urls`.
+fn server_names(section: &Section<'_>, urls: Option<usize>) -> Vec<String> {
+    let Some(Written { value: names, spot }) = section.texts("server_name") else { return Vec::new() };
+    if let Some(urls) = urls.filter(|urls| names.len() != 1 && names.len() != *urls) {
+        let message = format!("has {} names, and `urls` has {urls} addresses", names.len());
+        let help = "write one name for all, or one for each address, in the order of `urls`";
+        section.reader.fault(&spot, message, help);
+    }
+    names.into_iter().map(|name| section.name_in_certificate(name)).collect()
+}
+
+fn parse_urls(section: &Section<'_>, written: &Written<Vec<Written<String>>>) -> Vec<Url> {
     if written.value.is_empty() {
         section.reader.fault(
             &written.spot,
@@ -81,7 +92,7 @@ fn urls(section: &Section<'_>) -> Option<Vec<Url>> {
         };
         section.reader.fault(&text.spot, message, help);
     }
-    Some(urls)
+    urls
 }
 
 /// Reads the address of an API; else what is wrong and how to mend it.

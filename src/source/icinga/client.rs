@@ -102,7 +102,7 @@ impl IcingaClient {
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT)
             .user_agent(concat!("watchbell/", env!("CARGO_PKG_VERSION")));
-        if let Some(server_name) = &settings.server_name {
+        if let Some(server_name) = settings.server_name(url) {
             let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
             http = http.dns_resolver(Arc::new(ResolveAs { host }));
             base.set_host(Some(server_name))

@@ -165,8 +165,8 @@ fn tls_reason(settings: &IcingaSettings, url: &Url, error: &rustls::Error) -> St
         CertificateError::UnknownIssuer
         | CertificateError::BadSignature
         | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => wrong_ca(settings),
-        CertificateError::NotValidForName => wrong_name(url, &[]),
-        CertificateError::NotValidForNameContext { presented, .. } => wrong_name(url, presented),
+        CertificateError::NotValidForName => wrong_name(settings, url, &[]),
+        CertificateError::NotValidForNameContext { presented, .. } => wrong_name(settings, url, presented),
         _ => format!("its certificate is not valid: {}", words(&fault.to_string())),
     }
 }
@@ -179,16 +179,20 @@ fn wrong_ca(settings: &IcingaSettings) -> String {
     }
 }
 
-fn wrong_name(url: &Url, presented: &[String]) -> String {
+fn wrong_name(settings: &IcingaSettings, url: &Url, presented: &[String]) -> String {
+    let for_each = match settings.urls.len() {
+        1 => "",
+        _ => "; for several `urls` it is a list, one name for each, in their order",
+    };
     let asked = words(url.host_str().unwrap_or_default());
     let names: Vec<String> = presented.iter().map(|name| certificate_name(name)).collect();
     match names.first() {
         Some(first) => format!(
-            "its certificate is for {}, not for `{asked}`: set `server_name = \"{first}\"`",
+            "its certificate is for {}, not for `{asked}`: set `server_name = \"{first}\"`{for_each}",
             names.join(", "),
         ),
         None => format!(
-            "its certificate is not for `{asked}`: set `server_name` to the name in it, Icinga's NodeName"
+            "its certificate is not for `{asked}`: set `server_name` to the name in it, Icinga's NodeName{for_each}"
         ),
     }
 }
