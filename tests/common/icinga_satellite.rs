@@ -41,7 +41,7 @@ impl IcingaSatellite {
             ];
             let folder = dir.join(name);
             let text = configuration(&folder, name, ports[number], &addresses[number], hosts);
-            async move { Icinga::start_as(folder, ports[number], &text, &files).await }
+            async move { Icinga::start_as(folder, name, ports[number], &text, &files).await }
         };
         let master = start(0, "m1").await;
         let satellite = start(1, "s1").await;

@@ -17,8 +17,9 @@ pub(super) const SMALL: u32 = 12;
 pub(super) const NO_DISK: &str = "a file system in memory may not be mounted";
 /// What Watchbell says of it.
 const FULL: &str = "cannot write the database";
-/// How long that may take.
-const NOTICED: Duration = Duration::from_secs(60);
+/// How long that may take: while it reads nothing of Icinga it writes nothing, and where it
+/// hung up again and again that is for a minute.
+const NOTICED: Duration = Duration::from_secs(180);
 
 /// A small file system in memory, unmounted when this is dropped.
 pub(super) struct Disk(PathBuf);
