@@ -94,13 +94,7 @@ impl<'a> Round<'a> {
         let log = folder.join("log");
         let mut router = Router::start(&site.path(""), &log, &Manner::default());
         let ready = router.ready().unwrap_or_else(|| panic!("it does not start: {}", router.logged()));
-        wait_for("the first look to be kept", FIRST_LOOK, || {
-            let database = open(&store);
-            let looks = database.query_row("SELECT count(*) FROM decisions WHERE event = 'Gap'", [], |row| {
-                row.get::<_, i64>(0)
-            });
-            looks.is_ok_and(|count| count > 0).then_some(())
-        });
+        wait_for("the first look to be kept", FIRST_LOOK, || (looks_kept(&store) > 0).then_some(()));
         let heard_before = ground.ears.count();
         let field = ground.field(rate);
         let mut round = Round {
@@ -370,6 +364,12 @@ impl<'a> Round<'a> {
         }
         gaps
     }
+}
+
+/// How many readings of all objects have been judged and kept.
+pub(crate) fn looks_kept(store: &Path) -> i64 {
+    let count = "SELECT count(*) FROM decisions WHERE event = 'Gap'";
+    open(store).query_row(count, [], |row| row.get(0)).unwrap_or(0)
 }
 
 fn open(store: &Path) -> Connection {

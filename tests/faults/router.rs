@@ -101,6 +101,18 @@ impl Router {
         Weight { mebibytes: (pages * 4096) >> 20, files }
     }
 
+    /// The most that it has held in memory (`VmHWM`), in mebibytes.
+    pub(crate) fn most_mebibytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id())).expect("it runs");
+        let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux says it");
+        most.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") >> 10
+    }
+
+    /// How long ago it was started.
+    pub(crate) fn age(&self) -> Duration {
+        self.started.elapsed()
+    }
+
     /// Waits until it has caught up: how long that took since its start. `None` if it
     /// ended before.
     pub(crate) fn ready(&mut self) -> Option<Duration> {

@@ -1,13 +1,45 @@
 //! Icinga read again, frozen, killed.
 
 use crate::Campaign;
+use crate::common::icinga::Icinga;
 use crate::common::wait_for;
+use crate::common::watchbell::Site;
 use crate::report::Verdict;
-use crate::round::Round;
+use crate::round::{Round, looks_kept};
+use crate::router::{Manner, Router};
 use std::time::{Duration, Instant};
 
 /// How long it may take until Watchbell has caught up after a break.
 const BACK: Duration = Duration::from_secs(120);
+
+/// Reading all objects of a large site may take no longer, and no more mebibytes.
+const READ_WITHIN: Duration = Duration::from_secs(30);
+const MEBIBYTES: u64 = 512;
+const SERVICES_OF_HOST: usize = 49;
+
+/// A large site is read at the first start, and at the next one.
+pub(crate) async fn many_objects(campaign: &mut Campaign) -> Verdict {
+    let hosts = campaign.pick(40, 2000);
+    let folder = campaign.ground.folder().await;
+    let icinga = Icinga::start_hard(&folder, hosts, SERVICES_OF_HOST).await;
+    let site = Site::new(&folder);
+    site.configure(&[site.icinga(&icinga), site.console()]);
+    let (mut notes, mut faults) = (vec![format!("{} objects", hosts * (SERVICES_OF_HOST + 1))], Vec::new());
+    for what in ["first start", "next start"] {
+        let store = site.path("watchbell.db");
+        let before = if store.exists() { looks_kept(&store) } else { 0 };
+        let mut router = Router::start(&site.path(""), &folder.join("log"), &Manner::default());
+        assert!(router.ready().is_some(), "it does not start: {}", router.logged());
+        wait_for("all objects to be kept", BACK, || (looks_kept(&store) > before).then_some(()));
+        let (took, most) = (router.age(), router.most_mebibytes());
+        notes.push(format!("{what}: judged and kept after {:.1} s, {most} MiB at most", took.as_secs_f64()));
+        if took > READ_WITHIN || most > MEBIBYTES {
+            faults.push(format!("{what}: {:.1} s and {most} MiB", took.as_secs_f64()));
+        }
+        router.kill();
+    }
+    Verdict::Measured { note: notes.join("; "), faults }
+}
 
 /// SIGHUP under load.
 pub(crate) async fn reloads(campaign: &mut Campaign) -> Verdict {

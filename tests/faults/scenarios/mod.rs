@@ -52,6 +52,7 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario!("killed around a command", (1, 50), (4.0, 6.0), moments::around_a_command),
     scenario!("told to end", (4, 100), (1.2, 2.0), kills::told_to_end),
     scenario!("stopped and continued", (1, 5), (6.0, 62.0), kills::stopped),
+    scenario!("many objects", (1, 1), (10.0, 90.0), icinga::many_objects),
     scenario!("icinga reloads", (2, 20), (3.0, 5.0), icinga::reloads),
     scenario!("icinga frozen", (1, 5), (6.0, 140.0), icinga::frozen),
     scenario!("icinga killed", (1, 20), (22.0, 25.0), icinga::killed),
