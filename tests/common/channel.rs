@@ -138,7 +138,7 @@ pub(crate) fn said_by<'a>(nick: &str, line: &'a str) -> Option<&'a str> {
 /// A text with clock times and short lengths blanked, for they differ in each run.
 pub(crate) fn blanked(text: &str) -> String {
     let blanks = [
-        (r"(\b\w{3} )?\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?", "DATE"),
+        (r"(\b[A-Z][a-z]{2} )?\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?", "DATE"),
         (r"\b(until|between|and) \d\d:\d\d\b", "$1 TIME"),
         (r"\b(\d+[mhd] )?\d+[smhd] ago", "LENGTH ago"),
         (r"\b(after|for) \d+[smh]( \d+[smh])?\b", "$1 LENGTH"),

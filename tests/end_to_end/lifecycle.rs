@@ -82,7 +82,7 @@ async fn downtimes(room: &mut Room) {
     room.icinga.check_result("host4", 0, "PING OK").await;
     let flexible = json!({
         "author": "carol", "comment": "new disks", "fixed": false, "duration": 600, "all_services": true,
-        "start_time": start, "end_time": start + 3600.0,
+        "start_time": start, "end_time": start + two_days,
     });
     let flexible = room.schedule("host4", flexible).await;
     room.fail_hard("host4", 1, "disks are out").await;
