@@ -9,8 +9,10 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
-mod watched;
+#[path = "../tests/common/committing.rs"]
+mod committing;
 
+use committing::Committing;
 use futures_util::future::BoxFuture;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -25,9 +27,9 @@ use watchbell::outbox::{BackoffPolicy, Fallbacks, Worker};
 use watchbell::pipeline::{self, Pipeline, Wires};
 use watchbell::sink::{Receipt, SendError, Sink};
 use watchbell::source::icinga::decode;
+use watchbell::store::Store;
 use watchbell::store::sqlite::SqliteStore;
 use watchbell::store::writer::StoreWriter;
-use watched::Watched;
 
 /// How many turns each of the two takes.
 const TURNS: usize = 7;
@@ -47,6 +49,13 @@ impl Sink for Accepting {
         self.told.lock().expect("no panic").insert(delivery.object.clone(), Instant::now());
         Box::pin(std::future::ready(Ok(Receipt("accepted".to_owned()))))
     }
+}
+
+/// The commit that held a delivery.
+#[derive(Clone, Copy)]
+struct Commit {
+    began: Instant,
+    took: Duration,
 }
 
 /// How long one event took, piece by piece.
@@ -138,7 +147,17 @@ fn bare_commits() -> Vec<Duration> {
 async fn events() -> Vec<Road> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let store = Arc::new(SqliteStore::open(&folder.path().join("watchbell.db")).expect("a database"));
-    let watched = Watched::new(store.clone());
+    let commits: Arc<Mutex<HashMap<String, Commit>>> = Arc::default();
+    let noted = commits.clone();
+    // The workers read the store itself.
+    let watched = Committing::new(store.clone(), move |store, batch| {
+        let began = Instant::now();
+        store.commit(batch)?;
+        let commit = Commit { began, took: began.elapsed() };
+        let objects = batch.deliveries.iter().map(|delivery| delivery.object.clone());
+        noted.lock().expect("no panic").extend(objects.map(|object| (object, commit)));
+        Ok(())
+    });
     let nudge = Arc::new(Notify::new());
     let told = nudge.clone();
     let committed = move |batch: &watchbell::store::Batch| {
@@ -146,7 +165,7 @@ async fn events() -> Vec<Road> {
             told.notify_one();
         }
     };
-    let writer = StoreWriter::start(watched.clone(), committed).expect("a thread");
+    let writer = StoreWriter::start(watched, committed).expect("a thread");
     let (inputs, engine_inputs) = mpsc::channel(4096);
     let (_sets, sets) = mpsc::channel(1);
     let (ask, _asks) = mpsc::channel(1);
@@ -196,7 +215,7 @@ async fn events() -> Vec<Road> {
     stop.cancel();
     working.await.expect("no panic").expect("the writer listens");
     let told = sink.told.lock().expect("no panic");
-    let commits = watched.commits();
+    let commits = commits.lock().expect("no panic");
     let road = |(name, read): (String, Instant)| {
         let commit = commits[&name];
         Road {

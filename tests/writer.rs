@@ -1,6 +1,7 @@
 //! The thread that writes: nothing is acknowledged before it is kept, and nothing
 //! acknowledged is lost, whatever the disk does and whenever the process is killed.
 
+use crate::common::committing::Committing;
 use crate::common::deliveries::{deliveries, delivery, state};
 use crate::common::place::{Place, values};
 use crate::common::{Process, wait_for};
@@ -13,10 +14,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use tokio::sync::oneshot::error::TryRecvError;
-use watchbell::model::{About, Action, Decision, Delivery, DeliveryId, Input, Message, Timestamp};
+use watchbell::model::{Delivery, Message};
 use watchbell::store::sqlite::SqliteStore;
 use watchbell::store::writer::{NotStopped, StoreWriter, WriterGone};
-use watchbell::store::{Batch, Past, PastDelivery, Store, StoreError};
+use watchbell::store::{Batch, Store};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -63,13 +64,12 @@ fn stopping_the_writer_keeps_what_is_queued_and_refuses_what_comes_later() {
 #[test]
 fn a_panic_of_the_store_loses_nothing_and_ends_nothing() {
     let place = Place::new();
-    let (store, _commits) = Watched::open(&place);
-    store.panics.store(2, Ordering::SeqCst);
-    let writer = StoreWriter::start(store.clone(), |_| {}).expect("a thread");
+    let (store, watched, _commits) = watched(&place, 2);
+    let writer = StoreWriter::start(watched, |_| {}).expect("a thread");
     let kept = writer.handle().queue_blocking(state("key", Some("1"))).expect("queued");
     kept.blocking_recv().expect("kept at the third try");
     writer.stop(LONG).expect("stopped");
-    assert_eq!(values(&store.store).len(), 1);
+    assert_eq!(values(&store).len(), 1);
 }
 
 /// Makes every write of state fail.
@@ -77,79 +77,30 @@ const BREAK: &str = "CREATE TRIGGER fault BEFORE INSERT ON state
                      BEGIN SELECT raise(ABORT, 'injected'); END";
 const MEND: &str = "DROP TRIGGER fault";
 
-/// A real store that reports how each commit went.
-struct Watched {
-    store: SqliteStore,
-    went: mpsc::Sender<bool>,
-    /// How many commits are still to panic.
-    panics: AtomicUsize,
-}
-
-impl Watched {
-    fn open(place: &Place) -> (Arc<Watched>, mpsc::Receiver<bool>) {
-        let (went, commits) = mpsc::channel();
-        (Arc::new(Watched { store: place.open(), went, panics: AtomicUsize::new(0) }), commits)
-    }
-}
-
-impl Store for Watched {
-    fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+/// A real store that panics in its first commits and says how each of the others went; the store
+/// itself, and where that is heard.
+fn watched(place: &Place, panics: usize) -> (Arc<SqliteStore>, Arc<dyn Store>, mpsc::Receiver<bool>) {
+    let (went, commits) = mpsc::channel();
+    let (store, panics) = (Arc::new(place.open()), AtomicUsize::new(panics));
+    let watched = Committing::new(store.clone(), move |store: &SqliteStore, batch: &Batch| {
         let one_less = |left: usize| left.checked_sub(1);
-        if self.panics.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok() {
+        if panics.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok() {
             panic!("a fault in the store");
         }
-        let result = self.store.commit(batch);
+        let result = store.commit(batch);
         // After the test nobody watches.
-        let _ = self.went.send(result.is_ok());
+        let _ = went.send(result.is_ok());
         result
-    }
-    fn load_state(&self) -> Result<Vec<(String, String, String)>, StoreError> {
-        self.store.load_state()
-    }
-    fn due(&self, sink: &str, at: Timestamp, busy: &[String], n: usize) -> Result<Vec<Delivery>, StoreError> {
-        self.store.due(sink, at, busy, n)
-    }
-    fn supersede(&self, waiting: &[DeliveryId]) -> Result<bool, StoreError> {
-        self.store.supersede(waiting)
-    }
-    fn superseded_by(&self, id: DeliveryId) -> Result<u64, StoreError> {
-        self.store.superseded_by(id)
-    }
-    fn waiting(&self, sink: &str, after: DeliveryId, n: usize) -> Result<Vec<Delivery>, StoreError> {
-        self.store.waiting(sink, after, n)
-    }
-    fn count_waiting(&self, sink: &str) -> Result<u64, StoreError> {
-        self.store.count_waiting(sink)
-    }
-    fn next_due(&self, sink: &str) -> Result<Option<Timestamp>, StoreError> {
-        self.store.next_due(sink)
-    }
-    fn pending_actions(&self) -> Result<Vec<Action>, StoreError> {
-        self.store.pending_actions()
-    }
-    fn unheard(&self) -> Result<Vec<Input>, StoreError> {
-        self.store.unheard()
-    }
-    fn decisions(&self, object: &str, limit: usize) -> Result<Vec<Decision>, StoreError> {
-        self.store.decisions(object, limit)
-    }
-    fn deliveries(&self, object: &str, limit: usize) -> Result<Vec<PastDelivery>, StoreError> {
-        self.store.deliveries(object, limit)
-    }
-    fn past(&self, about: &About, limit: usize) -> Result<Past, StoreError> {
-        self.store.past(about, limit)
-    }
-    fn forget_before(&self, moment: Timestamp) -> Result<(), StoreError> {
-        self.store.forget_before(moment)
-    }
+    });
+    (store, watched, commits)
 }
 
 #[test]
 fn a_failing_commit_is_tried_again_and_nothing_is_acknowledged_before() {
     let place = Place::new();
-    let (store, commits) = Watched::open(&place);
+    let (store, watched, commits) = watched(&place, 0);
     place.operator().execute_batch(BREAK).expect("the trigger is made");
-    let writer = StoreWriter::start(store.clone(), |_| {}).expect("a thread");
+    let writer = StoreWriter::start(watched, |_| {}).expect("a thread");
     let mut first = writer.handle().queue_blocking(state("a", Some("1"))).expect("queued");
     let mut second = writer.handle().queue_blocking(state("b", Some("1"))).expect("queued");
 
@@ -161,23 +112,23 @@ fn a_failing_commit_is_tried_again_and_nothing_is_acknowledged_before() {
     place.operator().execute_batch(MEND).expect("the trigger is dropped");
     first.blocking_recv().expect("the first is kept");
     second.blocking_recv().expect("the second is kept");
-    assert_eq!(values(&store.store).len(), 2);
+    assert_eq!(values(&store).len(), 2);
     writer.stop(LONG).expect("stopped");
 }
 
 #[test]
 fn stopping_does_not_wait_for_ever_for_a_database_that_fails() {
     let place = Place::new();
-    let (store, commits) = Watched::open(&place);
+    let (store, watched, commits) = watched(&place, 0);
     place.operator().execute_batch(BREAK).expect("the trigger is made");
-    let writer = StoreWriter::start(store.clone(), |_| {}).expect("a thread");
+    let writer = StoreWriter::start(watched, |_| {}).expect("a thread");
     let answer = writer.handle().queue_blocking(state("a", Some("1"))).expect("queued");
     assert!(!commits.recv().expect("a commit was tried"));
 
     let patience = Duration::from_millis(50);
     assert_eq!(writer.stop(patience), Err(NotStopped(patience)));
     answer.blocking_recv().expect_err("it is not kept");
-    assert_eq!(values(&store.store), []);
+    assert_eq!(values(&store), []);
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ pub(crate) mod bell;
 pub(crate) mod certificates;
 pub(crate) mod channel;
 pub(crate) mod cli;
+pub(crate) mod committing;
 pub(crate) mod config;
 pub(crate) mod deliveries;
 pub(crate) mod engine;

@@ -86,17 +86,16 @@ impl Catalog {
         };
         let hosts = self.list_into(Kind::Host, &host_attrs(), objects::checkables, &mut take).await?;
         let services =
-            self.list_into(Kind::Service, objects::SERVICE_ATTRS, objects::checkables, &mut take).await?;
+            self.list_into(Kind::Service, &service_attrs(), objects::checkables, &mut take).await?;
         Ok((found, hosts && services))
     }
 
     /// Reads one host or service; `None` if it is gone already.
     pub(super) async fn object(&mut self, name: &str) -> Result<Option<Object>, ApiError> {
-        let found = if name.contains('!') {
-            self.named(Kind::Service, &[name], objects::SERVICE_ATTRS).await?
-        } else {
-            self.named(Kind::Host, &[name], &host_attrs()).await?
-        };
+        let is_service = name.contains('!');
+        let (kind, attrs) =
+            if is_service { (Kind::Service, service_attrs()) } else { (Kind::Host, host_attrs()) };
+        let found = self.named(kind, &[name], &attrs).await?;
         let Some(body) = found else {
             return Ok(None);
         };
@@ -221,8 +220,11 @@ impl Catalog {
 }
 
 fn host_attrs() -> Vec<&'static str> {
-    let shared = objects::SERVICE_ATTRS.iter().filter(|attr| !objects::SERVICE_ONLY.contains(attr));
-    shared.chain(objects::HOST_ONLY).copied().collect()
+    [objects::ATTRS, objects::HOST_ATTRS].concat()
+}
+
+fn service_attrs() -> Vec<&'static str> {
+    [objects::ATTRS, objects::SERVICE_ATTRS].concat()
 }
 
 fn answer(error: serde_json::Error) -> ApiError {

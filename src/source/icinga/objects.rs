@@ -14,9 +14,9 @@ use serde::Deserialize;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// What is asked of every service, and mostly of hosts too: few, because all attributes of many
-/// objects cost Icinga gigabytes.
-pub(super) const SERVICE_ATTRS: &[&str] = &[
+/// What is asked of every host and service: few, because all attributes of many objects cost
+/// Icinga gigabytes.
+pub(super) const ATTRS: &[&str] = &[
     "display_name",
     "groups",
     "vars",
@@ -35,14 +35,13 @@ pub(super) const SERVICE_ATTRS: &[&str] = &[
     "flapping",
     "enable_flapping",
     "downtime_depth",
-    "last_state_ok",
 ];
 
-/// What of it is not asked of hosts: Icinga refuses attributes that an object does not have.
-pub(super) const SERVICE_ONLY: &[&str] = &["last_state_ok"];
+/// What is asked of services besides; of hosts Icinga would refuse it, and the other way round.
+pub(super) const SERVICE_ATTRS: &[&str] = &["last_state_ok"];
 
 /// What is asked of hosts besides.
-pub(super) const HOST_ONLY: &[&str] = &["address", "last_state_up"];
+pub(super) const HOST_ATTRS: &[&str] = &["address", "last_state_up"];
 
 /// What is asked besides of hosts and services with a problem.
 pub(super) const RESULT_ATTRS: &[&str] = &["last_check_result"];

@@ -1,43 +1,26 @@
-//! A store that notes when each delivery came to its commit and when it was on the disk.
+//! A real store whose commits are done by somebody else, who may note them or fail.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 use watchbell::model::{About, Action, Decision, Delivery, DeliveryId, Input, Timestamp};
 use watchbell::store::sqlite::SqliteStore;
 use watchbell::store::{Batch, Entry, Past, PastDelivery, Store, StoreError};
 
-/// For the writer alone: the workers read the store itself.
-pub(crate) struct Watched {
+/// All but commits goes to the store itself.
+pub(crate) struct Committing<C> {
     store: Arc<SqliteStore>,
-    commits: Mutex<HashMap<String, Commit>>,
+    commit: C,
 }
 
-/// The commit that held a delivery.
-#[derive(Clone, Copy)]
-pub(crate) struct Commit {
-    pub(crate) began: Instant,
-    pub(crate) took: Duration,
-}
-
-impl Watched {
-    pub(crate) fn new(store: Arc<SqliteStore>) -> Arc<Watched> {
-        Arc::new(Watched { store, commits: Mutex::default() })
-    }
-
-    /// The commits, by the object that was told of.
-    pub(crate) fn commits(&self) -> MutexGuard<'_, HashMap<String, Commit>> {
-        self.commits.lock().unwrap_or_else(PoisonError::into_inner)
+impl<C: Fn(&SqliteStore, &Batch) -> Result<(), StoreError> + Send + Sync> Committing<C> {
+    /// `commit` does the commits.
+    pub(crate) fn new(store: Arc<SqliteStore>, commit: C) -> Arc<Committing<C>> {
+        Arc::new(Committing { store, commit })
     }
 }
 
-impl Store for Watched {
+impl<C: Fn(&SqliteStore, &Batch) -> Result<(), StoreError> + Send + Sync> Store for Committing<C> {
     fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
-        let began = Instant::now();
-        self.store.commit(batch)?;
-        let commit = Commit { began, took: began.elapsed() };
-        self.commits().extend(batch.deliveries.iter().map(|delivery| (delivery.object.clone(), commit)));
-        Ok(())
+        (self.commit)(&self.store, batch)
     }
 
     fn load_state(&self) -> Result<Vec<Entry>, StoreError> {
