@@ -48,7 +48,7 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario!("killed by the far side", (2, 50), (2.0, 4.0), kills::by_the_far_side),
     scenario!("killed in a checkpoint", (2, 50), (3.0, 4.0), moments::in_a_checkpoint),
     scenario!("killed in a swap of rules", (1, 50), (1.5, 3.0), moments::in_a_swap_of_rules),
-    scenario!("killed in a migration", (1, 1), (2.0, 2.0), moments::in_a_migration),
+    scenario!("killed in a migration", (1, 10), (2.0, 4.0), moments::in_a_migration),
     scenario!("killed around a command", (1, 50), (4.0, 6.0), moments::around_a_command),
     scenario!("told to end", (4, 100), (1.2, 2.0), kills::told_to_end),
     scenario!("stopped and continued", (1, 5), (6.0, 62.0), kills::stopped),

@@ -97,9 +97,19 @@ pub(crate) async fn in_a_swap_of_rules(campaign: &mut Campaign) -> Verdict {
 /// something waits.
 pub(crate) async fn in_a_migration(campaign: &mut Campaign) -> Verdict {
     let folder = campaign.ground.folder().await;
-    let mut faults = Vec::new();
+    let (mut deaths, mut faults) = (0, Vec::new());
+    for time in 1..=campaign.times {
+        deaths += of_a_new_database(campaign, &folder.join(format!("new-{time}")), &mut faults);
+        deaths += of_an_old_database(campaign, &folder.join(format!("old-{time}")), &mut faults);
+    }
+    let note =
+        format!("{deaths} deaths; what waited in an old database was told, each of {} times", campaign.times);
+    Verdict::Measured { note, faults }
+}
 
-    let new = Installed::new(campaign, &folder.join("new"));
+/// Dies in each step: how many there were.
+fn of_a_new_database(campaign: &Campaign, folder: &Path, faults: &mut Vec<String>) -> usize {
+    let new = Installed::new(campaign, folder);
     // Each start comes one step further, and dies in the next.
     let steps = (0..).take_while(|step| new.dies(&dies_at("migration.inside", 1.min(*step)))).count();
     if steps <= OLD_SCHEMA.len() {
@@ -108,11 +118,16 @@ pub(crate) async fn in_a_migration(campaign: &mut Campaign) -> Verdict {
     if new.dies(&Manner::default()) {
         faults.push("the new database cannot be used after that".to_owned());
     }
+    steps
+}
 
-    let old = Installed::new(campaign, &folder.join("old"));
+/// Dies in the first step that it needs: how often it died.
+fn of_an_old_database(campaign: &Campaign, folder: &Path, faults: &mut Vec<String>) -> usize {
+    let old = Installed::new(campaign, folder);
     make_old(&old.store).expect("the database can be made");
     let heard = campaign.ground.ears.count();
-    if !old.dies(&dies_at("migration.inside", 0)) {
+    let died = old.dies(&dies_at("migration.inside", 0));
+    if !died {
         faults.push("no step of the old database was reached".to_owned());
     }
     let mut router = Router::start(&old.site.path(""), &old.log, &Manner::default());
@@ -127,10 +142,7 @@ pub(crate) async fn in_a_migration(campaign: &mut Campaign) -> Verdict {
             .then_some(())
     });
     router.kill();
-    Verdict::Measured {
-        note: format!("{} deaths; what waited in an old database was told", steps + 1),
-        faults,
-    }
+    usize::from(died)
 }
 
 /// An installation that runs only now and then.
