@@ -147,6 +147,17 @@ impl Icinga {
         run(Command::new("kill").args(["-HUP", &self.process_id().to_string()]));
     }
 
+    /// Has it read its configuration again: returns when its API answers as a new one.
+    pub(crate) async fn reload_and_wait(&self) {
+        let before = self.begun_at().await.expect("Icinga answers");
+        self.reload();
+        let asked = Instant::now();
+        while self.begun_at().await.is_none_or(|begun| begun <= before) {
+            assert!(asked.elapsed() < START, "icinga2 does not come back from a reload");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Kills it at once, with all its children; its port is free when this returns.
     pub(crate) fn kill(&mut self) {
         // The children of a killed Icinga live on; all are in the group it leads.
@@ -175,8 +186,14 @@ impl Icinga {
     }
 
     async fn is_ready(&self) -> bool {
+        self.begun_at().await.is_some()
+    }
+
+    /// When it began or was reloaded last, by its own clock; `None` while it does not answer.
+    async fn begun_at(&self) -> Option<f64> {
         let asked = self.ask(reqwest::Method::GET, "/v1/status/IcingaApplication", Value::Null).await;
-        matches!(asked, Ok((200, _)))
+        let (_, answer) = asked.ok().filter(|(status, _)| *status == 200)?;
+        answer["results"][0]["status"]["icingaapplication"]["app"]["program_start"].as_f64()
     }
 
     /// The process id of the one that was started; all others are in the group it leads.

@@ -26,7 +26,8 @@ const FIRST_BREATH: f64 = 0.5;
 /// How long the first look may take. What is a problem then is counted, not told one by
 /// one, so the load waits for it.
 const FIRST_LOOK: Duration = Duration::from_secs(60);
-/// How long all that was driven may take to be told, after the last fault.
+/// How long nothing may be told while something waits: on a machine with other work all of it may
+/// take much longer.
 const SETTLE: Duration = Duration::from_secs(120);
 /// How long nothing more may come before a round is over.
 const QUIET: Duration = Duration::from_millis(700);
@@ -270,7 +271,6 @@ impl<'a> Round<'a> {
         self.rest().await;
         assert!(self.silent_since.is_none(), "a scenario ends with a Watchbell that runs");
         let truth = self.truth().await;
-        let start = Instant::now();
         let mut quiet = (self.ground.ears.count(), Instant::now());
         loop {
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -278,7 +278,7 @@ impl<'a> Round<'a> {
             if count != quiet.0 {
                 quiet = (count, Instant::now());
             }
-            let is_late = start.elapsed() > SETTLE;
+            let is_late = quiet.1.elapsed() > SETTLE;
             if !is_late && (quiet.1.elapsed() < QUIET || self.count("pending") > 0) {
                 continue;
             }
@@ -372,7 +372,8 @@ pub(crate) fn looks_kept(store: &Path) -> i64 {
     open(store).query_row(count, [], |row| row.get(0)).unwrap_or(0)
 }
 
-fn open(store: &Path) -> Connection {
+/// The database, to be read beside its writer.
+pub(crate) fn open(store: &Path) -> Connection {
     let connection =
         Connection::open_with_flags(store, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("the database opens");
     connection.busy_timeout(Duration::from_secs(10)).expect("it can be set");

@@ -5,8 +5,11 @@ use crate::common::icinga::Icinga;
 use crate::common::wait_for;
 use crate::common::watchbell::Site;
 use crate::report::Verdict;
-use crate::round::{Round, looks_kept};
+use crate::round::{Round, looks_kept, open};
 use crate::router::{Manner, Router};
+use serde_json::json;
+use std::collections::HashMap;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How long it may take until Watchbell has caught up after a break.
@@ -17,28 +20,72 @@ const READ_WITHIN: Duration = Duration::from_secs(30);
 const MEBIBYTES: u64 = 512;
 const SERVICES_OF_HOST: usize = 49;
 
-/// A large site is read at the first start, and at the next one.
+/// A large site is read at the first start, at the next one, and after a reload of Icinga.
 pub(crate) async fn many_objects(campaign: &mut Campaign) -> Verdict {
     let hosts = campaign.pick(40, 2000);
     let folder = campaign.ground.folder().await;
     let icinga = Icinga::start_hard(&folder, hosts, SERVICES_OF_HOST).await;
     let site = Site::new(&folder);
     site.configure(&[site.icinga(&icinga), site.console()]);
+    let store = site.path("watchbell.db");
     let (mut notes, mut faults) = (vec![format!("{} objects", hosts * (SERVICES_OF_HOST + 1))], Vec::new());
-    for what in ["first start", "next start"] {
-        let store = site.path("watchbell.db");
-        let before = if store.exists() { looks_kept(&store) } else { 0 };
-        let mut router = Router::start(&site.path(""), &folder.join("log"), &Manner::default());
-        assert!(router.ready().is_some(), "it does not start: {}", router.logged());
-        wait_for("all objects to be kept", BACK, || (looks_kept(&store) > before).then_some(()));
-        let (took, most) = (router.age(), router.most_mebibytes());
-        notes.push(format!("{what}: judged and kept after {:.1} s, {most} MiB at most", took.as_secs_f64()));
-        if took > READ_WITHIN || most > MEBIBYTES {
-            faults.push(format!("{what}: {:.1} s and {most} MiB", took.as_secs_f64()));
+    let mut judge = |what: &str, took: Duration, router: &Router| {
+        let words =
+            format!("{what} after {:.1} s, {} MiB at most", took.as_secs_f64(), router.most_mebibytes());
+        if took > READ_WITHIN || router.most_mebibytes() > MEBIBYTES {
+            faults.push(words.clone());
         }
-        router.kill();
+        notes.push(words);
+    };
+    let start = || Router::start(&site.path(""), &folder.join("log"), &Manner::default());
+
+    let mut router = start();
+    all_is_kept(&store, 0);
+    judge("first start: judged and kept", router.age(), &router);
+    router.kill();
+    let before = looks_kept(&store);
+    let mut router = start();
+    all_is_kept(&store, before);
+    judge("next start: judged and kept", router.age(), &router);
+
+    // A service of each host is broken, so that there is something to tell twice.
+    let body = json!({"type": "Service", "filter": "service.name == \"svc0\"", "exit_status": 2,
+        "plugin_output": "before the reload"});
+    icinga.api("/v1/actions/process-check-result", body).await;
+    wait_for("all that is broken to be told", BACK, || (told(&store).len() == hosts).then_some(()));
+    let before = looks_kept(&store);
+    icinga.reload_and_wait().await;
+    let back = Instant::now();
+    all_is_kept(&store, before);
+    judge("SIGHUP of Icinga: judged and kept", back.elapsed(), &router);
+    // What comes last is judged last: all else that the reload led to is before it.
+    icinga.check_result("host1!svc1", 2, "after the reload").await;
+    wait_for("what broke after the reload to be told", BACK, || {
+        told(&store).contains_key("host1!svc1").then_some(())
+    });
+    let told = told(&store);
+    let wrong: Vec<_> = told.iter().filter(|(_, times)| **times != 1).collect();
+    notes.push(format!("{} problems told before it or after it, {} of them twice", told.len(), wrong.len()));
+    if told.len() != hosts + 1 || !wrong.is_empty() {
+        let some: Vec<_> = wrong.iter().take(10).collect();
+        faults.push(format!("{} objects were told of, not {}; not once: {some:?}", told.len(), hosts + 1));
     }
+    router.kill();
     Verdict::Measured { note: notes.join("; "), faults }
+}
+
+fn all_is_kept(store: &Path, before: i64) {
+    let is_kept = || store.exists() && looks_kept(store) > before;
+    wait_for("all objects to be kept", BACK, || is_kept().then_some(()));
+}
+
+/// How often each object was told of.
+fn told(store: &Path) -> HashMap<String, i64> {
+    let database = open(store);
+    let sql = "SELECT object, count(*) FROM deliveries WHERE object <> '' GROUP BY object";
+    let mut statement = database.prepare(sql).expect("the table is there");
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).expect("it can be asked");
+    rows.collect::<rusqlite::Result<_>>().expect("it can be read")
 }
 
 /// SIGHUP under load.
