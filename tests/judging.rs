@@ -101,6 +101,26 @@ fn what_has_no_number_or_that_of_another_change_is_known_by_its_state() {
 }
 
 #[test]
+fn what_is_told_late_of_an_icinga_that_forgot_is_no_newer_than_what_follows_it() {
+    // At 35 Icinga came back with what 2 had said; that is told when 3 and 4 are under way.
+    let mut driven = changes();
+    driven.push(Driven { number: 5, object: "a!b".to_owned(), state: 0, began: 50.0, ended: 50.0 });
+    let back = Told { number: None, ..told(2, 60.0) };
+    let end = Told { number: Some(5), ..told(2, 63.0) };
+    let said = [told(1, 11.0), told(2, 21.0), told(3, 31.0), back, told(4, 62.0), end];
+    let inverted = |forgot| {
+        let gaps = &Gaps::new(vec![Gap { from: 34.0, to: 36.0, forgot }]);
+        let (folded, truth) = (BTreeSet::new(), BTreeMap::from([("a!b".to_owned(), 0)]));
+        let tells = |sink, _: &str| sink == Sink::Hook;
+        let tally =
+            judge(&Case { driven: &driven, told: &said, gaps, folded: &folded, truth: &truth, tells });
+        assert!(tally.lost.is_empty(), "{:?}", tally.lost);
+        tally.inverted.len()
+    };
+    assert_eq!((inverted(Some(35.0)), inverted(None)), (0, 1));
+}
+
+#[test]
 fn what_icinga_forgot_excuses_the_change_back_to_what_was_told() {
     let forgotten = [Gap { from: 15.0, to: 25.0, forgot: Some(15.0) }];
     let known = [Gap { forgot: None, ..forgotten[0] }];

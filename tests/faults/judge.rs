@@ -188,15 +188,35 @@ pub(crate) fn judge(case: &Case<'_>) -> Tally {
 
 /// Which changes a sink told, in the order it told them.
 fn known(case: &Case<'_>, sink: Sink, objects: &BTreeMap<&str, Vec<&Driven>>) -> Vec<Known> {
+    let all: Vec<&Told> = case.told.iter().filter(|told| told.sink == sink).collect();
     let mut last: BTreeMap<&str, &Driven> = BTreeMap::new();
     let mut known = Vec::new();
-    for told in case.told.iter().filter(|told| told.sink == sink) {
+    for (place, told) in all.iter().enumerate() {
         let Some(changes) = objects.get(told.object.as_str()) else { continue };
-        let Some(change) = which(told, changes, last.get(told.object.as_str()).copied()) else { continue };
+        let before = last.get(told.object.as_str()).copied();
+        let Some(change) = which(told, changes, before) else { continue };
+        if told.number != Some(change.number) && went_back(case, before, told, change, &all[place + 1..]) {
+            continue;
+        }
         last.insert(&told.object, change);
         known.push(Known { number: change.number, at: told.at });
     }
     known
+}
+
+/// Whether a telling without a number is of an older change than it seems, which was true again
+/// because Icinga forgot what came after: the next one that has a number is older, too.
+fn went_back(
+    case: &Case<'_>,
+    before: Option<&Driven>,
+    told: &Told,
+    change: &Driven,
+    later: &[&Told],
+) -> bool {
+    let since = before.map_or(0.0, |before| before.ended);
+    let forgot = |gap: &Gap| gap.forgot.is_some_and(|forgot| since <= forgot && forgot <= told.at);
+    let next = later.iter().filter(|later| later.object == told.object).find_map(|later| later.number);
+    case.gaps.gaps.iter().any(forgot) && next.is_some_and(|next| next < change.number)
 }
 
 /// Icinga may answer a question with the state of one change and the output of the next,
