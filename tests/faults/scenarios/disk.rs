@@ -15,8 +15,12 @@ use std::time::Duration;
 pub(super) const SMALL: u32 = 12;
 /// Why a scenario that needs one does not run.
 pub(super) const NO_DISK: &str = "a file system in memory may not be mounted";
-/// What Watchbell says of it.
+/// In MiB: enough for all that the long campaign keeps. A disk that the load fills by itself has
+/// no room again when the filler is gone.
+const LARGE: u32 = 1024;
+/// What Watchbell says of it, and when it is over.
 const FULL: &str = "cannot write the database";
+const AGAIN: &str = "can be written again";
 /// How long that may take: while it reads nothing of Icinga it writes nothing, and where it
 /// hung up again and again that is for a minute.
 const NOTICED: Duration = Duration::from_secs(180);
@@ -69,7 +73,7 @@ pub(crate) async fn full(campaign: &mut Campaign) -> Verdict {
     let (times, seconds) = (campaign.times, campaign.pick(3.0, 10.0));
     let (rate, seed) = (campaign.rate(), campaign.seed());
     let folder = campaign.ground.folder().await;
-    let Some(disk) = Disk::mount(&folder, SMALL) else {
+    let Some(disk) = Disk::mount(&folder, campaign.pick(SMALL, LARGE)) else {
         return Verdict::Skipped(NO_DISK.to_owned());
     };
     let store = disk.store();
@@ -79,6 +83,8 @@ pub(crate) async fn full(campaign: &mut Campaign) -> Verdict {
         fill_until_noticed(&disk, &round);
         round.wait(seconds).await;
         disk.free();
+        let is_over = || round.router.logged().rfind(AGAIN) > round.router.logged().rfind(FULL);
+        wait_for("the disk to be written again", NOTICED, || is_over().then_some(()));
         round.wait(2.0).await;
         campaign.progress.done(cycle, &mut round).await;
     }
@@ -111,7 +117,7 @@ pub(crate) async fn fsync_fails(campaign: &mut Campaign) -> Verdict {
         if !round.catch_up() {
             faults.push("it did not start".to_owned());
         }
-        for words in [FULL, "can be written again"] {
+        for words in [FULL, AGAIN] {
             wait_for(words, NOTICED, || round.router.logged().contains(words).then_some(()));
         }
         // What waited for the disk is told, and then it is killed.
