@@ -302,6 +302,27 @@ fn a_split_network_hears_each_line_once_and_heals() {
     assert_eq!(heard_there, ["after"], "what was said in the split is not said again to the others");
 }
 
+#[test]
+fn a_nick_that_both_sides_have_when_a_split_heals_is_killed_on_both_and_costs_no_line() {
+    let (hub_dir, leaf_dir) = (folder(), folder());
+    let (hub, leaf) = Ngircd::start_linked(hub_dir.path(), leaf_dir.path());
+    let mut there = Client::connect(leaf.port, "there", None);
+    there.become_operator();
+    there.join("#ops");
+    let mut here = operator(hub.port);
+    let bell = Bell::start_ready(&settings(hub.port), &["#ops"]);
+    let mut rival = Client::connect(leaf.port, "bell", None);
+    tell_until_accepted(&bell, "#ops", "before");
+    there.raw("CONNECT irc.lab.test");
+    rival.expect_line("Nick collision");
+    let mut heard = here.lines_until(|line| line.starts_with(":bell!") && line.contains(" QUIT "));
+    tell_until_accepted(&bell, "#ops", "after");
+    heard.extend(here.lines_until(|line| said(line) == Some("after")));
+    let heard: Vec<&str> = heard.iter().filter_map(|line| said(line)).collect();
+    assert_eq!(heard, ["before", "after"]);
+    there.expect_line("after");
+}
+
 /// Connects the leaf with the hub; what those here heard until they saw those there.
 fn link(there: &mut Client, here: &mut Client) -> Vec<String> {
     there.raw("CONNECT irc.lab.test");
