@@ -272,8 +272,7 @@ fn verb_table(verbs: &[ScriptVerb]) -> String {
 
 fn command_table() -> String {
     let rows = VERBS.iter().map(|verb| {
-        let form = code(format!("!{} {}", verb.name, verb.form).trim());
-        row(&[&form, verb.help, if verb.changes { "operator" } else { "" }])
+        row(&[&code(&format!("!{}", verb.written())), verb.help, verb.right.role().unwrap_or_default()])
     });
     table(&["Write", "It does", "Needs the role"], rows)
 }

@@ -4,12 +4,18 @@
 //! parsing is pure; what was not understood is answered with how to write it.
 //! Never: does what was asked; the engine decides, the store keeps, Icinga acts.
 
+pub mod complete;
 pub mod parse;
 pub mod permit;
+mod reading;
+pub mod request;
 pub mod verbs;
 pub mod when;
+pub mod words;
 
-pub use parse::{Request, parse};
-pub use permit::{Caller, caller};
-pub use verbs::{VERBS, VerbHelp};
+pub use complete::complete;
+pub use parse::{Command, parse};
+pub use permit::{Caller, Right, caller};
+pub use request::Request;
+pub use verbs::{VERBS, Verb};
 pub use when::moment;

@@ -1,195 +1,34 @@
 //! Reading a command: words in, a typed request or how to write it out.
 
-use super::verbs;
-use super::when;
-use crate::model::time::{later, parse_duration};
-use crate::model::{About, DeliveryId, Timestamp};
+use super::request::Request;
+use super::verbs::{self, Verb};
+use super::words::Words;
+use crate::model::Timestamp;
 use jiff::tz::TimeZone;
 
-/// What somebody asks for. Objects are still as written.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Request {
-    /// `help`, all or of one command.
-    Help(Option<String>),
-    /// `ping`.
-    Ping,
-    /// `whoami`.
-    Whoami,
-    /// `i2status`.
-    Status,
-    /// `host`.
-    Host(String),
-    /// `service`.
-    Service(String),
-    /// `problems`, all or those whose name holds a part.
-    Problems(Option<String>),
-    /// `mutes`.
-    Mutes,
-    /// `rules`.
-    Rules,
-    /// `why`, of an object, an incident or a delivery.
-    Why(String),
-    /// `why-not`.
-    WhyNot {
-        /// Which object.
-        object: String,
-        /// Which target heard nothing.
-        target: String,
-    },
-    /// `dead`, all or of one target.
-    Dead(Option<String>),
-    /// `dead replay`, by the numbers of deliveries.
-    ReplayDead(Vec<DeliveryId>),
-    /// `ack`.
-    Acknowledge {
-        /// Which.
-        object: String,
-        /// What is being done about it.
-        comment: String,
-        /// When it ends by itself.
-        expiry: Option<Timestamp>,
-        /// Whether it survives a change between problem states.
-        sticky: bool,
-    },
-    /// `unack`.
-    RemoveAcknowledgement(String),
-    /// `comment`.
-    Comment {
-        /// On which.
-        object: String,
-        /// The text.
-        text: String,
-    },
-    /// `recheck`.
-    Recheck(String),
-    /// `mute`.
-    Mute {
-        /// What: an object or a wildcard pattern.
-        what: String,
-        /// Until when.
-        until: Timestamp,
-        /// Why; may be empty.
-        reason: String,
-    },
-    /// `unmute`.
-    Unmute(String),
-    /// `reload`.
-    Reload {
-        /// Whether a set is taken whose own tests fail.
-        force: bool,
-    },
-    /// `diff`: how far back.
-    Diff(std::time::Duration),
-    /// A command that is none of ours: perhaps one of a rule file.
-    Other {
-        /// The first word.
-        name: String,
-        /// The words behind it.
-        arguments: Vec<String>,
-    },
+/// A command that was understood.
+#[derive(Clone)]
+pub struct Command {
+    /// Which built-in command it is; `None` for [`Request::Other`].
+    pub verb: Option<&'static Verb>,
+    /// What is asked.
+    pub request: Request,
 }
-
-/// How long a mute lasts unless it is said.
-const MUTE_UNLESS_SAID: std::time::Duration = std::time::Duration::from_secs(3600);
-
-/// How far back rules are compared unless it is said.
-const COMPARED_UNLESS_SAID: std::time::Duration = std::time::Duration::from_secs(86_400);
 
 /// Reads a line without the prefix. `Err` holds what to answer.
 ///
 /// A service may be written `host!service`; names are taken as one word.
-pub fn parse(line: &str, now: Timestamp, zone: &TimeZone) -> Result<Request, String> {
-    let mut words = line.split_whitespace();
-    let name = words.next().unwrap_or("").to_ascii_lowercase();
-    let rest: Vec<&str> = words.collect();
-    let object = || match rest.first() {
-        Some(object) => Ok((*object).to_owned()),
-        None => Err(usage(&name)),
-    };
-    let optional = || (!rest.is_empty()).then(|| rest.join(" "));
-    match name.as_str() {
-        "help" => Ok(Request::Help(rest.first().map(|word| word.to_ascii_lowercase()))),
-        "ping" => Ok(Request::Ping),
-        "whoami" => Ok(Request::Whoami),
-        "i2status" => Ok(Request::Status),
-        "host" => Ok(Request::Host(object()?)),
-        // `service HOST SERVICE` is what people type first.
-        "service" if rest.len() == 2 => Ok(Request::Service(rest.join("!"))),
-        "service" => Ok(Request::Service(object()?)),
-        "problems" => Ok(Request::Problems(optional())),
-        "mutes" => Ok(Request::Mutes),
-        "rules" => Ok(Request::Rules),
-        "why" => Ok(Request::Why(object()?)),
-        "why-not" if rest.len() > 1 => Ok(Request::WhyNot { object: object()?, target: rest[1].to_owned() }),
-        "why-not" => Err(usage("why-not")),
-        "dead" => dead(&rest),
-        "ack" => acknowledge(&object()?, &rest[1..], now, zone),
-        "unack" => Ok(Request::RemoveAcknowledgement(object()?)),
-        "comment" if rest.len() > 1 => Ok(Request::Comment { object: object()?, text: rest[1..].join(" ") }),
-        "comment" => Err(usage("comment")),
-        "recheck" => Ok(Request::Recheck(object()?)),
-        "mute" => mute(&object()?, &rest[1..], now, zone),
-        "unmute" => Ok(Request::Unmute(object()?)),
-        "reload" if rest.is_empty() => Ok(Request::Reload { force: false }),
-        "reload" if rest == ["force"] => Ok(Request::Reload { force: true }),
-        "reload" => Err(usage("reload")),
-        "diff" => diff(rest.first().copied()),
-        _ => Ok(Request::Other { name, arguments: rest.iter().map(|word| (*word).to_owned()).collect() }),
+pub fn parse(line: &str, now: Timestamp, zone: &TimeZone) -> Result<Command, String> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let names: Vec<String> = words.iter().take(2).map(|word| word.to_ascii_lowercase()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    if let Some((verb, used)) = verbs::find_front(&names) {
+        let request = (verb.read)(&mut Words::new(verb.usage(), &words[used..], now, zone))?;
+        return Ok(Command { verb: Some(verb), request });
     }
-}
-
-fn usage(name: &str) -> String {
-    verbs::find(name)
-        .map_or(String::new(), |verb| format!("write: {} {} - {}", verb.name, verb.form, verb.help))
-}
-
-fn dead(words: &[&str]) -> Result<Request, String> {
-    match words {
-        [] => Ok(Request::Dead(None)),
-        ["replay", numbers @ ..] if !numbers.is_empty() => {
-            let number = |text: &&str| match About::parse(text) {
-                About::Delivery(id) => Ok(id),
-                _ => Err(format!("`{text}` is no number of a delivery. {}", usage("dead"))),
-            };
-            numbers.iter().map(number).collect::<Result<_, _>>().map(Request::ReplayDead)
-        }
-        [target] if *target != "replay" => Ok(Request::Dead(Some((*target).to_owned()))),
-        _ => Err(usage("dead")),
-    }
-}
-
-fn acknowledge(object: &str, words: &[&str], now: Timestamp, zone: &TimeZone) -> Result<Request, String> {
-    let mut words = words;
-    let mut expiry = None;
-    let mut sticky = false;
-    loop {
-        if words.first() == Some(&"sticky") {
-            sticky = true;
-            words = &words[1..];
-        } else if let (None, Some((moment, used))) =
-            (expiry, when::take(words, now, zone).map_err(|error| error.to_string())?)
-        {
-            expiry = Some(moment);
-            words = &words[used..];
-        } else {
-            break;
-        }
-    }
-    if words.is_empty() {
-        return Err(format!("say in a few words what you do about it. {}", usage("ack")));
-    }
-    Ok(Request::Acknowledge { object: object.to_owned(), comment: words.join(" "), expiry, sticky })
-}
-
-fn mute(what: &str, words: &[&str], now: Timestamp, zone: &TimeZone) -> Result<Request, String> {
-    let taken = when::take(words, now, zone).map_err(|error| error.to_string())?;
-    let (until, used) = taken.unwrap_or((later(now, MUTE_UNLESS_SAID), 0));
-    Ok(Request::Mute { what: what.to_owned(), until, reason: words[used..].join(" ") })
-}
-
-fn diff(length: Option<&str>) -> Result<Request, String> {
-    let length = length.map_or(Ok(COMPARED_UNLESS_SAID), parse_duration);
-    length.map(Request::Diff).map_err(|error| format!("{error}. {}", usage("diff")))
+    let name = names.first().map_or(String::new(), |name| (*name).to_owned());
+    let arguments = words.iter().skip(1).map(|word| (*word).to_owned()).collect();
+    Ok(Command { verb: None, request: Request::Other { name, arguments } })
 }
 
 #[cfg(test)]
@@ -198,6 +37,7 @@ mod tests {
 
     fn read(line: &str) -> Result<Request, String> {
         parse(line, Timestamp::from_second(1_700_000_000).expect("a moment"), &TimeZone::UTC)
+            .map(|command| command.request)
     }
 
     fn in_seconds(seconds: i64) -> Timestamp {
@@ -220,6 +60,9 @@ mod tests {
             ("problems", Request::Problems(None)),
             ("reload", Request::Reload { force: false }),
             ("reload force", Request::Reload { force: true }),
+            ("dead", Request::Dead(None)),
+            ("dead ops", Request::Dead(Some("ops".to_owned()))),
+            ("dead replay D12 d13", Request::ReplayDead(vec![12, 13])),
             ("diff", Request::Diff(std::time::Duration::from_secs(86_400))),
             ("diff 2h", Request::Diff(std::time::Duration::from_secs(7200))),
             ("problems db", Request::Problems(Some("db".to_owned()))),
@@ -265,6 +108,8 @@ mod tests {
             ("host", "write: host HOST"),
             ("unmute", "write: unmute"),
             ("reload forse", "write: reload [force]"),
+            ("dead replay", "write: dead replay D12"),
+            ("dead replay ops", "`ops` is no number of a delivery"),
             ("why", "write: why OBJECT|#N|D12"),
             ("why-not db1", "write: why-not OBJECT TARGET"),
             ("diff soon", "write: diff [24h]"),
@@ -277,8 +122,10 @@ mod tests {
     #[test]
     fn every_command_of_the_table_is_read_as_itself() {
         for verb in verbs::VERBS {
-            let line = format!("{} a 1h b", verb.name);
-            assert!(!matches!(read(&line), Ok(Request::Other { .. })), "{}", verb.name);
+            for name in std::iter::once(&verb.name).chain(verb.aliases) {
+                let line = format!("{name} a 1h b");
+                assert!(!matches!(read(&line), Ok(Request::Other { .. })), "{name}");
+            }
         }
     }
 

@@ -24,6 +24,31 @@ pub const ADMIN: &str = "admin";
 /// All roles.
 pub const ROLES: &[&str] = &[OPERATOR, ADMIN];
 
+/// Who may use a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Right<'a> {
+    /// Anybody: it shows what is known.
+    Reads,
+    /// Verified operators: it changes something.
+    Operator,
+    /// Verified admins alone.
+    Admin,
+    /// Whoever has this role, which a rule file names.
+    Role(&'a str),
+}
+
+impl<'a> Right<'a> {
+    /// The role that is needed; `None` where anybody may.
+    pub fn role(self) -> Option<&'a str> {
+        match self {
+            Right::Reads => None,
+            Right::Operator => Some(OPERATOR),
+            Right::Admin => Some(ADMIN),
+            Right::Role(role) => Some(role),
+        }
+    }
+}
+
 /// Finds out who speaks. Only a verified account, or the operator of this very
 /// process, is anybody; a nick is nobody.
 pub fn caller(speaker: &Speaker, persons: &BTreeMap<String, Person>) -> Caller {
@@ -55,8 +80,12 @@ pub fn caller(speaker: &Speaker, persons: &BTreeMap<String, Person>) -> Caller {
 }
 
 impl Caller {
-    /// Whether they may do what this role may. `Err` holds what to answer.
-    pub fn needs(&self, role: &str) -> Result<(), String> {
+    /// Whether they may use this command in this room. `Err` holds what to answer.
+    pub fn may(&self, _name: &str, right: Right<'_>, _room: &str) -> Result<(), String> {
+        right.role().map_or(Ok(()), |role| self.needs(role))
+    }
+
+    fn needs(&self, role: &str) -> Result<(), String> {
         if self.roles.iter().any(|held| held == role || held == ADMIN) {
             return Ok(());
         }

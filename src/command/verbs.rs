@@ -1,55 +1,168 @@
-//! The one table of built-in commands: name, form, help, and who may.
+//! The one table of built-in commands: name, aliases, form, help, who may, and how it is read.
+//!
+//! A new command is one entry here, one variant in `Request`, and one arm in the file of
+//! `engine/answers/` whose topic it is.
 
-/// One built-in command, as `help` and the reference show it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct VerbHelp {
-    /// Its name.
+use super::permit::Right;
+use super::reading;
+use super::request::Request;
+use super::words::Words;
+
+/// One built-in command.
+#[derive(Clone, Copy)]
+pub struct Verb {
+    /// Its name: one word, or two such as `dead replay`.
     pub name: &'static str,
+    /// Other names that mean the same.
+    pub aliases: &'static [&'static str],
     /// What follows the name.
     pub form: &'static str,
     /// What it does, in one line.
     pub help: &'static str,
-    /// Whether it changes something, so that a verified operator is needed.
-    pub changes: bool,
+    /// Who may use it.
+    pub right: Right<'static>,
+    /// What may stand behind the name. `Err` holds what to answer.
+    pub read: fn(&mut Words<'_>) -> Result<Request, String>,
 }
 
-const fn reads(name: &'static str, form: &'static str, help: &'static str) -> VerbHelp {
-    VerbHelp { name, form, help, changes: false }
+type Read = fn(&mut Words<'_>) -> Result<Request, String>;
+
+const fn verb(
+    right: Right<'static>,
+    name: &'static str,
+    form: &'static str,
+    help: &'static str,
+    read: Read,
+) -> Verb {
+    Verb { name, aliases: &[], form, help, right, read }
 }
 
-const fn changes(name: &'static str, form: &'static str, help: &'static str) -> VerbHelp {
-    VerbHelp { name, form, help, changes: true }
+const fn reads(name: &'static str, form: &'static str, help: &'static str, read: Read) -> Verb {
+    verb(Right::Reads, name, form, help, read)
+}
+
+const fn operator(name: &'static str, form: &'static str, help: &'static str, read: Read) -> Verb {
+    verb(Right::Operator, name, form, help, read)
+}
+
+impl Verb {
+    /// The same by other names, too.
+    const fn also(self, aliases: &'static [&'static str]) -> Verb {
+        Verb { aliases, ..self }
+    }
+
+    /// Its name and form, as one writes it without the prefix.
+    pub fn written(&self) -> String {
+        if self.form.is_empty() { self.name.to_owned() } else { format!("{} {}", self.name, self.form) }
+    }
+
+    /// How it is written and what it does: the answer where a word is missing.
+    pub fn usage(&self) -> String {
+        format!("write: {} - {}", self.written(), self.help)
+    }
+
+    /// Whether it goes by this name.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.name == name || self.aliases.contains(&name)
+    }
 }
 
 /// All built-in commands, in the order of `help`.
-pub const VERBS: &[VerbHelp] = &[
-    reads("help", "[COMMAND]", "the commands you may use, or one of them in full"),
-    reads("ping", "", "answers at once"),
-    reads("whoami", "", "who you are to Watchbell, and what you may do"),
-    reads("i2status", "", "counts of hosts and services, what is not handled, and how Watchbell is"),
-    reads("host", "HOST", "state of a host and its services in trouble"),
-    reads("service", "HOST!SERVICE", "state of a service"),
-    reads("problems", "[PART]", "what is broken now, worst first"),
-    reads("mutes", "", "what is muted, by whom, why and until when"),
-    reads("rules", "", "the rules in force"),
-    reads("why", "OBJECT|#N|D12", "what was decided, by which rule, and who was told"),
-    reads("why-not", "OBJECT TARGET", "why a target did not hear of the newest problem"),
-    reads("dead", "[TARGET] | replay D12 ...", "what was given up; an operator has it sent after all"),
-    changes("ack", "OBJECT [for 2h | until 18:00] [sticky] COMMENT", "acknowledge a problem in Icinga"),
-    changes("unack", "OBJECT", "remove an acknowledgement"),
-    changes("comment", "OBJECT TEXT", "add a comment in Icinga"),
-    changes("recheck", "OBJECT", "check it now"),
-    changes(
+pub static VERBS: &[Verb] = &[
+    reads("help", "[COMMAND]", "the commands you may use, or one of them in full", |words| {
+        Ok(Request::Help((!words.is_empty()).then(|| words.rest().to_ascii_lowercase())))
+    }),
+    reads("ping", "", "answers at once", |_| Ok(Request::Ping)),
+    reads("whoami", "", "who you are to Watchbell, and what you may do", |_| Ok(Request::Whoami)),
+    reads("i2status", "", "counts of hosts and services, what is not handled, and how Watchbell is", |_| {
+        Ok(Request::Status)
+    }),
+    reads("host", "HOST", "state of a host and its services in trouble", |words| {
+        Ok(Request::Host(words.one()?))
+    }),
+    reads("service", "HOST!SERVICE", "state of a service", reading::service),
+    reads("problems", "[PART]", "what is broken now, worst first", |words| {
+        Ok(Request::Problems((!words.is_empty()).then(|| words.rest())))
+    }),
+    reads("mutes", "", "what is muted, by whom, why and until when", |_| Ok(Request::Mutes)),
+    reads("rules", "", "the rules in force", |_| Ok(Request::Rules)),
+    reads("why", "OBJECT|#N|D12", "what was decided, by which rule, and who was told", |words| {
+        Ok(Request::Why(words.one()?))
+    }),
+    reads("why-not", "OBJECT TARGET", "why a target did not hear of the newest problem", |words| {
+        Ok(Request::WhyNot { object: words.one()?, target: words.one()? })
+    }),
+    reads("dead", "[TARGET]", "what was given up", |words| {
+        Ok(Request::Dead(words.optional().map(str::to_owned)))
+    }),
+    operator("dead replay", "D12 ...", "send after all what was given up", reading::replay_dead),
+    operator(
+        "ack",
+        "OBJECT [for 2h | until 18:00] [sticky] COMMENT",
+        "acknowledge a problem in Icinga",
+        reading::acknowledge,
+    )
+    .also(&["acknowledge"]),
+    operator("unack", "OBJECT", "remove an acknowledgement", |words| {
+        Ok(Request::RemoveAcknowledgement(words.one()?))
+    }),
+    operator("comment", "OBJECT TEXT", "add a comment in Icinga", reading::comment),
+    operator("recheck", "OBJECT", "check it now", |words| Ok(Request::Recheck(words.one()?))),
+    operator(
         "mute",
         "OBJECT|PATTERN [for] 1h | until 18:00 [REASON]",
         "hear nothing of it for a time; a host's services with it",
+        reading::mute,
     ),
-    changes("unmute", "M3|OBJECT", "hear of it again"),
-    changes("reload", "[force]", "read rules and templates again now; by force, even if their tests fail"),
-    changes("diff", "[24h]", "what the candidate rules would have told otherwise in this time"),
+    operator("unmute", "M3|OBJECT", "hear of it again", |words| Ok(Request::Unmute(words.one()?))),
+    operator(
+        "reload",
+        "[force]",
+        "read rules and templates again now; by force, even if their tests fail",
+        reading::reload,
+    ),
+    operator(
+        "diff",
+        "[24h]",
+        "what the candidate rules would have told otherwise in this time",
+        reading::diff,
+    ),
 ];
 
-/// Finds a command by its name.
-pub fn find(name: &str) -> Option<&'static VerbHelp> {
-    VERBS.iter().find(|verb| verb.name == name)
+/// Finds a command by its name or by another name of it.
+pub fn find(name: &str) -> Option<&'static Verb> {
+    VERBS.iter().find(|verb| verb.is_called(name))
+}
+
+/// Finds the command that a line begins with, in lower case: the longest name that fits,
+/// and how many words it takes.
+pub fn find_front(words: &[&str]) -> Option<(&'static Verb, usize)> {
+    (1..=words.len().min(2)).rev().find_map(|count| Some((find(&words[..count].join(" "))?, count)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn no_name_means_two_commands() {
+        let mut seen = BTreeSet::new();
+        for name in VERBS.iter().flat_map(|verb| std::iter::once(&verb.name).chain(verb.aliases)) {
+            assert!(seen.insert(*name), "`{name}` means two commands");
+            assert_eq!(name.to_ascii_lowercase(), *name, "commands are read in lower case");
+        }
+    }
+
+    #[test]
+    fn the_longest_name_is_meant() {
+        let found = |line: &str| {
+            let words: Vec<&str> = line.split(' ').collect();
+            find_front(&words).map(|(verb, used)| (verb.name, used))
+        };
+        assert_eq!(found("dead replay D1"), Some(("dead replay", 2)));
+        assert_eq!(found("dead ops"), Some(("dead", 1)));
+        assert_eq!(found("acknowledge db1"), Some(("ack", 1)));
+        assert_eq!(found("replay dead"), None);
+    }
 }

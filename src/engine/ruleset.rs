@@ -37,6 +37,7 @@ pub use rule_tests::RuleTest;
 use super::holidays::Calendar;
 use super::matcher::Matcher;
 use super::script::{CommandHandle, EventHandle, TestHandle};
+use crate::command::Right;
 use crate::diagnostic::Diagnostic;
 use crate::model::{EventType, RuleRef, Scene};
 use collector::Collector;
@@ -86,6 +87,13 @@ pub struct CustomCommand {
     /// One line for `help`.
     pub help: String,
     action: Script,
+}
+
+impl CustomCommand {
+    /// Who may use it.
+    pub fn right(&self) -> Right<'_> {
+        self.role.as_deref().map_or(Right::Reads, Right::Role)
+    }
 }
 
 /// How the script language calls closures: this, and a number.

@@ -1,28 +1,32 @@
-//! Answers that show: states, problems, mutes, rules, help.
+//! Answers that show states: of one object, of all problems, of the whole.
 
-use crate::command::{Caller, VERBS, VerbHelp, permit, verbs};
-use crate::engine::costs::Costs;
-use crate::engine::ruleset::Ruleset;
-use crate::engine::stage::Stage;
+use super::asked::{Answer, Answered, Asked};
+use super::find::{Kind, find};
+use super::lists::{ago, capped, first_line};
+use crate::command::Request;
+use crate::engine::outcome::Question;
 use crate::engine::world::{Record, World};
-use crate::model::time::short_length;
-use crate::model::words::{self, counted};
+use crate::model::words::counted;
 use crate::model::{Object, ObjectKey, State, Status, Timestamp};
 
-/// How many lines of a list are shown.
-const SHOWN: usize = 8;
-/// How many slow rules are shown.
-const SLOW_SHOWN: usize = 3;
-
-fn ago(since: Option<Timestamp>, now: Timestamp) -> String {
-    since.map_or(String::new(), |since| {
-        format!(" for {}", short_length(now.duration_since(since).as_secs_f64()))
+/// Answers what is asked about states; `None` if it is about something else.
+pub(super) fn answer(asked: &mut Asked<'_>, request: &Request) -> Option<Answered> {
+    let now = asked.now;
+    Some(match request {
+        Request::Status => {
+            asked.ask(Question::Lag);
+            Ok(Answer::Text(status(asked.world(), now)))
+        }
+        Request::Host(text) => shown(asked, Kind::Host, text),
+        Request::Service(text) => shown(asked, Kind::Service, text),
+        Request::Problems(part) => Ok(Answer::Text(problems(asked.world(), part.as_deref(), now))),
+        _ => return None,
     })
 }
 
-fn first_line(text: &str) -> String {
-    let line = words::first_line(text, 160);
-    if line.is_empty() { String::new() } else { format!(": {line}") }
+fn shown(asked: &Asked<'_>, kind: Kind, text: &str) -> Answered {
+    let key = find(asked.world(), text, kind)?;
+    Ok(Answer::Text(object(asked.world(), &key, asked.now)))
 }
 
 /// What is known beside the state, in brackets.
@@ -57,7 +61,7 @@ fn state_words(status: &Status, now: Timestamp) -> String {
 }
 
 /// `host` and `service`: one object, and a host's services in trouble.
-pub(super) fn object(world: &World, key: &ObjectKey, now: Timestamp) -> String {
+fn object(world: &World, key: &ObjectKey, now: Timestamp) -> String {
     let object = world.object(key);
     let record = world.record(key).cloned().unwrap_or_default();
     let status = &record.status;
@@ -121,15 +125,6 @@ fn problem_line(key: &ObjectKey, record: &Record, now: Timestamp) -> String {
     )
 }
 
-fn capped(mut lines: Vec<String>, of_what: &str) -> Vec<String> {
-    let more = lines.len().saturating_sub(SHOWN);
-    lines.truncate(SHOWN);
-    if more > 0 {
-        lines.push(format!("  and {more} more {of_what}"));
-    }
-    lines
-}
-
 /// What is shown may be old: which Icingas are out of reach.
 fn away(world: &World, now: Timestamp) -> String {
     let mut away: Vec<String> = world
@@ -144,7 +139,7 @@ fn away(world: &World, now: Timestamp) -> String {
 }
 
 /// `problems`: what is broken, what nobody handles first, worst first.
-pub(super) fn problems(world: &World, part: Option<&str>, now: Timestamp) -> String {
+fn problems(world: &World, part: Option<&str>, now: Timestamp) -> String {
     let part = part.unwrap_or("").to_lowercase();
     let mut problems: Vec<(&ObjectKey, &Record)> = world
         .records()
@@ -174,7 +169,7 @@ fn is_handled(status: &Status) -> bool {
 }
 
 /// `i2status`: counts, and what is not handled.
-pub(super) fn status(world: &World, now: Timestamp) -> String {
+fn status(world: &World, now: Timestamp) -> String {
     let mut counts = [0_usize; 6];
     let (mut unreachable, mut unhandled, mut pending) = (0, 0, 0);
     for key in world.object_keys() {
@@ -196,87 +191,4 @@ pub(super) fn status(world: &World, now: Timestamp) -> String {
         "{away}hosts: {up} up, {down} down\nservices: {ok} ok, {warning} warning, {critical} critical, {unknown} unknown\n\
          {unhandled} not handled, {unreachable} unreachable, {pending} not checked yet{forgotten}"
     )
-}
-
-/// `mutes`: all of them, the one that ends first on top.
-pub(super) fn mutes(stage: &Stage, now: Timestamp) -> String {
-    let mut mutes: Vec<_> = stage.world.mutes().map(|mute| &mute.mute).collect();
-    if mutes.is_empty() {
-        return "nothing is muted".to_owned();
-    }
-    mutes.sort_by_key(|mute| mute.until);
-    let lines = mutes
-        .iter()
-        .map(|mute| {
-            let left = short_length(mute.until.duration_since(now).as_secs_f64());
-            let reason = if mute.reason.is_empty() { String::new() } else { format!(": {}", mute.reason) };
-            format!(
-                "  m{} {} for {left} more, by {}{reason} ({})",
-                mute.id,
-                mute.what,
-                mute.owner,
-                mute.kept_quiet()
-            )
-        })
-        .collect();
-    let head = format!("{} muted:", mutes.len());
-    std::iter::once(head).chain(capped(lines, "mutes")).collect::<Vec<_>>().join("\n")
-}
-
-/// `rules`: the rules in force, by file, what they remember, and which of them are slow.
-pub(super) fn rules(ruleset: &Ruleset, world: &World, costs: &Costs) -> String {
-    let mut lines = vec![format!("ruleset {}: {} rules", ruleset.hash(), ruleset.rules().len())];
-    for rule in ruleset.rules() {
-        lines.push(format!("  {}", rule.at));
-    }
-    let (windows, values) = world.remembered();
-    let messages = world.gathers_waiting();
-    if windows + values + messages > 0 {
-        let messages = counted(messages as u64, "message");
-        let windows = counted(windows as u64, "window");
-        let values = counted(values as u64, "value");
-        lines.push(format!("they remember {windows} and {values}, and gather {messages}"));
-    }
-    for (number, cost) in costs.slow().into_iter().take(SLOW_SHOWN) {
-        let at = &ruleset.rules()[number].at;
-        lines.push(format!("slow: {at} takes {:.1} ms a call", cost.mean().as_secs_f64() * 1000.0));
-    }
-    lines.join("\n")
-}
-
-/// `help`: what the caller may use, or one command in full.
-pub(super) fn help(topic: Option<&str>, caller: &Caller, ruleset: &Ruleset, prefix: &str) -> String {
-    if let Some(topic) = topic {
-        let topic = topic.trim_start_matches(prefix);
-        if let Some(verb) = verbs::find(topic) {
-            return full(verb, prefix);
-        }
-        if let Some(command) = ruleset.commands().get(topic) {
-            return format!("{prefix}{topic} - {} ({})", command.help, command.at.file);
-        }
-        return format!("there is no command `{topic}`; `{prefix}help` lists them");
-    }
-    let may_change = caller.needs(permit::OPERATOR).is_ok();
-    let own = VERBS.iter().filter(|verb| may_change || !verb.changes).map(|verb| verb.name);
-    let custom = ruleset
-        .commands()
-        .iter()
-        .filter(|(_, command)| command.role.as_ref().is_none_or(|role| caller.needs(role).is_ok()))
-        .map(|(name, _)| name.as_str());
-    let names: Vec<&str> = own.chain(custom).collect();
-    let note = if may_change { "" } else { " (more for operators: see whoami)" };
-    format!("{}{note}; `{prefix}help COMMAND` says more", names.join(", "))
-}
-
-fn full(verb: &VerbHelp, prefix: &str) -> String {
-    let right = if verb.changes { "; needs the role operator" } else { "" };
-    let form = if verb.form.is_empty() { String::new() } else { format!(" {}", verb.form) };
-    format!("{prefix}{}{form} - {}{right}", verb.name, verb.help)
-}
-
-/// `whoami`: who the caller is, and what that allows.
-pub(super) fn whoami(caller: &Caller) -> String {
-    let author = caller.author.as_ref().map_or("nobody".to_owned(), |author| format!("`{author}`"));
-    let roles = if caller.roles.is_empty() { "none".to_owned() } else { caller.roles.join(", ") };
-    format!("{}; Icinga hears {author}; roles: {roles}", caller.standing)
 }

@@ -1,0 +1,86 @@
+//! What somebody asks for, as it was understood: one variant for each built-in command.
+
+use crate::model::{DeliveryId, Timestamp};
+
+/// What somebody asks for. Objects are still as written.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Request {
+    /// `help`, all or of one command.
+    Help(Option<String>),
+    /// `ping`.
+    Ping,
+    /// `whoami`.
+    Whoami,
+    /// `i2status`.
+    Status,
+    /// `host`.
+    Host(String),
+    /// `service`.
+    Service(String),
+    /// `problems`, all or those whose name holds a part.
+    Problems(Option<String>),
+    /// `mutes`.
+    Mutes,
+    /// `rules`.
+    Rules,
+    /// `why`, of an object, an incident or a delivery.
+    Why(String),
+    /// `why-not`.
+    WhyNot {
+        /// Which object.
+        object: String,
+        /// Which target heard nothing.
+        target: String,
+    },
+    /// `dead`, all or of one target.
+    Dead(Option<String>),
+    /// `dead replay`, by the numbers of deliveries.
+    ReplayDead(Vec<DeliveryId>),
+    /// `ack`.
+    Acknowledge {
+        /// Which.
+        object: String,
+        /// What is being done about it.
+        comment: String,
+        /// When it ends by itself.
+        expiry: Option<Timestamp>,
+        /// Whether it survives a change between problem states.
+        sticky: bool,
+    },
+    /// `unack`.
+    RemoveAcknowledgement(String),
+    /// `comment`.
+    Comment {
+        /// On which.
+        object: String,
+        /// The text.
+        text: String,
+    },
+    /// `recheck`.
+    Recheck(String),
+    /// `mute`.
+    Mute {
+        /// What: an object or a wildcard pattern.
+        what: String,
+        /// Until when.
+        until: Timestamp,
+        /// Why; may be empty.
+        reason: String,
+    },
+    /// `unmute`.
+    Unmute(String),
+    /// `reload`.
+    Reload {
+        /// Whether a set is taken whose own tests fail.
+        force: bool,
+    },
+    /// `diff`: how far back.
+    Diff(std::time::Duration),
+    /// A command that is none of ours: perhaps one of a rule file.
+    Other {
+        /// The first word.
+        name: String,
+        /// The words behind it.
+        arguments: Vec<String>,
+    },
+}

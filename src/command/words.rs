@@ -1,0 +1,85 @@
+//! The words behind a command's name, read one after the other.
+
+use super::when;
+use crate::model::Timestamp;
+use jiff::tz::TimeZone;
+
+/// What is left to read of a command, and when and where it was said.
+pub struct Words<'a> {
+    usage: String,
+    left: &'a [&'a str],
+    now: Timestamp,
+    zone: &'a TimeZone,
+}
+
+impl<'a> Words<'a> {
+    /// The words behind the name of a command that is used so.
+    pub fn new(usage: String, left: &'a [&'a str], now: Timestamp, zone: &'a TimeZone) -> Words<'a> {
+        Words { usage, left, now, zone }
+    }
+
+    /// How the command is written; the answer where a word is missing.
+    pub fn usage(&self) -> String {
+        self.usage.clone()
+    }
+
+    /// When the command was said.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Whether nothing is left.
+    pub fn is_empty(&self) -> bool {
+        self.left.is_empty()
+    }
+
+    /// How many words are left.
+    pub fn len(&self) -> usize {
+        self.left.len()
+    }
+
+    /// The next word, which stays.
+    pub fn peek(&self) -> Option<&'a str> {
+        self.left.first().copied()
+    }
+
+    /// The next word, if there is one.
+    pub fn optional(&mut self) -> Option<&'a str> {
+        let (first, rest) = self.left.split_first()?;
+        self.left = rest;
+        Some(first)
+    }
+
+    /// The next word. `Err` says how the command is written.
+    pub fn one(&mut self) -> Result<String, String> {
+        self.optional().map(str::to_owned).ok_or_else(|| self.usage())
+    }
+
+    /// Takes this word, if it is the next one.
+    pub fn took(&mut self, word: &str) -> bool {
+        let is_next = self.peek() == Some(word);
+        if is_next {
+            self.left = &self.left[1..];
+        }
+        is_next
+    }
+
+    /// A time, if one is next: `for 2h`, `2h`, `until fri 9:00`.
+    pub fn time(&mut self) -> Result<Option<Timestamp>, String> {
+        let taken = when::take(self.left, self.now, self.zone).map_err(|error| error.to_string())?;
+        Ok(taken.map(|(moment, used)| {
+            self.left = &self.left[used..];
+            moment
+        }))
+    }
+
+    /// All that is left as one text; empty where nothing is.
+    pub fn rest(&mut self) -> String {
+        std::mem::take(&mut self.left).join(" ")
+    }
+
+    /// All that is left, word by word.
+    pub fn all(&mut self) -> &'a [&'a str] {
+        std::mem::take(&mut self.left)
+    }
+}

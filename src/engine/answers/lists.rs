@@ -1,0 +1,31 @@
+//! What answers that list things have in common: how much is shown, and how long ago it was.
+
+use crate::model::Timestamp;
+use crate::model::time::short_length;
+use crate::model::words;
+
+/// How many lines of a list are shown.
+const SHOWN: usize = 8;
+
+/// ` for 5m`; nothing where no moment is known.
+pub(super) fn ago(since: Option<Timestamp>, now: Timestamp) -> String {
+    since.map_or(String::new(), |since| {
+        format!(" for {}", short_length(now.duration_since(since).as_secs_f64()))
+    })
+}
+
+/// `: WORDS`; nothing where there are none.
+pub(super) fn first_line(text: &str) -> String {
+    let line = words::first_line(text, 160);
+    if line.is_empty() { String::new() } else { format!(": {line}") }
+}
+
+/// The first of these lines, and how many there are more.
+pub(super) fn capped(mut lines: Vec<String>, of_what: &str) -> Vec<String> {
+    let more = lines.len().saturating_sub(SHOWN);
+    lines.truncate(SHOWN);
+    if more > 0 {
+        lines.push(format!("  and {more} more {of_what}"));
+    }
+    lines
+}
