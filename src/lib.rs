@@ -7,7 +7,7 @@
 //!    └── actions (ack, downtime, comment, re-check)
 //! ```
 //! Values travel left to right. The rooms, from the floor up:
-//! - `model`, `config`: the words. `crash`: where tests let the process die.
+//! - `model`, `span`, `config`: the words. `crash`: where tests let the process die.
 //! - `engine`, `router`, `command`, `source`, `store`, `sink`: each knows the words only.
 //! - `explain`: what was decided, in words.
 //! - `pipeline`, `trial`, `outbox`, `reload`, `inquiry`: join rooms, decide nothing.
@@ -36,6 +36,7 @@ pub mod reload;
 pub mod router;
 pub mod sink;
 pub mod source;
+pub mod span;
 pub mod store;
 pub mod supervise;
 pub mod tls;

@@ -20,7 +20,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("supervise", &["model", "backoff"]),
     ("crash", &[]),
     ("clock", &["model"]),
-    ("config", &["model", "diagnostic", "tls"]),
+    ("span", &["diagnostic"]),
+    ("config", &["model", "diagnostic", "tls", "span"]),
     // Each knows the words only, and none of its neighbours.
     ("command", &["model", "config"]),
     ("lag", &["model"]),
@@ -29,7 +30,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("sink", &["model", "config", "tls", "backoff", "supervise"]),
     ("router", &["model", "config", "assets", "diagnostic"]),
     // What is said in chat is judged like an event: the engine knows the grammar.
-    ("engine", &["model", "config", "diagnostic", "command"]),
+    ("engine", &["model", "config", "diagnostic", "span", "command"]),
     // These join rooms and decide nothing themselves.
     ("load", &["config", "diagnostic", "assets", "engine", "router"]),
     ("outbox", &["model", "config", "backoff", "clock", "store", "sink", "source", "supervise"]),
@@ -76,7 +77,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 const ANYWHERE: &str = "crash";
 
 /// Rooms that do no I/O and read no clock: the same input must give the same answer in a replay.
-const PURE_ROOMS: &[&str] = &["model", "command", "engine", "explain"];
+const PURE_ROOMS: &[&str] = &["model", "span", "command", "engine", "explain"];
 
 /// The one clock inside a pure room: it stops a script that holds up all events, and a script
 /// that keeps within its time cannot tell that it is there.

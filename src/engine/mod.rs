@@ -20,7 +20,6 @@ pub mod outcome;
 mod reach;
 pub mod ruleset;
 pub mod script;
-pub mod span;
 pub mod stage;
 pub mod timers;
 pub mod trial;

@@ -3,9 +3,9 @@
 //! Promises: each time of day comes once a day, also in a night with a clock change: what
 //! the clock skips comes as much later, what it shows twice comes the first time.
 
-use crate::engine::span;
 use crate::model::Timestamp;
 use crate::model::time::{later, parse_duration};
+use crate::span;
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use std::time::Duration;

@@ -3,7 +3,7 @@
 
 use super::fault::Finding;
 use super::syntax::{Call, each_call, text_of};
-use crate::engine::span::{self, Span};
+use crate::span::{self, Span};
 use rhai::{AST, Position};
 
 /// What was found in a script.

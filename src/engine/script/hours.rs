@@ -4,8 +4,8 @@
 use super::{Answer, error};
 use crate::engine::holidays::Calendar;
 use crate::engine::matcher::nearest;
-use crate::engine::span::{self, Span};
 use crate::engine::stage::{Stage, on_stage};
+use crate::span::{self, Span};
 use jiff::tz::TimeZone;
 use rhai::Engine;
 use std::collections::BTreeMap;

@@ -1,9 +1,9 @@
 //! Verbs of tests: what happens in a trial, and what is expected of it.
 
 use super::{Answer, duration, error, no_more, take_duration};
-use crate::engine::span;
 use crate::engine::trial::{Found, Trial, Window};
 use crate::model::Timestamp;
+use crate::span;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use rhai::{Array, Dynamic, Engine, Map};

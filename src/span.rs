@@ -127,7 +127,7 @@ fn meant_zone(word: &str) -> Option<String> {
 }
 
 /// Adds a day or a span of days, such as `Mon` or `Fri-Mon`; the error says what is wrong.
-pub(super) fn add_days(days: &mut [bool; 7], word: &str) -> Result<(), String> {
+pub fn add_days(days: &mut [bool; 7], word: &str) -> Result<(), String> {
     let (first, last) = word.split_once('-').unwrap_or((word, word));
     let (Some(first), Some(last)) = (day(first), day(last)) else {
         return Err(format!(
