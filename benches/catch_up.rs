@@ -171,6 +171,7 @@ fn engine(world: World) -> Engine {
         zone: jiff::tz::TimeZone::UTC,
         prefix: "!".to_owned(),
         persons: BTreeMap::new(),
+        schedules: BTreeMap::new(),
     };
     Engine::new(world, settings, set.rules.clone())
 }

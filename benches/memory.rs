@@ -26,6 +26,7 @@ fn engine(durable: bool) -> Engine {
         zone: jiff::tz::TimeZone::UTC,
         prefix: "!".to_owned(),
         persons: BTreeMap::new(),
+        schedules: BTreeMap::new(),
     };
     Engine::new(World::new(durable), settings, set.rules.clone())
 }

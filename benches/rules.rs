@@ -57,6 +57,7 @@ fn engine(ruleset: Arc<Ruleset>) -> Engine {
         zone: jiff::tz::TimeZone::UTC,
         prefix: "!".to_owned(),
         persons: BTreeMap::new(),
+        schedules: BTreeMap::new(),
     };
     Engine::new(World::new(false), settings, ruleset)
 }

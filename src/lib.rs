@@ -8,6 +8,7 @@
 //! ```
 //! Values travel left to right. The rooms, from the floor up:
 //! - `model`, `span`, `config`: the words. `crash`: where tests let the process die.
+//! - `oncall`: who is on call when.
 //! - `engine`, `router`, `command`, `source`, `store`, `sink`: each knows the words only.
 //! - `explain`: what was decided, in words.
 //! - `pipeline`, `trial`, `outbox`, `reload`, `inquiry`: join rooms, decide nothing.
@@ -30,6 +31,7 @@ pub mod inquiry;
 pub mod lag;
 pub mod load;
 pub mod model;
+pub mod oncall;
 pub mod outbox;
 pub mod pipeline;
 pub mod reload;

@@ -6,7 +6,7 @@
 //! Never: reads a clock or a file; the zones are those that are part of the program.
 
 use crate::diagnostic::did_you_mean;
-use jiff::civil::{Date, DateTime, Weekday};
+use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 /// Minutes of a whole day; the end of a span may be 24:00.
@@ -98,6 +98,14 @@ impl Span {
             (minute >= begin && begins(today)) || (minute < end && yesterday.is_some_and(begins))
         })
     }
+
+    /// The times of a day at which it may begin or end; it does neither at any other but
+    /// where the clocks of the zone change.
+    pub fn edges(&self, date: Date) -> impl Iterator<Item = DateTime> + '_ {
+        let minutes = self.parts.iter().flat_map(|part| [part.hours.begin, part.hours.end]);
+        let midnight = date.at(0, 0, 0, 0);
+        minutes.filter_map(move |minutes| midnight.checked_add(jiff::Span::new().minutes(minutes)).ok())
+    }
 }
 
 impl Part {
@@ -141,6 +149,17 @@ pub fn add_days(days: &mut [bool; 7], word: &str) -> Result<(), String> {
         days[day] = true;
     }
     Ok(())
+}
+
+/// The day of the week of this name, by its first three letters or its whole name.
+pub fn weekday(name: &str) -> Option<Weekday> {
+    Weekday::from_monday_zero_offset(day(name)? as i8).ok()
+}
+
+/// A time of the day: `09:00` or `9:00`, before 24:00.
+pub fn time(text: &str) -> Option<Time> {
+    let minutes = minutes(text).filter(|minutes| *minutes < DAY)?;
+    Time::new((minutes / 60) as i8, (minutes % 60) as i8, 0, 0).ok()
 }
 
 /// Which day of the week, from Monday: its first three letters, or its whole name.

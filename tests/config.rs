@@ -5,7 +5,9 @@ use proptest::prelude::*;
 use secrecy::ExposeSecret;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use watchbell::config::{Config, EmailTls, IcingaSettings, Login, SinkKind, builtin, load, reference};
+use watchbell::config::{
+    Config, EmailTls, IcingaSettings, Login, Rotation, ScheduleSource, SinkKind, builtin, load, reference,
+};
 
 /// The smallest configuration that says everything it must.
 const SMALLEST: &str = "\
@@ -85,6 +87,29 @@ roles = ["operator", "admin"]
 [person.bob]
 icinga_author = "robert"
 irc = "bob"
+
+[schedule.dba]
+zone = "America/New_York"
+
+[[schedule.dba.layer]]
+persons = ["alice", "bob"]
+rotate = "2w"
+handover = "mon 09:00"
+from = "2026-01-05"
+
+[[schedule.dba.layer]]
+persons = "bob"
+rotate = "12h"
+handover = "8:00"
+from = "2026-01-05"
+until = "2026-12-31"
+during = "Mon-Fri 09:00-17:00"
+
+[schedule.web]
+ical_file = "web.ics"
+
+[schedule.net]
+ical_url_file = "chat.url"
 "##;
 
 fn good(folder: &Folder, text: &str) -> Config {
@@ -179,6 +204,21 @@ fn every_section_is_understood() {
     assert_eq!(config.targets["dba"].to, ["dba@example.org"]);
     assert_eq!(config.zone.iana_name(), Some("Europe/Berlin"));
     assert_eq!(config.persons["bob"].icinga_author, "robert");
+
+    let dba = &config.schedules["dba"];
+    assert_eq!(dba.zone.iana_name(), Some("America/New_York"));
+    let ScheduleSource::Layers(layers) = &dba.source else { panic!("it has layers") };
+    let persons: Vec<_> = layers.iter().map(|layer| layer.persons.join(",")).collect();
+    assert_eq!(persons, ["alice,bob", "bob"]);
+    assert_eq!((layers[0].rotate, layers[1].rotate), (Rotation::Days(14), Rotation::Hours(12)));
+    assert_eq!(layers[1].until, Some("2026-12-31".parse().expect("a day")));
+    assert!(layers[0].during.is_none() && layers[1].during.is_some());
+    assert_eq!(config.schedules["web"].zone.iana_name(), Some("Europe/Berlin"));
+    assert!(
+        matches!(&config.schedules["web"].source, ScheduleSource::IcalFile(file) if *file == folder.path("web.ics"))
+    );
+    let ScheduleSource::IcalUrl(url) = &config.schedules["net"].source else { panic!("it is an address") };
+    assert!(url.expose_secret().ends_with(CANARY));
 }
 
 #[test]
@@ -374,6 +414,24 @@ const SINGLE_FAULTS: &[(&str, &str, &str)] = &[
     ("prefix = \"@\"", "prefix = \"hey you\"", "cannot mark a command"),
     ("roles = [\"operator\", \"admin\"]", "roles = \"operater\"", "has the role `operater`"),
     ("irc = \"bob\"", "irc = \"ALICE\"", "is the account of `person.alice` as well"),
+    ("persons = [\"alice\", \"bob\"]", "persons = []", "`schedule.dba.layer.1.persons` is empty"),
+    ("persons = [\"alice\", \"bob\"]", "persons = [\"alcie\"]", "names the person `alcie`"),
+    ("rotate = \"2w\"", "", "`schedule.dba.layer.1.rotate` is missing"),
+    ("rotate = \"2w\"", "rotate = \"2m\"", "is no length of a turn"),
+    ("handover = \"mon 09:00\"", "handover = \"mo 09:00\"", "is no time of hand-over"),
+    ("from = \"2026-01-05\"", "from = \"5.1.2026\"", "is no day"),
+    ("from = \"2026-01-05\"", "from = 2026-01-05", "must be text, not a date"),
+    ("until = \"2026-12-31\"", "until = \"2025-12-31\"", "is before 2026-01-05"),
+    ("during = \"Mon-Fri 09:00-17:00\"", "during = \"Mo-Fr\"", "cannot be read"),
+    ("zone = \"America/New_York\"", "zone = \"America/NewYork\"", "is no time zone"),
+    ("ical_file = \"web.ics\"", "", "`schedule.web` has nobody in it"),
+    (
+        "ical_file = \"web.ics\"",
+        "ical_file = \"web.ics\"\nical_url = \"https://a.example.org/\"",
+        "takes its turns from more than one place",
+    ),
+    ("ical_file = \"web.ics\"", "ical_url = \"http://a.example.org/\"", "does not begin with `https://`"),
+    ("[schedule.web]", "[schedule.\"a b\"]", "is no name that can be written"),
 ];
 
 #[test]
@@ -420,6 +478,9 @@ fn a_file_that_is_not_there_is_told() {
 /// Wrong ways to write a secret; each puts it where a fault, or a line that a
 /// fault shows, might tell it.
 const SPILLS: &[&str] = &[
+    "[schedule.a]\nical_url = \"http://SECRET\"",
+    "[schedule.a]\nical_url = [\"SECRET\"]",
+    "[schedule.a]\nical_url_env = \"SECRET\"",
     "[[icinga]]\npassword = \"SECRET\"",
     "[[icinga]]\npasword = \"SECRET\"",
     "[[icinga]]\npassword = [\"SECRET\", 1]",

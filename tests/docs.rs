@@ -34,6 +34,7 @@ const PAGES: &[&str] = &[
     "docs/ARCHITECTURE.md",
     "docs/configuration.md",
     "docs/cookbook.md",
+    "docs/oncall.md",
     "docs/performance.md",
     "docs/rules.md",
 ];

@@ -24,13 +24,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("config", &["model", "diagnostic", "tls", "span"]),
     // Each knows the words only, and none of its neighbours.
     ("command", &["model", "config"]),
+    ("oncall", &["model", "config", "span"]),
     ("lag", &["model"]),
     ("source", &["model", "config", "tls", "backoff", "lag"]),
     ("store", &["model", "supervise"]),
     ("sink", &["model", "config", "tls", "backoff", "supervise"]),
     ("router", &["model", "config", "assets", "diagnostic"]),
     // What is said in chat is judged like an event: the engine knows the grammar.
-    ("engine", &["model", "config", "diagnostic", "span", "command"]),
+    ("engine", &["model", "config", "diagnostic", "span", "command", "oncall"]),
     // These join rooms and decide nothing themselves.
     ("load", &["config", "diagnostic", "assets", "engine", "router"]),
     ("outbox", &["model", "config", "backoff", "clock", "store", "sink", "source", "supervise"]),
@@ -77,7 +78,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 const ANYWHERE: &str = "crash";
 
 /// Rooms that do no I/O and read no clock: the same input must give the same answer in a replay.
-const PURE_ROOMS: &[&str] = &["model", "span", "command", "engine", "explain"];
+const PURE_ROOMS: &[&str] = &["model", "span", "oncall", "command", "engine", "explain"];
 
 /// The one clock inside a pure room: it stops a script that holds up all events, and a script
 /// that keeps within its time cannot tell that it is there.

@@ -4,8 +4,10 @@
 //! `docs/configuration.md` is written from here, so neither can disagree.
 //! Never: checks a value.
 
+mod schedules;
 mod sinks;
 
+pub(super) use schedules::{LAYER, SCHEDULE};
 use sinks::{CONSOLE, EMAIL, EXEC, IRC, WEBHOOK};
 pub(super) use sinks::{HEADER, SINK, SINKS};
 
@@ -93,6 +95,7 @@ pub(super) const ROOT: Table = Table {
     ],
     tables: &[
         "store", "journal", "icinga", "listen", "deadman", "webhook", "sink", "target", "defaults", "person",
+        "schedule",
     ],
 };
 
@@ -289,7 +292,7 @@ pub(super) const ROLES: &[&str] = &["operator", "admin"];
 /// All tables, in the order of the reference.
 pub(super) const TABLES: &[Table] = &[
     ROOT, STORE, JOURNAL, ICINGA, LISTEN, DEADMAN, INCOMING, CONSOLE, IRC, EMAIL, WEBHOOK, HEADER, EXEC,
-    TARGET, DEFAULTS, PERSON,
+    TARGET, DEFAULTS, PERSON, SCHEDULE, LAYER,
 ];
 
 /// Writes the reference of all keys, in Markdown: `docs/configuration.md`.

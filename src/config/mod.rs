@@ -11,11 +11,13 @@ mod faults;
 mod keys;
 mod raw;
 mod reader;
+mod schedule;
 mod secret;
 mod values;
 
 pub use faults::Faults;
 pub use keys::reference;
+pub use schedule::{Handover, LayerSettings, Rotation, ScheduleSettings, ScheduleSource};
 
 use secrecy::{SecretSlice, SecretString};
 use std::collections::BTreeMap;
@@ -93,6 +95,7 @@ pub fn builtin(rules: PathBuf, templates: PathBuf) -> Config {
         zone,
         prefix: keys::PREFIX.to_owned(),
         persons: BTreeMap::new(),
+        schedules: BTreeMap::new(),
     }
 }
 
@@ -139,6 +142,8 @@ pub struct Config {
     pub prefix: String,
     /// `[person.<name>]`, by name.
     pub persons: BTreeMap<String, Person>,
+    /// `[schedule.<name>]`, by name.
+    pub schedules: BTreeMap<String, ScheduleSettings>,
 }
 
 /// Who outside is told that all is well.

@@ -36,6 +36,7 @@ use crate::config::{Config, Person};
 use crate::model::event::{DeliveryFailed, Reminder, RulesetChanged};
 use crate::model::time::age;
 use crate::model::{Detail, Event, EventType, Input, ObjectKey, StateReport, Timestamp};
+use crate::oncall::Schedule;
 use bounds::Forgotten;
 use costs::Costs;
 use observe::Observed;
@@ -59,6 +60,8 @@ pub struct Settings {
     pub prefix: String,
     /// Who may command, by name.
     pub persons: BTreeMap<String, Person>,
+    /// Who is on call when, by the schedule's name.
+    pub schedules: BTreeMap<String, Schedule>,
 }
 
 impl Settings {
@@ -71,8 +74,14 @@ impl Settings {
             zone: config.zone.clone(),
             prefix: config.prefix.clone(),
             persons: config.persons.clone(),
+            schedules: schedules(config),
         }
     }
+}
+
+/// The schedules of the configuration, by name.
+fn schedules(config: &Config) -> BTreeMap<String, Schedule> {
+    config.schedules.iter().map(|(name, settings)| (name.clone(), Schedule::of(settings))).collect()
 }
 
 impl Settings {

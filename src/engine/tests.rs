@@ -19,6 +19,7 @@ fn engine() -> Engine {
         zone: jiff::tz::TimeZone::UTC,
         prefix: "!".to_owned(),
         persons: BTreeMap::new(),
+        schedules: BTreeMap::new(),
     };
     Engine::new(World::new(true), settings, Arc::new(ruleset))
 }

@@ -84,6 +84,7 @@ fn settings() -> Settings {
         default_target: "ops".to_owned(),
         zone: jiff::tz::TimeZone::UTC,
         prefix: "!".to_owned(),
+        schedules: BTreeMap::new(),
         persons: BTreeMap::from([
             person("alice", &["operator"]),
             person("bob", &[]),

@@ -9,6 +9,7 @@ mod fallbacks;
 mod icinga;
 mod incoming;
 mod mail;
+mod schedules;
 mod signing;
 mod sinks;
 mod targets;
@@ -42,6 +43,9 @@ pub(super) fn config(root: &Section<'_>, path: &Path, folders: Folders) -> Optio
     let (targets, target_names) = targets::targets(root, &kinds);
     let defaults = root.section("defaults", &DEFAULTS).and_then(|section| defaults(&section, &target_names));
     let persons = persons(root);
+    let usual_zone = defaults.as_ref().map_or(jiff::tz::TimeZone::UTC, |(_, zone, _)| zone.clone());
+    let names = persons.keys().map(String::as_str).collect();
+    let schedules = schedules::schedules(root, &names, &usual_zone);
     let (default_target, zone, prefix) = defaults?;
     for sink in sinks.values_mut() {
         if let SinkKind::Console(console) = &mut sink.kind {
@@ -67,6 +71,7 @@ pub(super) fn config(root: &Section<'_>, path: &Path, folders: Folders) -> Optio
         zone,
         prefix,
         persons,
+        schedules,
     })
 }
 
