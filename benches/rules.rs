@@ -56,6 +56,7 @@ fn engine(ruleset: Arc<Ruleset>) -> Engine {
         default_target: "ops".to_owned(),
         zone: jiff::tz::TimeZone::UTC,
         prefix: "!".to_owned(),
+        roles: BTreeMap::new(),
         persons: BTreeMap::new(),
         schedules: BTreeMap::new(),
     };

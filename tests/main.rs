@@ -49,6 +49,7 @@ mod netsplit;
 mod outage;
 mod outbox;
 mod owed;
+mod people;
 mod process_limits;
 mod proofs;
 mod reload;

@@ -51,7 +51,8 @@ impl<'a> Right<'a> {
 
 /// Finds out who speaks. Only a verified account, or the operator of this very
 /// process, is anybody; a nick is nobody.
-pub fn caller(speaker: &Speaker, persons: &BTreeMap<String, Person>) -> Caller {
+/// What is an account on one network is nobody on another, unless it is the person's there, too.
+pub fn caller(speaker: &Speaker, sink: &str, persons: &BTreeMap<String, Person>) -> Caller {
     let stranger =
         |standing: String| Caller { nick: speaker.nick.clone(), author: None, roles: Vec::new(), standing };
     if speaker.local {
@@ -67,7 +68,7 @@ pub fn caller(speaker: &Speaker, persons: &BTreeMap<String, Person>) -> Caller {
     };
     let person = persons
         .values()
-        .find(|person| person.irc.as_ref().is_some_and(|irc| irc.eq_ignore_ascii_case(account)));
+        .find(|person| person.irc.on(sink).is_some_and(|irc| irc.eq_ignore_ascii_case(account)));
     match person {
         Some(person) => Caller {
             nick: speaker.nick.clone(),
@@ -75,7 +76,7 @@ pub fn caller(speaker: &Speaker, persons: &BTreeMap<String, Person>) -> Caller {
             roles: person.roles.clone(),
             standing: format!("account {account}, person {}", person.name),
         },
-        None => stranger(format!("account {account}, which no [person] of watchbell.toml has")),
+        None => stranger(format!("account {account}, which no [person] of watchbell.toml has on {sink}")),
     }
 }
 
@@ -111,13 +112,16 @@ impl Caller {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Accounts;
 
     fn persons() -> BTreeMap<String, Person> {
         let person = |name: &str, irc: &str, roles: &[&str]| Person {
             name: name.to_owned(),
             icinga_author: format!("{name}@icinga"),
-            irc: Some(irc.to_owned()),
+            irc: Accounts::Everywhere(irc.to_owned()),
+            mail: None,
             roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+            code: None,
         };
         BTreeMap::from([
             ("alice".to_owned(), person("alice", "Alice", &["operator"])),
@@ -131,26 +135,26 @@ mod tests {
 
     #[test]
     fn an_account_makes_a_person_and_a_nick_makes_nobody() {
-        let alice = caller(&speaker("al", Some("alice"), false), &persons());
+        let alice = caller(&speaker("al", Some("alice"), false), "irc", &persons());
         assert_eq!(alice.author.as_deref(), Some("alice@icinga"));
         assert_eq!(alice.needs(OPERATOR), Ok(()));
-        let impostor = caller(&speaker("alice", None, false), &persons());
+        let impostor = caller(&speaker("alice", None, false), "irc", &persons());
         assert_eq!(impostor.author, None);
         assert!(impostor.needs(OPERATOR).is_err_and(|why| why.contains("log in to services")));
     }
 
     #[test]
     fn a_refusal_says_what_is_missing() {
-        let bob = caller(&speaker("bob", Some("bob"), false), &persons());
+        let bob = caller(&speaker("bob", Some("bob"), false), "irc", &persons());
         assert!(bob.needs(OPERATOR).is_err_and(|why| why.contains("no role")));
-        let alice = caller(&speaker("alice", Some("alice"), false), &persons());
+        let alice = caller(&speaker("alice", Some("alice"), false), "irc", &persons());
         assert!(alice.needs(ADMIN).is_err_and(|why| why.contains("not admin but operator")));
-        let carol = caller(&speaker("carol", Some("carol"), false), &persons());
+        let carol = caller(&speaker("carol", Some("carol"), false), "irc", &persons());
         assert!(carol.needs(OPERATOR).is_err_and(|why| why.contains("no [person]")));
     }
 
     #[test]
     fn the_terminal_may_do_all() {
-        assert_eq!(caller(&speaker("me", None, true), &persons()).needs(ADMIN), Ok(()));
+        assert_eq!(caller(&speaker("me", None, true), "irc", &persons()).needs(ADMIN), Ok(()));
     }
 }

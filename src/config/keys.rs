@@ -4,9 +4,11 @@
 //! `docs/configuration.md` is written from here, so neither can disagree.
 //! Never: checks a value.
 
+mod people;
 mod schedules;
 mod sinks;
 
+pub(super) use people::{PERSON, ROLE};
 pub(super) use schedules::{LAYER, SCHEDULE};
 use sinks::{CONSOLE, EMAIL, EXEC, IRC, WEBHOOK};
 pub(super) use sinks::{HEADER, SINK, SINKS};
@@ -94,8 +96,8 @@ pub(super) const ROOT: Table = Table {
         ),
     ],
     tables: &[
-        "store", "journal", "icinga", "listen", "deadman", "webhook", "sink", "target", "defaults", "person",
-        "schedule",
+        "store", "journal", "icinga", "listen", "deadman", "webhook", "sink", "target", "defaults", "role",
+        "person", "schedule",
     ],
 };
 
@@ -109,6 +111,11 @@ pub(super) const STORE: Table = table(
             "keep",
             r#""7d""#,
             "How long decisions, and deliveries that are over, are kept for `why`; at least `\"1h\"`. What is still to be sent stays.",
+        ),
+        default(
+            "keep_commands",
+            r#""365d""#,
+            "How long it is kept who wrote which command, and what came of it, for `watchbell audit`; at least `\"1d\"`.",
         ),
     ],
 );
@@ -263,36 +270,16 @@ pub(super) const DEFAULTS: Table = table(
     ],
 );
 
-/// `[person.NAME]`.
-pub(super) const PERSON: Table = table(
-    "[person.NAME]",
-    "Somebody who may be told, or may command.",
-    &[
-        optional(
-            "icinga_author",
-            r#""alice""#,
-            "Under this name Icinga hears of them; their name where left out.",
-        ),
-        optional("irc", r#""alice""#, "Their account on IRC, as the network verifies it."),
-        Key {
-            name: "roles",
-            presence: Presence::Default("[]"),
-            example: r#"["operator"]"#,
-            meaning: "`operator` may change things, `admin` may do all.",
-        },
-    ],
-);
-
 /// The default of `[defaults] prefix`, as it is meant.
 pub(super) const PREFIX: &str = "!";
 
-/// What a person may be.
+/// The roles that are built in.
 pub(super) const ROLES: &[&str] = &["operator", "admin"];
 
 /// All tables, in the order of the reference.
 pub(super) const TABLES: &[Table] = &[
     ROOT, STORE, JOURNAL, ICINGA, LISTEN, DEADMAN, INCOMING, CONSOLE, IRC, EMAIL, WEBHOOK, HEADER, EXEC,
-    TARGET, DEFAULTS, PERSON, SCHEDULE, LAYER,
+    TARGET, DEFAULTS, ROLE, PERSON, SCHEDULE, LAYER,
 ];
 
 /// Writes the reference of all keys, in Markdown: `docs/configuration.md`.

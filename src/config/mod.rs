@@ -9,6 +9,7 @@
 mod check;
 mod faults;
 mod keys;
+mod people;
 mod raw;
 mod reader;
 mod schedule;
@@ -17,6 +18,7 @@ mod values;
 
 pub use faults::Faults;
 pub use keys::reference;
+pub use people::{Accounts, Person, Role, Wanted};
 pub use schedule::{Handover, LayerSettings, Rotation, ScheduleSettings, ScheduleSource};
 
 use secrecy::{SecretSlice, SecretString};
@@ -85,6 +87,7 @@ pub fn builtin(rules: PathBuf, templates: PathBuf) -> Config {
         templates,
         store: PathBuf::from(":memory:"),
         keep: Duration::from_secs(7 * 86_400),
+        keep_commands: Duration::from_secs(365 * 86_400),
         journal: None,
         icinga: Vec::new(),
         incoming: None,
@@ -94,6 +97,7 @@ pub fn builtin(rules: PathBuf, templates: PathBuf) -> Config {
         default_target: console,
         zone,
         prefix: keys::PREFIX.to_owned(),
+        roles: BTreeMap::new(),
         persons: BTreeMap::new(),
         schedules: BTreeMap::new(),
     }
@@ -121,6 +125,8 @@ pub struct Config {
     pub store: PathBuf,
     /// `[store] keep`: how long decisions, and deliveries that are over, are kept.
     pub keep: Duration,
+    /// `[store] keep_commands`: how long the audit of commands is kept.
+    pub keep_commands: Duration,
     /// `[journal]`; `None` where none is kept.
     pub journal: Option<JournalSettings>,
     /// `[[icinga]]`, in the order of the file; at least one to `run`.
@@ -140,6 +146,8 @@ pub struct Config {
     pub zone: jiff::tz::TimeZone,
     /// `[defaults] prefix`: what marks a command in a channel; `!`.
     pub prefix: String,
+    /// `[role.<name>]`, without the built-in ones.
+    pub roles: BTreeMap<String, Role>,
     /// `[person.<name>]`, by name.
     pub persons: BTreeMap<String, Person>,
     /// `[schedule.<name>]`, by name.
@@ -397,17 +405,4 @@ pub struct Fallback {
     pub target: String,
     /// `fallback_after`: after how many failed tries; 5.
     pub after: u32,
-}
-
-/// Somebody who may be told, or may command.
-#[derive(Debug, Clone)]
-pub struct Person {
-    /// Our name for them.
-    pub name: String,
-    /// `icinga_author`: under this name Icinga hears of them; the name where not set.
-    pub icinga_author: String,
-    /// `irc`: the verified account.
-    pub irc: Option<String>,
-    /// `roles`: `operator` may change things, `admin` may do all.
-    pub roles: Vec<String>,
 }

@@ -32,7 +32,7 @@ pub use reach::is_reachable;
 pub use ruleset::{Names, RuleFault, RuleFile, RuleTest, Ruleset, SCRIPT_STACK};
 pub use world::World;
 
-use crate::config::{Config, Person};
+use crate::config::{Accounts, Config, Person, Role};
 use crate::model::event::{DeliveryFailed, Reminder, RulesetChanged};
 use crate::model::time::age;
 use crate::model::{Detail, Event, EventType, Input, ObjectKey, StateReport, Timestamp};
@@ -58,6 +58,8 @@ pub struct Settings {
     pub zone: jiff::tz::TimeZone,
     /// What marks a command in a channel.
     pub prefix: String,
+    /// What those may who have them, by name, besides the built-in ones.
+    pub roles: BTreeMap<String, Role>,
     /// Who may command, by name.
     pub persons: BTreeMap<String, Person>,
     /// Who is on call when, by the schedule's name.
@@ -73,6 +75,7 @@ impl Settings {
             default_target: config.default_target.clone(),
             zone: config.zone.clone(),
             prefix: config.prefix.clone(),
+            roles: config.roles.clone(),
             persons: config.persons.clone(),
             schedules: schedules(config),
         }
@@ -159,7 +162,7 @@ impl Engine {
     /// Makes somebody known, in place of whoever has this name or account.
     pub fn put_person(&mut self, person: Person) {
         let settings = Arc::make_mut(&mut self.stage().settings);
-        settings.persons.retain(|_, other| other.irc.is_none() || other.irc != person.irc);
+        settings.persons.retain(|_, other| other.irc == Accounts::None || other.irc != person.irc);
         settings.persons.insert(person.name.clone(), person);
     }
 

@@ -18,6 +18,7 @@ fn engine() -> Engine {
         default_target: "ops".to_owned(),
         zone: jiff::tz::TimeZone::UTC,
         prefix: "!".to_owned(),
+        roles: BTreeMap::new(),
         persons: BTreeMap::new(),
         schedules: BTreeMap::new(),
     };

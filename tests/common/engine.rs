@@ -4,7 +4,7 @@
 use crate::common::happenings;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use watchbell::config::Person;
+use watchbell::config::{Accounts, Person};
 use watchbell::engine::outcome::By;
 use watchbell::engine::{self, Ask, Engine, Notification, Outcome, RuleFile, Ruleset, Settings};
 use watchbell::load::shipped_rules;
@@ -73,8 +73,10 @@ fn settings() -> Settings {
         let person = Person {
             name: name.to_owned(),
             icinga_author: format!("{name}@icinga"),
-            irc: Some(name.to_owned()),
+            irc: Accounts::Everywhere(name.to_owned()),
+            mail: None,
             roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+            code: None,
         };
         (name.to_owned(), person)
     };
@@ -85,6 +87,7 @@ fn settings() -> Settings {
         zone: jiff::tz::TimeZone::UTC,
         prefix: "!".to_owned(),
         schedules: BTreeMap::new(),
+        roles: BTreeMap::new(),
         persons: BTreeMap::from([
             person("alice", &["operator"]),
             person("bob", &[]),

@@ -9,22 +9,26 @@ mod fallbacks;
 mod icinga;
 mod incoming;
 mod mail;
+mod people;
 mod schedules;
 mod signing;
 mod sinks;
 mod targets;
 mod webhook;
 
-use super::keys::{self, DEFAULTS, JOURNAL, PERSON, ROLES, STORE};
+use super::keys::{self, DEFAULTS, JOURNAL, STORE};
 use super::raw::{Section, suggestion};
 use super::reader::Written;
-use super::{Config, Folders, JournalSettings, Person, SinkKind};
-use std::collections::{BTreeMap, BTreeSet};
+use super::{Config, Folders, JournalSettings, SinkKind};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The least that `[store] keep` may be.
-const SHORTEST_KEEP: Duration = Duration::from_secs(3600);
+/// The least that `[store] keep` may be, and what to write.
+const SHORTEST_KEEP: (Duration, &str) = (Duration::from_secs(3600), "keep at least \"1h\", better \"7d\"");
+/// The same for `keep_commands`.
+const SHORTEST_KEEP_COMMANDS: (Duration, &str) =
+    (Duration::from_secs(86_400), "keep at least \"1d\", better \"365d\"");
 
 /// The folders the document names; a fault is noted for each that is not there.
 pub(super) fn folders(root: &Section<'_>) -> Folders {
@@ -33,7 +37,11 @@ pub(super) fn folders(root: &Section<'_>) -> Folders {
 
 /// Checks the rest of the document. `None` only where faults were noted.
 pub(super) fn config(root: &Section<'_>, path: &Path, folders: Folders) -> Option<Config> {
-    let store = root.section("store", &STORE).and_then(|section| Some((store(&section)?, keep(&section)?)));
+    let store = root.section("store", &STORE).and_then(|section| {
+        let keep = keep_for(&section, "keep", SHORTEST_KEEP);
+        let keep_commands = keep_for(&section, "keep_commands", SHORTEST_KEEP_COMMANDS);
+        Some((store(&section)?, keep?, keep_commands?))
+    });
     let journal = root.section("journal", &JOURNAL).and_then(|section| journal(&section));
     let candidate_rules = root.path_to("candidate_rules").map(|written| written.value);
     let icinga = icinga::icingas(root);
@@ -42,7 +50,8 @@ pub(super) fn config(root: &Section<'_>, path: &Path, folders: Folders) -> Optio
     let (mut sinks, kinds) = sinks::sinks(root);
     let (targets, target_names) = targets::targets(root, &kinds);
     let defaults = root.section("defaults", &DEFAULTS).and_then(|section| defaults(&section, &target_names));
-    let persons = persons(root);
+    let roles = people::roles(root);
+    let persons = people::persons(root, &kinds, &roles);
     let usual_zone = defaults.as_ref().map_or(jiff::tz::TimeZone::UTC, |(_, zone, _)| zone.clone());
     let names = persons.keys().map(String::as_str).collect();
     let schedules = schedules::schedules(root, &names, &usual_zone);
@@ -53,7 +62,7 @@ pub(super) fn config(root: &Section<'_>, path: &Path, folders: Folders) -> Optio
         }
     }
     let rules = folders.rules?;
-    let (store, keep) = store?;
+    let (store, keep, keep_commands) = store?;
     Some(Config {
         path: Some(path.to_owned()),
         candidate_rules: candidate_rules.unwrap_or_else(|| super::beside(&rules)),
@@ -61,6 +70,7 @@ pub(super) fn config(root: &Section<'_>, path: &Path, folders: Folders) -> Optio
         templates: folders.templates?,
         store,
         keep,
+        keep_commands,
         journal: journal?,
         icinga,
         incoming,
@@ -70,6 +80,7 @@ pub(super) fn config(root: &Section<'_>, path: &Path, folders: Folders) -> Optio
         default_target,
         zone,
         prefix,
+        roles,
         persons,
         schedules,
     })
@@ -97,12 +108,13 @@ fn store(section: &Section<'_>) -> Option<PathBuf> {
     Some(path)
 }
 
-/// How long the past is kept. Much less, and what was told would be told again.
-fn keep(section: &Section<'_>) -> Option<Duration> {
-    let keep = section.duration("keep")?;
-    if keep < SHORTEST_KEEP {
-        let spot = section.text("keep")?.spot;
-        section.reader.fault(&spot, "is too short", "keep at least \"1h\", better \"7d\"");
+/// How long the past, or the audit of commands, is kept. With a past much shorter, what was told
+/// would be told again.
+fn keep_for(section: &Section<'_>, key: &str, (shortest, help): (Duration, &str)) -> Option<Duration> {
+    let keep = section.duration(key)?;
+    if keep < shortest {
+        let spot = section.text(key)?.spot;
+        section.reader.fault(&spot, "is too short", help);
     }
     Some(keep)
 }
@@ -158,46 +170,6 @@ fn zone(section: &Section<'_>) -> Option<jiff::tz::TimeZone> {
         section.reader.fault(&spot, "is no time zone", help);
     };
     jiff::tz::TimeZone::get(&name).map_err(unknown).ok()
-}
-
-fn persons(root: &Section<'_>) -> BTreeMap<String, Person> {
-    let mut accounts: BTreeMap<String, String> = BTreeMap::new();
-    let mut persons = BTreeMap::new();
-    for (name, section) in root.named("person", &PERSON) {
-        check_name(root, &name);
-        let irc = section.text("irc");
-        if let Some(Written { value: account, spot }) = &irc
-            && let Some(other) = accounts.insert(account.to_lowercase(), name.value.clone())
-        {
-            let message = format!("is the account of `person.{other}` as well");
-            section.reader.fault(spot, message, "an account belongs to one person; correct one of the two");
-        }
-        let icinga_author =
-            section.text("icinga_author").map_or_else(|| name.value.clone(), |author| author.value);
-        let person = Person {
-            name: name.value.clone(),
-            icinga_author,
-            irc: irc.map(|account| account.value),
-            roles: roles(&section),
-        };
-        persons.insert(name.value, person);
-    }
-    persons
-}
-
-fn roles(section: &Section<'_>) -> Vec<String> {
-    let written = section.texts("roles").map_or_else(Vec::new, |roles| roles.value);
-    for role in &written {
-        if !ROLES.contains(&role.value.as_str()) {
-            let help = suggestion(&role.value, ROLES.iter().copied());
-            section.reader.fault(
-                &role.spot,
-                format!("has the role `{}`, which does not exist", role.value),
-                help,
-            );
-        }
-    }
-    written.into_iter().map(|role| role.value).collect()
 }
 
 #[cfg(test)]

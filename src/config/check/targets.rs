@@ -123,7 +123,7 @@ fn check_address(section: &Section<'_>, kind: &str, address: &Written<String>) {
 }
 
 /// RFC 2812, section 1.3, without its limit of fifty characters.
-fn is_channel(text: &str) -> bool {
+pub(super) fn is_channel(text: &str) -> bool {
     let allowed = |character: char| !character.is_control() && !character.is_whitespace() && character != ',';
     text.len() > 1 && text.len() <= 200 && text.starts_with(['#', '&', '+', '!']) && text.chars().all(allowed)
 }

@@ -110,12 +110,13 @@ impl Section<'_> {
         format!("write it like `{key} = {example}`")
     }
 
-    fn wrong_type(&self, spot: &Spot, value: &DeValue<'_>, wanted: &str, key: &str) {
+    pub(super) fn wrong_type(&self, spot: &Spot, value: &DeValue<'_>, wanted: &str, key: &str) {
         self.reader.fault(spot, format!("must be {wanted}, not {}", type_name(value)), self.like(key));
     }
 }
 
-fn as_number(value: &DeValue<'_>) -> Option<f64> {
+/// The number that is written, whole or not.
+pub(super) fn as_number(value: &DeValue<'_>) -> Option<f64> {
     match value {
         DeValue::Float(float) => float.as_str().parse().ok(),
         DeValue::Integer(integer) => {

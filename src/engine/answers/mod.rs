@@ -40,7 +40,7 @@ const TOPICS: &[fn(&mut Asked<'_>, &Request) -> Option<Answered>] = &[
 pub(super) fn answer(engine: &mut Engine, utterance: Utterance, now: Timestamp, outcome: &mut Outcome) {
     let settings = engine.stage().settings.clone();
     let Some(line) = command_line(&utterance, &settings.prefix) else { return };
-    let caller = caller(&utterance.speaker, &settings.persons);
+    let caller = caller(&utterance.speaker, &utterance.sink, &settings.persons);
     let answered = parse(line, now, &settings.zone).and_then(|command| {
         let asked = Asked { engine, caller: &caller, utterance: &utterance, now, outcome };
         respond(asked, &command)

@@ -283,7 +283,7 @@ impl Trial {
 
     /// Somebody whose account is verified writes a line, in the channel or in private.
     pub(in crate::engine) fn say(&mut self, name: &str, text: &str, private: bool) -> Result<(), String> {
-        let account = self.account_of(name)?;
+        let (sink, account) = self.account_of(name)?;
         let prefix = self.road.engine().settings().prefix.clone();
         // Tests that come with rules hold under any prefix.
         let text = match text.strip_prefix('!') {
@@ -292,7 +292,7 @@ impl Trial {
         };
         self.happens(|trial| {
             Input::Utterance(Utterance {
-                sink: "test".to_owned(),
+                sink,
                 room: if private { name.to_owned() } else { "#test".to_owned() },
                 private,
                 speaker: Speaker { nick: name.to_owned(), account: Some(account), local: false },

@@ -2,7 +2,7 @@
 
 use super::Trial;
 use crate::command::permit;
-use crate::config::Person;
+use crate::config::{Accounts, Person};
 use crate::engine::matcher::nearest;
 use crate::model::{Input, Object, ObjectKey};
 use serde_json::Value;
@@ -11,6 +11,8 @@ use std::sync::Arc;
 /// The fields that a test may give an object, besides its variables.
 const FIELDS: [&str; 7] =
     ["address", "display_name", "groups", "notes", "notes_url", "action_url", "parents"];
+/// The network that people speak on who have no account on just some of them.
+const SINK: &str = "test";
 /// What a value of `vars` is written as.
 const VARS: &str = "vars.NAME";
 
@@ -46,33 +48,39 @@ impl Trial {
 
     /// Somebody with just these roles, whose account has their name.
     pub(in crate::engine) fn person(&mut self, name: &str, roles: Vec<String>) -> Result<(), String> {
-        if let Some(unknown) = roles.iter().find(|role| !permit::ROLES.contains(&role.as_str())) {
-            return Err(format!("there is no role `{unknown}`; there are: {}", permit::ROLES.join(", ")));
+        let configured = &self.road.engine().settings().roles;
+        let known: Vec<&str> =
+            permit::ROLES.iter().copied().chain(configured.keys().map(String::as_str)).collect();
+        if let Some(unknown) = roles.iter().find(|role| !known.contains(&role.as_str())) {
+            return Err(format!("there is no role `{unknown}`; there are: {}", known.join(", ")));
         }
         let person = Person {
             name: name.to_owned(),
             icinga_author: name.to_owned(),
-            irc: Some(name.to_owned()),
+            irc: Accounts::Everywhere(name.to_owned()),
+            mail: None,
             roles,
+            code: None,
         };
         self.road.engine_mut().put_person(person);
         Ok(())
     }
 
-    /// The account of somebody who speaks. Who is neither configured nor declared may
-    /// do everything.
-    pub(super) fn account_of(&mut self, name: &str) -> Result<String, String> {
+    /// The sink and the account of somebody who speaks. Who is neither configured nor declared
+    /// may do everything.
+    pub(super) fn account_of(&mut self, name: &str) -> Result<(String, String), String> {
         let persons = &self.road.engine().settings().persons;
-        let known = persons.get(name).map(|person| person.irc.clone());
-        match known {
-            Some(Some(account)) => Ok(account),
+        let on_any = || (SINK.to_owned(), name.to_owned());
+        match persons.get(name).map(|person| person.irc.clone()) {
+            Some(Accounts::Everywhere(account)) => Ok((SINK.to_owned(), account)),
+            Some(Accounts::BySink(accounts)) => Ok(accounts.into_iter().next().unwrap_or_else(on_any)),
             // Without an account they could not speak.
-            Some(None) => {
+            Some(Accounts::None) => {
                 Err(format!("[person.{name}] of watchbell.toml has no `irc` account to speak with"))
             }
             None => {
                 self.person(name, permit::ROLES.iter().map(|role| (*role).to_owned()).collect())?;
-                Ok(name.to_owned())
+                Ok(on_any())
             }
         }
     }
