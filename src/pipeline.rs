@@ -19,7 +19,7 @@ use crate::lag::Lag;
 use crate::load::Set;
 use crate::model::event::Digest;
 use crate::model::identity::digest;
-use crate::model::{Action, Brief, Decision, Delivery, Input, Message, Reply, StateWrite, Timestamp};
+use crate::model::{Action, Brief, Commanded, Decision, Delivery, Input, Message, Reply, StateWrite, Timestamp};
 use crate::router;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,6 +50,8 @@ pub struct Finished {
     pub actions: Vec<Action>,
     /// The audit.
     pub decisions: Vec<Decision>,
+    /// Who asked for what, and what came of it.
+    pub commands: Vec<Commanded>,
     /// What people asked that is answered elsewhere.
     pub asks: Vec<Ask>,
     /// Lines that rules wrote to the log.
@@ -146,6 +148,7 @@ impl Pipeline {
             deliveries,
             actions: outcome.actions,
             decisions: outcome.decisions,
+            commands: outcome.commands,
             asks: outcome.asks,
             log: outcome.log,
         }

@@ -1,5 +1,6 @@
 //! All capabilities, one module each.
 
+mod audit;
 mod auditing;
 mod backup;
 mod bad_files;

@@ -8,13 +8,13 @@ use rusqlite::Connection;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use watchbell::model::{AttemptResult, Input, Timestamp, Verdict};
+use watchbell::model::{AttemptResult, CommandEnd, Commanded, Input, Timestamp, Verdict};
 use watchbell::store::sqlite::{SqliteReader, SqliteStore};
-use watchbell::store::{Store, StoreError};
+use watchbell::store::{Batch, Store, StoreError};
 
 /// Every schema that a Watchbell was ever released with, but the newest.
-const FORMER: [i64; 3] = [1, 2, 3];
-const NEWEST: i64 = 4;
+const FORMER: [i64; 4] = [1, 2, 3, 4];
+const NEWEST: i64 = 5;
 
 /// Makes a database as a Watchbell with this schema left it.
 fn former(database: &Path, schema: i64) -> Connection {
@@ -79,6 +79,20 @@ fn a_database_of_every_former_schema_keeps_all_that_is_in_it() {
     }
 }
 
+fn command() -> Commanded {
+    Commanded {
+        at: Timestamp::UNIX_EPOCH,
+        sink: "irc".to_owned(),
+        room: "#ops".to_owned(),
+        nick: "al".to_owned(),
+        account: None,
+        person: None,
+        line: "ping".to_owned(),
+        end: CommandEnd::Done,
+        objects: Vec::new(),
+    }
+}
+
 fn assert_deliveries(store: &SqliteStore) {
     let became = |object: &str| {
         let past = store.deliveries(object, 9).expect("deliveries").remove(0);
@@ -101,6 +115,7 @@ fn assert_deliveries(store: &SqliteStore) {
     store.commit(&new).expect("kept");
     let id = store.deliveries("db9", 1).expect("deliveries")[0].delivery.id;
     assert_eq!(id, 8, "the number of a delivery that is forgotten is not used again");
+    store.commit(&Batch { commands: vec![command()], ..Batch::default() }).expect("kept");
 }
 
 #[test]
@@ -132,11 +147,11 @@ fn what_a_crash_left_of_a_copy_is_replaced() {
     let place = Place::new();
     drop(former(&place.database(), 3));
     let copy = copy_of(&place.database());
-    fs::write(copy.with_extension("before-4.part"), "half a copy").expect("written");
+    fs::write(copy.with_extension("before-5.part"), "half a copy").expect("written");
     fs::write(&copy, "of an upgrade that did not end").expect("written");
     drop(place.open());
     assert_eq!(schema(&copy), 3);
-    assert!(!copy.with_extension("before-4.part").exists());
+    assert!(!copy.with_extension("before-5.part").exists());
 }
 
 #[test]
@@ -147,7 +162,7 @@ fn an_upgrade_that_fails_leaves_the_old_database_and_can_be_tried_again() {
     old.execute_batch("CREATE TABLE deliveries_new (x)").expect("in the way of the last step");
     let error = SqliteStore::open(&place.database()).expect_err("a step fails");
     assert!(matches!(error, StoreError::Upgrade { .. }), "{error}");
-    assert!(error.to_string().contains(".before-4"), "{error}");
+    assert!(error.to_string().contains(".before-5"), "{error}");
     assert_eq!(schema(&place.database()), 3);
     old.execute_batch("DROP TABLE deliveries_new").expect("out of the way");
     assert_eq!(counts(&place.database()), before);

@@ -32,14 +32,26 @@ pub(super) async fn hand_on(heard: &mut mpsc::Receiver<Utterance>, inputs: &mpsc
     }
 }
 
+/// How long what is over is kept.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Keep {
+    /// Decisions and deliveries.
+    pub(super) past: Duration,
+    /// The audit of commands.
+    pub(super) commands: Duration,
+    /// The journal, where there is one.
+    pub(super) journal: Option<JournalLimits>,
+}
+
 /// Forgets what is older than it need be kept.
-pub(super) async fn tidy(store: Arc<dyn Store>, keep: Duration, limits: Option<JournalLimits>) {
+pub(super) async fn tidy(store: Arc<dyn Store>, keep: Keep) {
     loop {
         let kept = store.clone();
         let tidied = tokio::task::spawn_blocking(move || {
             let now = clock::now();
-            kept.forget_before(now - keep)?;
-            limits.map_or(Ok(()), |limits| kept.tidy_journal(limits, now))
+            kept.forget_before(now - keep.past)?;
+            kept.forget_commands_before(now - keep.commands)?;
+            keep.journal.map_or(Ok(()), |limits| kept.tidy_journal(limits, now))
         });
         if let Ok(Err(error)) = tidied.await {
             tracing::warn!(%error, "cannot forget what is old");

@@ -5,7 +5,7 @@
 
 use super::auditor::{Auditor, Report};
 use super::begin::{begin_journal, build_sinks, first_set, listen, restore, unheard};
-use super::chores::{self, ClockWatch};
+use super::chores::{self, ClockWatch, Keep};
 use super::crew::{Crew, Groups};
 use super::deadman::Pings;
 use super::nudges::Nudges;
@@ -131,7 +131,7 @@ pub(super) async fn start(
     };
     crew.beside("reloader", reloader, |reloader| Box::pin(reloader.run()));
     crew.beside("distress", distress, |distress| Box::pin(distress.tell()));
-    let keep = config.keep;
+    let keep = Keep { past: config.keep, commands: config.keep_commands, journal: limits };
     let (report, reports) = watch::channel(None);
     let inquiry = Inquiry {
         asks,
@@ -171,7 +171,7 @@ pub(super) async fn start(
     }
     let clock = ClockWatch { supervisor: crew.supervisor.clone(), calm_at: None };
     crew.beside("clock", clock, |clock| Box::pin(clock.run()));
-    crew.beside("tidy", store, move |store| Box::pin(chores::tidy(store.clone(), keep, limits)));
+    crew.beside("tidy", store, move |store| Box::pin(chores::tidy(store.clone(), keep)));
     crew.listen(webhooks, postbox)?;
     crew.follow(peers);
     nudges.all();

@@ -4,6 +4,7 @@
 //! 2: the command line itself was wrong; 3: `route` found that nobody would be told.
 //! `diff` has its own.
 
+mod audit;
 mod backup;
 mod check;
 mod dead;
@@ -76,6 +77,9 @@ enum Verb {
     },
     /// List the messages that were given up, newest first, or have them sent after all.
     Dead(DeadArguments),
+    /// List the commands that people wrote, oldest first, with what came of each. Works
+    /// beside `run`.
+    Audit(AuditArguments),
     /// Say why a target did not hear of the newest problem of a host or service.
     WhyNot {
         /// A host or HOST!SERVICE, or a part of the name that only one has; or #42.
@@ -191,6 +195,23 @@ struct DeadChoice {
     since: Option<Duration>,
 }
 
+/// What `audit` takes.
+#[derive(Debug, Args)]
+struct AuditArguments {
+    /// Only those of the last 15m, 2h or 1d.
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = parse_duration)]
+    since: Duration,
+    /// Only those of this person, as watchbell.toml calls them.
+    #[arg(long, value_name = "NAME")]
+    person: Option<String>,
+    /// Only those about this object, by its full name; a host's services with it.
+    #[arg(long, value_name = "OBJECT")]
+    object: Option<String>,
+    /// One JSON object for each command.
+    #[arg(long)]
+    json: bool,
+}
+
 /// What `route` takes.
 #[derive(Debug, Args)]
 struct RouteArguments {
@@ -264,6 +285,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Verb::Replay(options) => replay::replay(config, options),
         Verb::Why { what, limit } => why::why(&named(config), what, *limit),
         Verb::Dead(options) => dead::dead(&named(config), options),
+        Verb::Audit(options) => audit::audit(&named(config), options),
         Verb::WhyNot { object, target } => why::why_not(&named(config), object, target),
         Verb::Route(options) => route::route(config, options),
         Verb::Diff(options) => Ok(diff::diff(config, options)),

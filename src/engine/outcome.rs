@@ -1,7 +1,7 @@
 //! The one kind of value that leaves the engine.
 
 use super::Case;
-use crate::model::{About, Action, Decision, DeliveryId, Reply, RuleRef, Scene};
+use crate::model::{About, Action, Commanded, Decision, DeliveryId, Reply, RuleRef, Scene};
 use std::sync::Arc;
 
 /// What one input led to.
@@ -13,6 +13,8 @@ pub struct Outcome {
     pub replies: Vec<Reply>,
     /// What to ask of Icinga, in order.
     pub actions: Vec<Action>,
+    /// Who asked for what, and what came of it, in order.
+    pub commands: Vec<Commanded>,
     /// What was decided, and why.
     pub decisions: Vec<Decision>,
     /// What people asked that is answered outside of the engine.

@@ -44,3 +44,62 @@ pub struct Reply {
     /// When the command was heard.
     pub at: Timestamp,
 }
+
+/// A command that somebody wrote, and what came of it: a row of its audit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commanded {
+    /// When it was taken in.
+    pub at: Timestamp,
+    /// The sink it was heard by.
+    pub sink: String,
+    /// Where it was said: a channel, or the nick of a private talk.
+    pub room: String,
+    /// The name shown; proves nothing.
+    pub nick: String,
+    /// The account the network has verified, if any.
+    pub account: Option<String>,
+    /// The person it was taken to come from, by the name in the configuration.
+    pub person: Option<String>,
+    /// The line as it was written, without the prefix; a one-time code is blanked.
+    pub line: String,
+    /// What came of it.
+    pub end: CommandEnd,
+    /// Icinga's full names of the objects it was about, in order; may be empty.
+    pub objects: Vec<String>,
+}
+
+/// What came of a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CommandEnd {
+    /// It was done, or answered.
+    Done,
+    /// It was handed to Icinga or to whoever answers it, or a confirmation is awaited.
+    Asked,
+    /// Nothing was done, and why not.
+    Refused(String),
+    /// There is no such command, or it was not understood.
+    Unknown,
+}
+
+impl CommandEnd {
+    /// Its name, as it is kept.
+    pub fn name(&self) -> &'static str {
+        match self {
+            CommandEnd::Done => "done",
+            CommandEnd::Asked => "asked",
+            CommandEnd::Refused(_) => "refused",
+            CommandEnd::Unknown => "unknown",
+        }
+    }
+
+    /// The one of this name; `None` if there is none. A reason belongs to `refused` alone.
+    pub fn from_name(name: &str, reason: String) -> Option<CommandEnd> {
+        match name {
+            "done" => Some(CommandEnd::Done),
+            "asked" => Some(CommandEnd::Asked),
+            "refused" => Some(CommandEnd::Refused(reason)),
+            "unknown" => Some(CommandEnd::Unknown),
+            _ => None,
+        }
+    }
+}

@@ -24,7 +24,7 @@ pub mod words;
 
 pub use action::{Action, ActionId, ActionKind, ActionResult};
 pub use alike::Alike;
-pub use command::{Reply, Speaker, Utterance};
+pub use command::{CommandEnd, Commanded, Reply, Speaker, Utterance};
 pub use decision::{About, Decision, Facts, RuleRef, Step, Verdict};
 pub use delivery::{Attempt, AttemptResult, Brief, Delivery, DeliveryId, Tells};
 pub use event::{Detail, Event, StateReport};

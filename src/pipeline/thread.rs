@@ -177,6 +177,7 @@ impl Work {
         self.batch.deliveries.extend(finished.deliveries);
         self.batch.actions.extend(finished.actions);
         self.batch.decisions.extend(finished.decisions);
+        self.batch.commands.extend(finished.commands);
         self.asks.extend(finished.asks);
         self.log.extend(finished.log);
     }

@@ -13,7 +13,8 @@ pub mod writer;
 pub use crate::model::{StateKey, StateValue, StateWrite};
 
 use crate::model::{
-    About, Action, ActionId, ActionResult, Attempt, Decision, Delivery, DeliveryId, Input, Message, Timestamp,
+    About, Action, ActionId, ActionResult, Attempt, Commanded, Decision, Delivery, DeliveryId, Input,
+    Message, Timestamp,
 };
 use fold::{Choice, DigestSums, Fold, Folded, Waiting};
 use jiff::tz::TimeZone;
@@ -31,6 +32,8 @@ pub struct Batch {
     pub actions: Vec<Action>,
     /// The audit.
     pub decisions: Vec<Decision>,
+    /// Who asked for what, and what came of it.
+    pub commands: Vec<Commanded>,
     /// What became of deliveries.
     pub attempts: Vec<Attempt>,
     /// Actions that are done, with how they went.
@@ -86,6 +89,17 @@ pub struct DeadFilter {
     pub target: Option<String>,
     /// Only those given up at this moment or later.
     pub since: Option<Timestamp>,
+}
+
+/// Which commands of the audit are meant; all of them by default.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CommandFilter {
+    /// Only those of this moment or later.
+    pub since: Option<Timestamp>,
+    /// Only those of this person.
+    pub person: Option<String>,
+    /// Only those about this object (Icinga's full name), or a service of this host.
+    pub object: Option<String>,
 }
 
 /// Deliveries that were given up.
@@ -254,6 +268,11 @@ pub trait Store: Send + Sync {
 
     /// Forgets decisions, and deliveries that are sent or dead, from before a moment.
     fn forget_before(&self, moment: Timestamp) -> Result<(), StoreError>;
+
+    /// Forgets the audit of commands from before a moment. A store may keep none.
+    fn forget_commands_before(&self, _moment: Timestamp) -> Result<(), StoreError> {
+        Ok(())
+    }
 
     /// Makes the journal ready for a run, before its first batch: it begins with a copy
     /// of the state. `None` forgets all of it, since a journal with a hole would tell

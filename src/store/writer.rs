@@ -269,12 +269,23 @@ impl Failing {
 }
 
 fn row_count(batch: &Batch) -> usize {
-    let Batch { state, deliveries, actions, decisions, attempts, action_results, heard, answered, journal } =
-        batch;
+    let Batch {
+        state,
+        deliveries,
+        actions,
+        decisions,
+        commands,
+        attempts,
+        action_results,
+        heard,
+        answered,
+        journal,
+    } = batch;
     state.len()
         + deliveries.len()
         + actions.len()
         + decisions.len()
+        + commands.len()
         + attempts.len()
         + action_results.len()
         + heard.len()
@@ -287,6 +298,7 @@ fn append(batch: &mut Batch, next: Batch) {
     batch.deliveries.extend(next.deliveries);
     batch.actions.extend(next.actions);
     batch.decisions.extend(next.decisions);
+    batch.commands.extend(next.commands);
     batch.attempts.extend(next.attempts);
     batch.action_results.extend(next.action_results);
     batch.heard.extend(next.heard);

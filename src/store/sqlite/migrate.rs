@@ -17,6 +17,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/002_facts.sql"),
     include_str!("../migrations/003_journal.sql"),
     include_str!("../migrations/004_fates.sql"),
+    include_str!("../migrations/005_commands.sql"),
 ];
 
 /// The newest schema.

@@ -9,6 +9,7 @@
 //! and perhaps the one under way, also whole.
 
 mod alarm;
+mod commands;
 mod copy;
 mod fold;
 mod journal;
@@ -25,6 +26,7 @@ mod waiting;
 mod write;
 
 pub use alarm::Alarm;
+pub use commands::SqliteCommands;
 pub use journal::read::{Journal, JournalInputs};
 pub use letters::SqliteLetters;
 pub use reader::SqliteReader;
@@ -251,6 +253,11 @@ impl Store for SqliteStore {
     fn forget_before(&self, moment: Timestamp) -> Result<(), StoreError> {
         self.reassure()?;
         self.judged(write::forget_before(|| self.writer(), moment))
+    }
+
+    fn forget_commands_before(&self, moment: Timestamp) -> Result<(), StoreError> {
+        self.reassure()?;
+        self.judged(commands::forget_before(|| self.writer(), moment))
     }
 
     fn begin_journal(&self, limits: Option<JournalLimits>, now: Timestamp) -> Result<(), StoreError> {

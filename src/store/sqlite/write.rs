@@ -3,7 +3,7 @@
 //! Promises: a batch is one transaction; forgetting is many small ones, so that
 //! no commit waits long for it.
 
-use super::{journal, while_doing};
+use super::{commands, journal, while_doing};
 use crate::crash;
 use crate::model::{
     Action, ActionId, ActionResult, Attempt, AttemptResult, Decision, Delivery, DeliveryId, State, Timestamp,
@@ -30,6 +30,7 @@ pub(super) fn batch(connection: &mut Connection, batch: &Batch) -> Result<(), St
     each(&transaction, &batch.deliveries, delivery)?;
     each(&transaction, &batch.actions, action)?;
     each(&transaction, &batch.decisions, decision)?;
+    each(&transaction, &batch.commands, commands::keep)?;
     each(&transaction, &batch.attempts, attempt)?;
     each(&transaction, &batch.action_results, action_result)?;
     each(&transaction, &batch.heard, heard)?;
