@@ -170,6 +170,7 @@ fn engine(world: World) -> Engine {
         default_target: "operations".to_owned(),
         zone: jiff::tz::TimeZone::UTC,
         prefix: "!".to_owned(),
+        roles: BTreeMap::new(),
         persons: BTreeMap::new(),
         schedules: BTreeMap::new(),
     };

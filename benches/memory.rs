@@ -25,6 +25,7 @@ fn engine(durable: bool) -> Engine {
         default_target: "operations".to_owned(),
         zone: jiff::tz::TimeZone::UTC,
         prefix: "!".to_owned(),
+        roles: BTreeMap::new(),
         persons: BTreeMap::new(),
         schedules: BTreeMap::new(),
     };

@@ -19,7 +19,9 @@ use crate::lag::Lag;
 use crate::load::Set;
 use crate::model::event::Digest;
 use crate::model::identity::digest;
-use crate::model::{Action, Brief, Commanded, Decision, Delivery, Input, Message, Reply, StateWrite, Timestamp};
+use crate::model::{
+    Action, Brief, Commanded, Decision, Delivery, Input, Message, Reply, StateWrite, Timestamp,
+};
 use crate::router;
 use std::sync::Arc;
 use std::time::Duration;

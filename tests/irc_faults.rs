@@ -358,3 +358,42 @@ fn who_takes_the_nick_of_somebody_gone_has_none_of_their_rights() {
         assert_eq!(bell.hear().speaker.account.as_deref(), Some("ally"));
     }
 }
+
+#[test]
+fn who_logs_out_or_changes_nick_between_two_commands_is_what_the_network_says_then() {
+    for account_tag in [true, false] {
+        let dir = folder();
+        let options = InspircdOptions { account_tag, ..InspircdOptions::default() };
+        let server = Inspircd::start_with(dir.path(), &options);
+        server.register("ally", "allypw");
+        let mut bell = Bell::start_ready(&settings(server.port), &["#ops"]);
+        let mut alice = Client::connect(server.port, "alice", Some(("ally", "allypw")));
+        alice.join("#ops");
+        let mut says = |who: &mut Client, text: &str| {
+            who.say("#ops", text);
+            let heard = bell.hear();
+            assert_eq!(heard.text, text);
+            (heard.speaker.nick, heard.speaker.account)
+        };
+        let account = || Some("ally".to_owned());
+        assert_eq!(says(&mut alice, "!ack db1"), ("alice".to_owned(), account()));
+        // Another nick, the same login; who takes the nick that is free now has none of it.
+        alice.raw("NICK al");
+        alice.settle();
+        let mut mallory = Client::connect(server.port, "alice", None);
+        mallory.join("#ops");
+        assert_eq!(says(&mut mallory, "!ack db2"), ("alice".to_owned(), None));
+        assert_eq!(says(&mut alice, "!ack db3"), ("al".to_owned(), account()));
+        alice.say("NickServ", "LOGOUT");
+        alice.expect_line("logged out");
+        assert_eq!(says(&mut alice, "!ack db4"), ("al".to_owned(), None));
+        // To be called like the account is nothing.
+        mallory.raw("NICK ally");
+        mallory.settle();
+        assert_eq!(says(&mut mallory, "!ack db5"), ("ally".to_owned(), None));
+        alice.say("NickServ", "IDENTIFY ally allypw");
+        alice.settle();
+        alice.lines_until(|line| line.contains("now identified") || line.contains("now logged in"));
+        assert_eq!(says(&mut alice, "!ack db6"), ("al".to_owned(), account()));
+    }
+}

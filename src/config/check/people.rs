@@ -70,7 +70,8 @@ fn accounts(
                 section.reader.fault(&sink.spot, message, "accounts are those of `[sink.irc.NAME]`");
             }
             None => {
-                let networks = sinks.iter().filter(|(_, kind)| **kind == "irc").map(|(name, _)| name.as_str());
+                let networks =
+                    sinks.iter().filter(|(_, kind)| **kind == "irc").map(|(name, _)| name.as_str());
                 let message = format!("names the sink `{}`, which is not configured", sink.value);
                 section.reader.fault(&sink.spot, message, suggestion(&sink.value, networks));
             }
@@ -144,7 +145,8 @@ fn code(section: &Section<'_>) -> Option<SecretSlice<u8>> {
         return None;
     };
     if secret.as_bytes().len() < SHORTEST_CODE_BYTES {
-        let message = format!("holds a secret of fewer than {SHORTEST_CODE_BYTES} bytes, which can be guessed");
+        let message =
+            format!("holds a secret of fewer than {SHORTEST_CODE_BYTES} bytes, which can be guessed");
         section.reader.fault(&spot, message, help);
         return None;
     }

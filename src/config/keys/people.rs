@@ -5,7 +5,7 @@ use super::{Key, Presence, Table, optional, required, table};
 /// `[person.NAME]`.
 pub(in crate::config) const PERSON: Table = table(
     "[person.NAME]",
-    "Somebody who may be told, or may command; see [people](people.md).",
+    "Somebody who may be told, or may command.",
     &[
         optional(
             "icinga_author",

@@ -148,7 +148,13 @@ impl<'a> Section<'a> {
         Some(fields)
     }
 
-    fn fields_of(&self, key: &str, table: &DeTable<'_>, above: &str, fields: &mut Vec<(Written<String>, Wanted)>) {
+    fn fields_of(
+        &self,
+        key: &str,
+        table: &DeTable<'_>,
+        above: &str,
+        fields: &mut Vec<(Written<String>, Wanted)>,
+    ) {
         for (name, value) in table {
             let path = format!("{above}{}", name.get_ref());
             let spot = Spot { key: self.path(key), span: Some(name.span()) };

@@ -4,9 +4,10 @@
 //! Owns: the lines that wait. Promises: each line comes out again, at the latest
 //! after the deadline; with an account only if the
 //! network named it (330) for the very `user@host` that spoke, and nobody came,
-//! went or changed under that nick meanwhile. Never: grows without bound.
+//! went or changed under that nick meanwhile. An answer that comes too late is never
+//! taken for that to a later question. Never: grows without bound.
 
-use super::names::CaseMapping;
+use super::names::{CaseMapping, is_account};
 use super::words::Source;
 use crate::model::Utterance;
 use std::collections::VecDeque;
@@ -18,6 +19,11 @@ const DEADLINE: Duration = Duration::from_secs(15);
 /// How many speakers may wait, and how many lines of each.
 const MOST_SPEAKERS: usize = 8;
 const MOST_LINES: usize = 8;
+/// How long an answer may be late; a connection that is slower is given up.
+const LATEST: Duration = Duration::from_secs(120);
+
+/// RPL_ENDOFWHOIS: <nick> :End of /WHOIS list
+const END_OF_WHOIS: u16 = 318;
 
 /// One speaker who is being looked up.
 #[derive(Debug)]
@@ -38,12 +44,15 @@ struct Lookup {
 pub(super) struct Lookups {
     mapping: CaseMapping,
     waiting: VecDeque<Lookup>,
+    /// Nicks that were asked for and whose lines wait no longer: an answer may still come,
+    /// until this moment.
+    late: Vec<(String, Instant)>,
 }
 
 impl Lookups {
     /// Nobody yet.
     pub(super) fn new(mapping: CaseMapping) -> Lookups {
-        Lookups { mapping, waiting: VecDeque::new() }
+        Lookups { mapping, waiting: VecDeque::new(), late: Vec::new() }
     }
 
     /// Takes a line whose speaker is to be looked up. Gives it back, unknown as
@@ -82,6 +91,12 @@ impl Lookups {
     pub(super) fn numeric(&mut self, number: u16, parameters: &[String]) -> Vec<Utterance> {
         let Some(nick) = parameters.get(1) else { return Vec::new() };
         let (mapping, third) = (self.mapping, parameters.get(2));
+        if let Some(at) = self.late.iter().position(|(late, _)| mapping.same(late, nick)) {
+            if number == END_OF_WHOIS {
+                self.late.remove(at);
+            }
+            return Vec::new();
+        }
         let Some(at) =
             self.waiting.iter().position(|lookup| lookup.asked && mapping.same(&lookup.source.nick, nick))
         else {
@@ -95,9 +110,8 @@ impl Lookups {
                     third == Some(&lookup.source.user) && parameters.get(3) == Some(&lookup.source.host);
             }
             // RPL_WHOISACCOUNT: <nick> <account> :is logged in as
-            330 => lookup.account = third.cloned(),
-            // RPL_ENDOFWHOIS: <nick> :End of /WHOIS list
-            318 => return self.waiting.remove(at).map(Lookup::settle).unwrap_or_default(),
+            330 => lookup.account = third.filter(|account| is_account(account)).cloned(),
+            END_OF_WHOIS => return self.waiting.remove(at).map(Lookup::settle).unwrap_or_default(),
             _ => {}
         }
         Vec::new()
@@ -115,8 +129,13 @@ impl Lookups {
     pub(super) fn expire(&mut self, now: Instant) -> Vec<Utterance> {
         let mut out = Vec::new();
         while self.waiting.front().is_some_and(|lookup| lookup.deadline <= now) {
-            out.extend(self.waiting.pop_front().into_iter().flat_map(|lookup| lookup.lines));
+            let Some(lookup) = self.waiting.pop_front() else { break };
+            if lookup.asked {
+                self.late.push((lookup.source.nick, now + LATEST));
+            }
+            out.extend(lookup.lines);
         }
+        self.late.retain(|(_, until)| *until > now);
         out
     }
 
@@ -204,6 +223,46 @@ mod tests {
         let out = lookups.expire(start + DEADLINE);
         assert_eq!(out, [line("alice", "one"), line("alice", "two")]);
         assert_eq!(lookups.next_at(), None);
+    }
+
+    #[test]
+    fn an_answer_that_comes_too_late_is_none_to_the_next_question() {
+        let start = Instant::now();
+        let mut lookups = Lookups::new(CaseMapping::Ascii);
+        lookups.add(source("alice"), line("alice", "one"), start);
+        lookups.next_nick();
+        assert_eq!(lookups.expire(start + DEADLINE).len(), 1);
+        // Somebody else has the nick by now, behind the same host.
+        let late = start + DEADLINE;
+        lookups.add(source("alice"), line("alice", "two"), late);
+        assert_eq!(lookups.next_nick().as_deref(), Some("alice"));
+        let answer = |lookups: &mut Lookups, account: Option<&str>| {
+            lookups.numeric(311, &words("me alice u h * real"));
+            if let Some(account) = account {
+                lookups.numeric(330, &words(&format!("me alice {account} is")));
+            }
+            lookups.numeric(318, &words("me alice End"))
+        };
+        assert_eq!(answer(&mut lookups, Some("ally")), [], "the answer to the first question");
+        let out = answer(&mut lookups, None);
+        assert_eq!((out.len(), out[0].speaker.account.as_deref()), (1, None));
+        // What never comes is not waited for.
+        lookups.add(source("alice"), line("alice", "three"), late);
+        lookups.next_nick();
+        lookups.expire(late + DEADLINE);
+        lookups.expire(late + DEADLINE + LATEST);
+        lookups.add(source("alice"), line("alice", "four"), late + DEADLINE + LATEST);
+        lookups.next_nick();
+        assert_eq!(answer(&mut lookups, Some("ally"))[0].speaker.account.as_deref(), Some("ally"));
+    }
+
+    #[test]
+    fn a_name_that_stands_for_nobody_is_no_account() {
+        let end = (318, "me alice End");
+        for nobody in ["*", "0"] {
+            let account = format!("me alice {nobody} is");
+            assert_eq!(account_after(&[(311, "me alice u h * real"), (330, &account), end], None), None);
+        }
     }
 
     #[test]

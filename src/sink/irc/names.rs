@@ -33,6 +33,14 @@ impl CaseMapping {
     }
 }
 
+/// The capability by which each line carries the account of who speaks.
+pub(super) const ACCOUNT_TAG: &str = "account-tag";
+
+/// `*` and `0` stand for nobody where servers must name something.
+pub(super) fn is_account(name: &str) -> bool {
+    !matches!(name, "" | "*" | "0")
+}
+
 /// How to learn the account of somebody who speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AccountSource {
@@ -65,7 +73,7 @@ impl Network {
 
     /// How to learn accounts here.
     pub(super) fn account_source(&self, trust_nicknames: bool) -> AccountSource {
-        if self.agreed.contains("account-tag") {
+        if self.agreed.contains(ACCOUNT_TAG) {
             AccountSource::Tag
         } else if self.seems_to_have_accounts() {
             AccountSource::Whois
@@ -77,7 +85,7 @@ impl Network {
     }
 
     fn seems_to_have_accounts(&self) -> bool {
-        let capabilities = ["sasl", "account-tag", "account-notify", "extended-join"];
+        let capabilities = ["sasl", ACCOUNT_TAG, "account-notify", "extended-join"];
         capabilities.iter().any(|name| self.offered.contains(*name))
             || self.features.iter().any(|feature| feature.starts_with("ACCOUNTEXTBAN"))
             || self.features.iter().any(|feature| bans_by_account(feature))

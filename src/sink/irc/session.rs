@@ -11,7 +11,7 @@ use super::error::IrcError;
 use super::line;
 use super::lookup::Lookups;
 use super::me::Me;
-use super::names::{AccountSource, CaseMapping};
+use super::names::{ACCOUNT_TAG, AccountSource, CaseMapping};
 use super::pace::Pace;
 use super::pings::{ANSWER_WITHIN, Pings};
 use super::register::Welcome;
@@ -174,9 +174,13 @@ impl<'a> Session<'a> {
             (Heard::Part(channel), Some(source)) if self.me.is(&source.nick) => {
                 self.channels.lost(&channel, 0, "made to leave it", now);
             }
+            // Who left a channel may change hands unseen by us.
+            (Heard::Part(_), Some(source)) => self.lookups.changed(&source.nick),
             (Heard::Kick { channel, nick, reason }, _) if self.me.is(&nick) => {
                 self.channels.lost(&channel, 0, &format!("kicked out: {reason}"), now);
             }
+            (Heard::Kick { nick, .. }, _) => self.lookups.changed(&nick),
+            (Heard::Cap { verb, names, .. }, _) if verb == "DEL" => self.lost_capabilities(&names),
             (Heard::Nick(nick), Some(source)) => self.renamed(&source.nick, nick, now),
             (Heard::Quit, Some(source)) => self.gone(&source.nick, now),
             (Heard::Account, Some(source)) => self.lookups.changed(&source.nick),
@@ -317,6 +321,13 @@ impl<'a> Session<'a> {
             }
         };
         self.utterances.push(utterance);
+    }
+
+    /// Without the tag, who speaks is to be asked for: no line is believed by its silence.
+    fn lost_capabilities(&mut self, names: &[String]) {
+        if self.accounts == AccountSource::Tag && names.iter().any(|name| name == ACCOUNT_TAG) {
+            self.accounts = AccountSource::Whois;
+        }
     }
 
     fn renamed(&mut self, old: &str, new: String, now: Instant) {

@@ -5,6 +5,7 @@
 //! connection because of what somebody wrote in a channel.
 
 use super::line::clean;
+use super::names::is_account;
 use super::words::{Heard, Line, Said, Source};
 use ::irc::proto::{CapSubCommand, Command, IrcCodec, Message, Prefix};
 use std::io;
@@ -42,7 +43,7 @@ impl From<Message> for Line {
             .flatten()
             .find(|tag| tag.0 == "account")
             .and_then(|tag| tag.1)
-            .filter(|account| !account.is_empty());
+            .filter(|account| is_account(account));
         let source = match message.prefix {
             Some(Prefix::Nickname(nick, user, host)) => Some(Source { nick, user, host }),
             _ => None,

@@ -110,8 +110,7 @@ where
     Guard: Deref<Target = Connection>,
 {
     const ALLOW: &str = "UPDATE commands_kept SET since = max(since, ?1)";
-    const SLICE: &str =
-        "DELETE FROM commands WHERE id IN (SELECT id FROM commands WHERE at < ?1 LIMIT ?2)";
+    const SLICE: &str = "DELETE FROM commands WHERE id IN (SELECT id FROM commands WHERE at < ?1 LIMIT ?2)";
     let doing = "forget old commands";
     let moment = moment.as_microsecond();
     connection().execute(ALLOW, [moment]).map_err(while_doing(doing))?;

@@ -196,6 +196,48 @@ fn who_speaks_is_looked_up_without_stopping_the_talk() {
 }
 
 #[test]
+fn who_is_no_longer_in_sight_while_being_looked_up_is_nobody() {
+    let settings = settings();
+    for seen in [
+        ":alice!u@h PART #ops",
+        ":root!r@h KICK #ops alice :go",
+        ":alice!u@h NICK al",
+        ":al!u@h NICK alice",
+        ":alice!u@h QUIT :*.net *.split",
+        ":alice!u@h ACCOUNT *",
+    ] {
+        let mut play = Play::start(&settings, network(&["ACCOUNTEXTBAN=a"]));
+        play.hear(":alice!u@h PRIVMSG #ops :!ack");
+        assert_eq!(play.said(), ["WHOIS alice"]);
+        play.hear(seen);
+        for numeric in ["311 bell alice u h * :real", "330 bell alice ally :is", "318 bell alice :End"] {
+            play.hear(&format!(":s.t {numeric}"));
+        }
+        let heard = play.session.take_utterances();
+        assert_eq!((heard.len(), &heard[0].speaker.account), (1, &None), "{seen}");
+    }
+}
+
+#[test]
+fn a_network_that_takes_the_tag_away_is_asked_instead() {
+    let settings = settings();
+    let agreed = BTreeSet::from(["account-tag".to_owned()]);
+    let mut play = Play::start(&settings, Network { agreed, ..Network::default() });
+    let mut account = |line: &str| {
+        play.hear(line);
+        play.session.take_utterances().pop().map(|heard| heard.speaker.account)
+    };
+    assert_eq!(account("@account=ally :alice!u@h PRIVMSG #ops :!ack"), Some(Some("ally".to_owned())));
+    for nobody in ["@account=* ", "@account ", "@+account=ally ", ""] {
+        assert_eq!(account(&format!("{nobody}:alice!u@h PRIVMSG #ops :!ack")), Some(None), "{nobody}");
+    }
+    play.hear(":s.t CAP bell DEL :account-tag");
+    play.hear("@account=ally :alice!u@h PRIVMSG #ops :!ack");
+    assert_eq!(play.session.take_utterances(), []);
+    assert_eq!(play.said(), ["WHOIS alice"]);
+}
+
+#[test]
 fn servers_and_strangers_without_a_host_are_not_people() {
     let settings = settings();
     let mut play = Play::start(&settings, network(&[]));
