@@ -27,6 +27,7 @@ mod register;
 mod run;
 mod sasl;
 mod session;
+mod whereabouts;
 mod wire;
 mod words;
 

@@ -15,6 +15,7 @@ use super::names::{ACCOUNT_TAG, AccountSource, CaseMapping};
 use super::pace::Pace;
 use super::pings::{ANSWER_WITHIN, Pings};
 use super::register::Welcome;
+use super::whereabouts::{self, Found, Whereabouts};
 use super::words::{Heard, Line, Said, Source};
 use crate::config::IrcSettings;
 use crate::model::{Speaker, Timestamp, Utterance};
@@ -40,6 +41,7 @@ pub(super) struct Session<'a> {
     me: Me,
     channels: Channels,
     lookups: Lookups,
+    whereabouts: Whereabouts,
     pings: Pings,
     pace: Pace,
     lines_since_lookup: u32,
@@ -69,6 +71,7 @@ impl<'a> Session<'a> {
             me: Me::new(welcome.nick, &settings.nick, mapping, now),
             channels: Channels::new(channels.iter(), mapping, now),
             lookups: Lookups::new(mapping),
+            whereabouts: Whereabouts::new(mapping),
             pings: Pings::new(now),
             pace: Pace::new(settings.burst, settings.lines_per_second, now),
             lines_since_lookup: LINES_PER_LOOKUP,
@@ -90,7 +93,7 @@ impl<'a> Session<'a> {
 
     /// Whether the next delivery may come.
     pub(super) fn is_idle(&self) -> bool {
-        self.underway.is_none()
+        self.underway.is_none() && self.whereabouts.is_idle()
     }
 
     /// What is to be said now.
@@ -112,6 +115,9 @@ impl<'a> Session<'a> {
 
     /// Takes the next delivery; only while idle.
     pub(super) fn begin(&mut self, job: Job, now: Instant) {
+        if let Some(account) = whereabouts::account(&job.target).map(str::to_owned) {
+            return self.look_for(&account, job, now);
+        }
         let Job { target, text, answer } = job;
         if let Some(refusal) = self.absence(&target, now) {
             let _ = answer.send(Err(refusal));
@@ -126,6 +132,30 @@ impl<'a> Session<'a> {
         self.underway = Some(Underway::new(target, lines, self.echoes, answer));
     }
 
+    /// Takes a delivery for whoever is here under this account.
+    fn look_for(&mut self, account: &str, mut job: Job, now: Instant) {
+        match self.accounts {
+            AccountSource::Nickname => {
+                account.clone_into(&mut job.target);
+                self.begin(job, now);
+            }
+            AccountSource::Nobody => {
+                let reason = format!("this network knows no accounts, so nobody is surely {account}");
+                let _ = job.answer.send(Err(SendError::Rejected(reason)));
+            }
+            AccountSource::Tag | AccountSource::Whois => self.whereabouts.look_for(account, job, now),
+        }
+    }
+
+    fn found(&mut self, found: Found, now: Instant) {
+        match found {
+            Found::Here(job) => self.begin(job, now),
+            Found::Nowhere(answer, reason) => {
+                let _ = answer.send(Err(SendError::Rejected(reason)));
+            }
+        }
+    }
+
     /// Does what is due.
     pub(super) fn advance(&mut self, now: Instant) -> Result<(), IrcError> {
         if self.pings.is_dead(now) {
@@ -133,6 +163,9 @@ impl<'a> Session<'a> {
         }
         self.channels.expire(now);
         self.utterances.extend(self.lookups.expire(now));
+        if let Some(nowhere) = self.whereabouts.expire(now) {
+            self.found(nowhere, now);
+        }
         while self.pace.ready(now) {
             let Some(said) = self.next_paced(now) else { break };
             self.pace.spend();
@@ -145,7 +178,8 @@ impl<'a> Session<'a> {
     /// When [`Session::advance`] is to be called again, if nothing happens before.
     pub(super) fn next_at(&mut self, now: Instant) -> Instant {
         let mut next = self.pings.next_at();
-        for at in [self.channels.next_at(), self.lookups.next_at(), self.me.next_at()].into_iter().flatten() {
+        let waits = [self.lookups.next_at(), self.whereabouts.next_at()];
+        for at in waits.into_iter().chain([self.channels.next_at(), self.me.next_at()]).flatten() {
             next = next.min(at);
         }
         if self.pace.ready(now) {
@@ -179,11 +213,11 @@ impl<'a> Session<'a> {
             (Heard::Kick { channel, nick, reason }, _) if self.me.is(&nick) => {
                 self.channels.lost(&channel, 0, &format!("kicked out: {reason}"), now);
             }
-            (Heard::Kick { nick, .. }, _) => self.lookups.changed(&nick),
+            (Heard::Kick { nick, .. }, _) => self.changed(&nick),
             (Heard::Cap { verb, names, .. }, _) if verb == "DEL" => self.lost_capabilities(&names),
             (Heard::Nick(nick), Some(source)) => self.renamed(&source.nick, nick, now),
             (Heard::Quit, Some(source)) => self.gone(&source.nick, now),
-            (Heard::Account, Some(source)) => self.lookups.changed(&source.nick),
+            (Heard::Account, Some(source)) => self.changed(&source.nick),
             (Heard::Chghost, Some(source)) if self.me.is(&source.nick) => self.me.disguised(),
             _ => {}
         }
@@ -225,7 +259,7 @@ impl<'a> Session<'a> {
     }
 
     fn next_lookup(&mut self) -> Option<Said> {
-        let nick = self.lookups.next_nick()?;
+        let nick = self.whereabouts.next_nick().or_else(|| self.lookups.next_nick())?;
         self.lines_since_lookup = 0;
         Some(Said::Whois(nick))
     }
@@ -242,7 +276,12 @@ impl<'a> Session<'a> {
         if number == 396 {
             self.me.disguised();
         }
-        self.utterances.extend(self.lookups.numeric(number, parameters));
+        let named = self.lookups.numeric(number, parameters);
+        named.iter().for_each(|utterance| self.seen(utterance));
+        self.utterances.extend(named);
+        if let Some(found) = self.whereabouts.numeric(number, parameters) {
+            self.found(found, now);
+        }
         let (Some(about), Some(words)) = (parameters.get(1), parameters.last()) else { return };
         if !is_refusal(number) {
             return;
@@ -320,6 +359,7 @@ impl<'a> Session<'a> {
                 return;
             }
         };
+        self.seen(&utterance);
         self.utterances.push(utterance);
     }
 
@@ -330,9 +370,22 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Notes under which nick an account speaks.
+    fn seen(&mut self, utterance: &Utterance) {
+        if let Some(account) = &utterance.speaker.account {
+            self.whereabouts.seen(account, &utterance.speaker.nick);
+        }
+    }
+
+    /// Somebody with this nick left, changed name or changed account.
+    fn changed(&mut self, nick: &str) {
+        self.lookups.changed(nick);
+        self.whereabouts.changed(nick);
+    }
+
     fn renamed(&mut self, old: &str, new: String, now: Instant) {
-        self.lookups.changed(old);
-        self.lookups.changed(&new);
+        self.changed(old);
+        self.changed(&new);
         if self.me.is(old) {
             self.me.renamed(new);
         } else {
@@ -341,7 +394,7 @@ impl<'a> Session<'a> {
     }
 
     fn gone(&mut self, nick: &str, now: Instant) {
-        self.lookups.changed(nick);
+        self.changed(nick);
         self.me.is_free(nick, now);
     }
 }
