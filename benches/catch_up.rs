@@ -9,7 +9,7 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 use secrecy::SecretString;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -166,13 +166,9 @@ fn engine(world: World) -> Engine {
     let set = Set::shipped().expect("the shipped rules and templates are sound");
     let settings = Settings {
         targets: BTreeSet::from(["operations".to_owned()]),
-        any_target: false,
         default_target: "operations".to_owned(),
         zone: jiff::tz::TimeZone::UTC,
-        prefix: "!".to_owned(),
-        roles: BTreeMap::new(),
-        persons: BTreeMap::new(),
-        schedules: BTreeMap::new(),
+        ..Settings::of(&watchbell::config::builtin("".into(), "".into()))
     };
     Engine::new(world, settings, set.rules.clone())
 }

@@ -7,7 +7,7 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use watchbell::engine::{Engine, Settings, World};
 use watchbell::load::Set;
@@ -21,13 +21,9 @@ fn engine(durable: bool) -> Engine {
     let set = Set::shipped().expect("the shipped rules and templates are sound");
     let settings = Settings {
         targets: BTreeSet::from(["operations".to_owned()]),
-        any_target: false,
         default_target: "operations".to_owned(),
         zone: jiff::tz::TimeZone::UTC,
-        prefix: "!".to_owned(),
-        roles: BTreeMap::new(),
-        persons: BTreeMap::new(),
-        schedules: BTreeMap::new(),
+        ..Settings::of(&watchbell::config::builtin("".into(), "".into()))
     };
     Engine::new(World::new(durable), settings, set.rules.clone())
 }

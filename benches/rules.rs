@@ -9,7 +9,7 @@
 
 mod turns;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 use watchbell::engine::{Engine, RuleFile, Ruleset, Settings, World};
@@ -52,13 +52,9 @@ fn rules(count: usize, matcher: fn(usize) -> String) -> Arc<Ruleset> {
 fn engine(ruleset: Arc<Ruleset>) -> Engine {
     let settings = Settings {
         targets: BTreeSet::from(["ops".to_owned()]),
-        any_target: false,
         default_target: "ops".to_owned(),
         zone: jiff::tz::TimeZone::UTC,
-        prefix: "!".to_owned(),
-        roles: BTreeMap::new(),
-        persons: BTreeMap::new(),
-        schedules: BTreeMap::new(),
+        ..Settings::of(&watchbell::config::builtin("".into(), "".into()))
     };
     Engine::new(World::new(false), settings, ruleset)
 }

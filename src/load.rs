@@ -42,7 +42,9 @@ impl Set {
         let (templates, mut wrong) = read_templates(&config.templates);
         wrong.extend(templates.iter().flat_map(|templates| unused_folders(templates, config)));
         let named = templates.as_ref().filter(|_| targets.is_some());
-        let names = Names { templates: named.map(|templates| named_templates(templates, config)), targets };
+        let templates_of = named.map(|templates| named_templates(templates, config));
+        let policies = targets.is_some().then(|| config.policies.keys().cloned().collect());
+        let names = Names { templates: templates_of, targets, policies };
         let (rules, mut faults) = read_rules(&config.rules, &names);
         faults.extend(wrong);
         Set::of(rules, templates, faults)

@@ -8,6 +8,7 @@ fn names() -> Names {
     let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
     Names {
         targets: Some(set(&["ops", "dba-mail"])),
+        policies: Some(set(&["dba"])),
         templates: Some(BTreeMap::from([
             ("default".to_owned(), set(&["short"])),
             ("ops".to_owned(), set(&["short"])),

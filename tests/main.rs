@@ -24,6 +24,7 @@ mod docs;
 mod email;
 mod end_to_end;
 mod ending;
+mod escalation;
 mod exec;
 mod fallback;
 mod gaps;

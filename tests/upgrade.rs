@@ -14,7 +14,7 @@ use watchbell::store::{Batch, Store, StoreError};
 
 /// Every schema that a Watchbell was ever released with, but the newest.
 const FORMER: [i64; 4] = [1, 2, 3, 4];
-const NEWEST: i64 = 5;
+const NEWEST: i64 = 6;
 
 /// Makes a database as a Watchbell with this schema left it.
 fn former(database: &Path, schema: i64) -> Connection {
@@ -147,11 +147,11 @@ fn what_a_crash_left_of_a_copy_is_replaced() {
     let place = Place::new();
     drop(former(&place.database(), 3));
     let copy = copy_of(&place.database());
-    fs::write(copy.with_extension("before-5.part"), "half a copy").expect("written");
+    fs::write(copy.with_extension("before-6.part"), "half a copy").expect("written");
     fs::write(&copy, "of an upgrade that did not end").expect("written");
     drop(place.open());
     assert_eq!(schema(&copy), 3);
-    assert!(!copy.with_extension("before-5.part").exists());
+    assert!(!copy.with_extension("before-6.part").exists());
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn an_upgrade_that_fails_leaves_the_old_database_and_can_be_tried_again() {
     old.execute_batch("CREATE TABLE deliveries_new (x)").expect("in the way of the last step");
     let error = SqliteStore::open(&place.database()).expect_err("a step fails");
     assert!(matches!(error, StoreError::Upgrade { .. }), "{error}");
-    assert!(error.to_string().contains(".before-5"), "{error}");
+    assert!(error.to_string().contains(".before-6"), "{error}");
     assert_eq!(schema(&place.database()), 3);
     old.execute_batch("DROP TABLE deliveries_new").expect("out of the way");
     assert_eq!(counts(&place.database()), before);

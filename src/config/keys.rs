@@ -4,10 +4,12 @@
 //! `docs/configuration.md` is written from here, so neither can disagree.
 //! Never: checks a value.
 
+mod calling;
 mod people;
 mod schedules;
 mod sinks;
 
+pub(super) use calling::{ESCALATION, STEP, WAY};
 pub(super) use people::{PERSON, ROLE};
 pub(super) use schedules::{LAYER, SCHEDULE};
 use sinks::{CONSOLE, EMAIL, EXEC, IRC, WEBHOOK};
@@ -96,8 +98,19 @@ pub(super) const ROOT: Table = Table {
         ),
     ],
     tables: &[
-        "store", "journal", "icinga", "listen", "deadman", "webhook", "sink", "target", "defaults", "role",
-        "person", "schedule",
+        "store",
+        "journal",
+        "icinga",
+        "listen",
+        "deadman",
+        "webhook",
+        "sink",
+        "target",
+        "defaults",
+        "role",
+        "person",
+        "schedule",
+        "escalation",
     ],
 };
 
@@ -279,7 +292,7 @@ pub(super) const ROLES: &[&str] = &["operator", "admin"];
 /// All tables, in the order of the reference.
 pub(super) const TABLES: &[Table] = &[
     ROOT, STORE, JOURNAL, ICINGA, LISTEN, DEADMAN, INCOMING, CONSOLE, IRC, EMAIL, WEBHOOK, HEADER, EXEC,
-    TARGET, DEFAULTS, ROLE, PERSON, SCHEDULE, LAYER,
+    TARGET, DEFAULTS, ROLE, PERSON, WAY, SCHEDULE, LAYER, ESCALATION, STEP,
 ];
 
 /// Writes the reference of all keys, in Markdown: `docs/configuration.md`.

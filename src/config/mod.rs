@@ -6,6 +6,7 @@
 //! Never: starts anything, prints a secret.
 //! On a crash: nothing to lose; it only reads.
 
+mod calling;
 mod check;
 mod faults;
 mod keys;
@@ -16,6 +17,7 @@ mod schedule;
 mod secret;
 mod values;
 
+pub use calling::{Policy, PolicyStep, Quiet, Reach, Recipient, Way};
 pub use faults::Faults;
 pub use keys::reference;
 pub use people::{Accounts, Person, Role, Wanted};
@@ -100,6 +102,8 @@ pub fn builtin(rules: PathBuf, templates: PathBuf) -> Config {
         roles: BTreeMap::new(),
         persons: BTreeMap::new(),
         schedules: BTreeMap::new(),
+        reach: BTreeMap::new(),
+        policies: BTreeMap::new(),
     }
 }
 
@@ -152,6 +156,10 @@ pub struct Config {
     pub persons: BTreeMap<String, Person>,
     /// `[schedule.<name>]`, by name.
     pub schedules: BTreeMap<String, ScheduleSettings>,
+    /// How each person is reached, by name; their ways are targets as well.
+    pub reach: BTreeMap<String, Reach>,
+    /// `[escalation.<name>]`, by name.
+    pub policies: BTreeMap<String, Policy>,
 }
 
 /// Who outside is told that all is well.

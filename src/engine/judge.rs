@@ -9,6 +9,7 @@ use super::outcome::{By, Notification, Outcome};
 use super::script::EventHandle;
 use super::stage::{self, Dropped, Run, Stage, Subject, subject};
 use super::{Engine, RuleFault, Ruleset, gather};
+use crate::model::event::Escalation;
 use crate::model::time::later;
 use crate::model::words::first_line;
 use crate::model::{
@@ -53,6 +54,9 @@ pub(super) fn judge(engine: &mut Engine, event: Event, now: Timestamp, outcome: 
         &mut notifications,
         run.dropped.is_some() || run.stopped || run.heard,
     );
+    if let (Detail::Escalation(escalation), None) = (&scene.event.detail, &run.dropped) {
+        call(escalation, &scene, &mut notifications);
+    }
     if notifications.is_empty() && run.dropped.is_none() && !run.stopped && !run.heard {
         if event_type == EventType::Timer {
             run.dropped = Some(Dropped { reason: "no rule said anything of it".to_owned(), again: None });
@@ -178,6 +182,18 @@ fn to_default(target: &str, scene: &Arc<Scene>, note: Option<String>) -> Notific
     Notification { target, scene, by: By::Default, text: None, template: None, note }
 }
 
+/// Whom an escalation calls is told, unless a rule drops it, whatever else rules say.
+fn call(escalation: &Escalation, scene: &Arc<Scene>, notifications: &mut Vec<Notification>) {
+    for called in &escalation.called {
+        if notifications.iter().any(|notification| notification.target == called.target) {
+            continue;
+        }
+        let by = By::Policy { policy: escalation.policy.clone(), step: escalation.step };
+        let (target, scene) = (called.target.clone(), scene.clone());
+        notifications.push(Notification { target, scene, by, text: None, template: None, note: None });
+    }
+}
+
 /// A rule that fails has not judged: the event goes to the default target with the
 /// error, whatever the other rules say, within a budget.
 fn fail_open(
@@ -241,6 +257,11 @@ fn note_ledger(stage: &mut Stage, scene: &Scene, told: &[Notification], run: &Ru
         // Whoever hears of a problem by these hears its end; a state that is still owed to
         // others stays so.
         Detail::Timer(_) | Detail::Reminder(_) => note_targets(stage, scene, told),
+        Detail::Escalation(escalation) => {
+            note_targets(stage, scene, told);
+            let dropped = run.dropped.as_ref().map(|dropped| (&*dropped.reason, dropped.again));
+            stage.note_called(scene, escalation, dropped);
+        }
         Detail::DowntimeRemoved(_) => note_subject(stage, scene, told, true),
         Detail::DowntimeAdded(_) | Detail::DowntimeStarted(_) | Detail::DowntimeTriggered(_) => {
             note_subject(stage, scene, told, false);
@@ -344,10 +365,11 @@ fn is_owed_to_others(told: &[Notification], run: &Run) -> bool {
 /// Whether the audit keeps it: all but what was judged a second time with the same
 /// end, and what nobody looks for later.
 fn worth_keeping(scene: &Scene, verdict: &Verdict, steps: &[Step]) -> bool {
-    let repeated = match (&scene.event.withheld, verdict) {
-        (Some(before), Verdict::Dropped(reason)) => before == reason,
-        _ => false,
+    let before = match &scene.event.detail {
+        Detail::Escalation(escalation) if !escalation.held.is_empty() => Some(&escalation.held),
+        _ => scene.event.withheld.as_ref(),
     };
+    let repeated = matches!(verdict, Verdict::Dropped(reason) if before == Some(reason));
     !repeated && (!steps.is_empty() || *verdict == Verdict::Unmatched)
 }
 
@@ -377,6 +399,9 @@ fn summary(scene: &Scene) -> String {
         Detail::Flapping(_) => "ended".to_owned(),
         Detail::AcknowledgementSet(set) => format!("by {}: {}", set.author, first_line(&set.comment)),
         Detail::Notification(notification) => notification.notification_type.clone(),
+        Detail::Escalation(escalation) => {
+            format!("{}, step {} of {}", escalation.policy, escalation.step, escalation.steps)
+        }
         Detail::Reminder(reminder) => format!("number {} of the rule `{}`", reminder.number, reminder.rule),
         Detail::Timer(timer) => format!("{} of the rule `{}`", first_line(&timer.name), timer.rule),
         _ => match (scene.event.comment(), scene.event.downtime()) {

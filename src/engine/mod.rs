@@ -7,9 +7,11 @@
 
 pub mod answers;
 pub mod bounds;
+mod calling;
 pub mod case;
 mod catch_up;
 pub mod costs;
+pub mod escalation;
 pub mod gather;
 pub mod holidays;
 mod judge;
@@ -32,7 +34,7 @@ pub use reach::is_reachable;
 pub use ruleset::{Names, RuleFault, RuleFile, RuleTest, Ruleset, SCRIPT_STACK};
 pub use world::World;
 
-use crate::config::{Accounts, Config, Person, Role};
+use crate::config::{Accounts, Config, Person, Policy, Reach, Role};
 use crate::model::event::{DeliveryFailed, Reminder, RulesetChanged};
 use crate::model::time::age;
 use crate::model::{Detail, Event, EventType, Input, ObjectKey, StateReport, Timestamp};
@@ -64,6 +66,10 @@ pub struct Settings {
     pub persons: BTreeMap<String, Person>,
     /// Who is on call when, by the schedule's name.
     pub schedules: BTreeMap<String, Schedule>,
+    /// How each person is reached, by name.
+    pub reach: BTreeMap<String, Reach>,
+    /// Who is called until somebody acknowledges, by the policy's name.
+    pub policies: BTreeMap<String, Policy>,
 }
 
 impl Settings {
@@ -78,6 +84,8 @@ impl Settings {
             roles: config.roles.clone(),
             persons: config.persons.clone(),
             schedules: schedules(config),
+            reach: config.reach.clone(),
+            policies: config.policies.clone(),
         }
     }
 }
@@ -220,9 +228,12 @@ impl Engine {
                 outcome.log.append(&mut self.stage().run.log);
             }
             Input::ActionResult(result) => answers::action_result(result, now, &mut outcome),
-            Input::GivenUp(attempt) => queue.extend(given_up(attempt, now).map(Next::Event)),
+            Input::GivenUp(attempt) => queue.extend(self.given_up(attempt, now).map(Next::Event)),
             Input::Answer(reply) => outcome.replies.push(reply),
             Input::SinkOutage(outage) => {
+                if outage.open {
+                    self.sink_is_down(&outage.sink, now);
+                }
                 queue.push_back(Next::Event(Event::ours(now, Detail::SinkOutage(outage))));
             }
             Input::RulesetChanged(changed) => queue.push_back(Next::Event(ruleset_changed(changed, now))),
@@ -263,7 +274,8 @@ impl Engine {
 
     fn next_due(&mut self, now: Timestamp) -> Option<Event> {
         let Some((object, reminding)) = self.world_mut().take_due_reminder(now) else {
-            return self.world_mut().take_due_timer(now).map(|timer| timer.event(now));
+            let timer = self.world_mut().take_due_timer(now).map(|timer| timer.event(now));
+            return timer.or_else(|| self.next_call(now));
         };
         let reachable = reach::is_reachable(self.world(), &object);
         let reminder = Reminder { number: reminding.number, rule: reminding.rule, reachable };
@@ -333,6 +345,7 @@ impl Engine {
             Observed::LeftOut(why) => return judge::leave_out(self, event, why, now, outcome),
         }
         event.missed |= event.withheld.is_none() && observe::is_late(&event);
+        self.note_acknowledged(&event, now);
         let uncovers = observe::uncovers(self.world(), &event);
         // A mute or a rule that hid problems may be gone.
         let uncovers_all = matches!(&event.detail, Detail::MuteEnding(_))
@@ -374,6 +387,16 @@ impl Engine {
             withheld: Some(reason),
             detail: Detail::StateChange(report),
         })
+    }
+
+    /// A delivery that was given up is told elsewhere: not a failed report of a failure, nor a
+    /// call that somebody else gets in its place.
+    fn given_up(&mut self, attempt: crate::model::Attempt, now: Timestamp) -> Option<Event> {
+        let is_call = attempt.delivery.event == EventType::Escalation.name();
+        if is_call && self.call_failed(attempt.delivery.incident, &attempt.delivery.target, now) {
+            return None;
+        }
+        given_up(attempt, now)
     }
 
     /// Whether people are owed an object's state: a hard problem that was kept from them,

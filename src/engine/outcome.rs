@@ -45,6 +45,13 @@ pub struct Notification {
 pub enum By {
     /// A rule.
     Rule(RuleRef),
+    /// A step of an escalation.
+    Policy {
+        /// Its policy.
+        policy: String,
+        /// Which step, from 1.
+        step: u32,
+    },
     /// Nobody in particular: no rule decided.
     Default,
 }
@@ -53,6 +60,7 @@ impl std::fmt::Display for By {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             By::Rule(rule) => rule.fmt(f),
+            By::Policy { policy, step } => write!(f, "escalation {policy}, step {step}"),
             By::Default => write!(f, "no rule decided"),
         }
     }

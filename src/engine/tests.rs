@@ -14,13 +14,9 @@ fn engine() -> Engine {
     let ruleset = Ruleset::compile(&files).unwrap_or_else(|faults| panic!("{faults:?}"));
     let settings = Settings {
         targets: BTreeSet::from(["ops".to_owned()]),
-        any_target: false,
         default_target: "ops".to_owned(),
         zone: jiff::tz::TimeZone::UTC,
-        prefix: "!".to_owned(),
-        roles: BTreeMap::new(),
-        persons: BTreeMap::new(),
-        schedules: BTreeMap::new(),
+        ..Settings::of(&crate::config::builtin("".into(), "".into()))
     };
     Engine::new(World::new(true), settings, Arc::new(ruleset))
 }

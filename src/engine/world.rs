@@ -7,6 +7,7 @@
 
 mod due;
 mod durable;
+mod escalations;
 pub mod gathers;
 mod memory;
 mod posts;
@@ -14,6 +15,7 @@ mod record;
 mod set_back;
 
 pub use durable::{RestoreError, Restoring};
+pub use escalations::EscalationKey;
 pub use record::Record;
 
 use super::bounds::{self, Forgotten};
@@ -24,6 +26,7 @@ use super::windows::Windows;
 use crate::model::event::{Comment, Downtime};
 use crate::model::{Hold, Incident, IncidentId, Object, ObjectKey, State, Status, Timestamp};
 use durable::{Changes, Entry};
+use escalations::Escalations;
 use gathers::Gathers;
 use memory::{Told, Uses};
 use posts::Posts;
@@ -81,6 +84,7 @@ pub struct World {
     checks_asked: HashMap<ObjectKey, Timestamp>,
     /// Timers of rules; change them by [`World::set_timer`].
     timers: Timers,
+    escalations: Escalations,
     gathers: Gathers,
     /// Posts taken in lately; see [`World::take_post`].
     posts: Posts,
@@ -135,6 +139,7 @@ impl World {
             }
             if let Some(incident) = record.marks().incident {
                 self.stop_reminding(incident);
+                self.end_escalations(incident);
                 self.incidents.remove(&incident);
                 self.change(|| Entry::Incident(incident));
             }
@@ -246,6 +251,7 @@ impl World {
     pub fn close_incident(&mut self, key: &ObjectKey, at: Timestamp) {
         if let Some(id) = self.records.get(key).and_then(|record| record.marks().incident) {
             self.stop_reminding(id);
+            self.end_escalations(id);
             self.change_incident(id, |incident| {
                 incident.closed = Some(at);
                 incident.holds.clear();

@@ -1,9 +1,11 @@
 //! Events: what came in, decoded.
 
+mod escalation;
 mod failures;
 mod sent;
 mod waits;
 
+pub use escalation::{Called, Escalation};
 pub use failures::{DeliveryFailed, SinkOutage};
 pub use sent::{PostId, Webhook};
 pub use waits::{Reminder, Timer};
@@ -83,6 +85,8 @@ pub enum Detail {
     Timer(Timer),
     /// See [`EventType::Reminder`].
     Reminder(Reminder),
+    /// See [`EventType::Escalation`].
+    Escalation(Escalation),
     /// See [`EventType::Digest`].
     Digest(Digest),
 }
@@ -115,6 +119,7 @@ impl Event {
             Detail::Webhook(_) => EventType::Webhook,
             Detail::Timer(_) => EventType::Timer,
             Detail::Reminder(_) => EventType::Reminder,
+            Detail::Escalation(_) => EventType::Escalation,
             Detail::Digest(_) => EventType::Digest,
         }
     }

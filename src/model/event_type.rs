@@ -83,6 +83,8 @@ event_types! {
     Timer ours,
     /// A problem still lasts, and a rule wanted people to be reminded.
     Reminder ours,
+    /// Somebody is called because nobody has acknowledged a problem.
+    Escalation ours,
     /// What was gathered for a target is told as one message.
     Digest ours,
 }

@@ -82,6 +82,14 @@ impl Event {
                 vec![self.timestamp.to_string(), webhook.name.clone(), webhook.body.to_string()]
             }
             Detail::Reminder(reminder) => vec![self.timestamp.to_string(), reminder.number.to_string()],
+            Detail::Escalation(escalation) => {
+                let called = escalation.called.iter().map(|called| called.target.clone());
+                let place = [escalation.round, escalation.step, escalation.reminder];
+                let mut parts = vec![escalation.policy.clone(), escalation.started.to_string()];
+                parts.extend(place.map(|number| number.to_string()));
+                parts.extend(called);
+                parts
+            }
             Detail::Timer(timer) => vec![timer.set_at.to_string(), timer.rule.clone(), timer.name.clone()],
             Detail::Digest(digest) => {
                 vec![self.timestamp.to_string(), digest.key.clone(), digest.since.to_string()]

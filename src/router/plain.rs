@@ -86,6 +86,7 @@ fn words(event: &Event) -> Cow<'_, str> {
         Detail::Webhook(webhook) => Cow::Owned(format!("{}: {}", webhook.name, webhook.body)),
         Detail::Timer(timer) => said(&timer.rule, &timer.name),
         Detail::Reminder(reminder) => Cow::Owned(format!("reminder {}", reminder.number)),
+        Detail::Escalation(escalation) => said(&escalation.policy, &escalation.why),
         Detail::Digest(digest) => {
             let first = digest.lines.first().map_or("", String::as_str);
             said(&format!("{}, {} in all", digest.key, digest.count()), first)
@@ -142,7 +143,9 @@ pub(super) fn severity(scene: &Scene) -> u8 {
             scene.state().map_or(0, State::severity)
         }
         Detail::Flapping(flapping) if flapping.is_flapping => flapping.state.severity(),
-        Detail::Timer(_) | Detail::Reminder(_) => scene.state().map_or(0, State::severity),
+        Detail::Timer(_) | Detail::Reminder(_) | Detail::Escalation(_) => {
+            scene.state().map_or(0, State::severity)
+        }
         Detail::DeliveryFailed(_) => State::Critical.severity(),
         Detail::SinkOutage(outage) if outage.open => State::Critical.severity(),
         Detail::RulesetChanged(changed) if !changed.accepted => State::Warning.severity(),

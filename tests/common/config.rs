@@ -24,6 +24,7 @@ impl Folder {
         folder.write("hook.secret.old", &format!("the old {CANARY} of before\n"), 0o600);
         folder.write("no-base64", &format!("whsec_{CANARY}!\n"), 0o600);
         folder.write("chat.url", &format!("https://hooks.example.org/{CANARY}\n"), 0o600);
+        folder.write("pager.url", "https://pager.example.org/\n", 0o600);
         let ca = rcgen::generate_simple_self_signed(["watchbell".to_owned()]).expect("the name is right");
         folder.write("icinga-ca.crt", &ca.cert.pem(), 0o644);
         folder.write("client.key", &ca.signing_key.serialize_pem(), 0o600);

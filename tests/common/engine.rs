@@ -4,7 +4,7 @@
 use crate::common::happenings;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use watchbell::config::{Accounts, Person};
+use watchbell::config::{Accounts, Config, Person, builtin};
 use watchbell::engine::outcome::By;
 use watchbell::engine::{self, Ask, Engine, Notification, Outcome, RuleFile, Ruleset, Settings};
 use watchbell::load::shipped_rules;
@@ -31,6 +31,8 @@ pub(crate) struct World {
     pub(crate) log: Vec<String>,
     /// What people asked that is answered outside of the engine.
     pub(crate) asks: Vec<Ask>,
+    /// What the configuration says that the engine needs.
+    settings: Settings,
     /// What a store would hold.
     kept: BTreeMap<(String, String), String>,
 }
@@ -82,17 +84,14 @@ fn settings() -> Settings {
     };
     Settings {
         targets: BTreeSet::from(["ops".to_owned(), "dba".to_owned()]),
-        any_target: false,
         default_target: "ops".to_owned(),
         zone: jiff::tz::TimeZone::UTC,
-        prefix: "!".to_owned(),
-        schedules: BTreeMap::new(),
-        roles: BTreeMap::new(),
         persons: BTreeMap::from([
             person("alice", &["operator"]),
             person("bob", &[]),
             person("root", &["admin"]),
         ]),
+        ..Settings::of(&builtin("".into(), "".into()))
     }
 }
 
@@ -110,8 +109,18 @@ impl World {
 
     /// A world with this set.
     pub(crate) fn with(ruleset: Arc<Ruleset>) -> World {
+        World::of(settings(), ruleset)
+    }
+
+    /// A world with one rule file and this configuration.
+    pub(crate) fn configured(rules: &str, config: &Config) -> World {
+        World::of(Settings::of(config), compiled(rules))
+    }
+
+    fn of(settings: Settings, ruleset: Arc<Ruleset>) -> World {
         World {
-            engine: Engine::new(engine::World::new(true), settings(), ruleset),
+            engine: Engine::new(engine::World::new(true), settings.clone(), ruleset),
+            settings,
             now: "2026-11-22T12:00:00Z".parse().expect("a moment"),
             told: Vec::new(),
             decisions: Vec::new(),
@@ -267,7 +276,7 @@ impl World {
 
     /// The same, with another configuration.
     pub(crate) fn restart_with(&mut self, change: impl FnOnce(&mut Settings)) {
-        let mut settings = settings();
+        let mut settings = self.settings.clone();
         change(&mut settings);
         let entries = self.kept.iter().map(|((kind, key), value)| (kind.clone(), key.clone(), value.clone()));
         let restored = engine::World::restore(entries).expect("what was written can be read");
@@ -332,6 +341,12 @@ fn in_words(notification: &Notification) -> String {
     }
     if scene.event.missed {
         words.push_str(" (missed)");
+    }
+    if let Detail::Escalation(call) = &scene.event.detail {
+        words.push_str(&format!(" {}.{}/{}", call.round, call.step, call.steps));
+        for reason in [&call.why, &call.nobody].into_iter().filter(|reason| !reason.is_empty()) {
+            words.push_str(&format!(" ({reason})"));
+        }
     }
     if let Detail::Digest(digest) = &scene.event.detail {
         words.push_str(&format!(" {}: {}", digest.key, digest.lines.join("; ")));

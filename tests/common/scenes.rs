@@ -97,6 +97,12 @@ fn poison_event(detail: &mut Detail, text: &str) {
             change.object_name = text();
         }
         Detail::Gap(gap) => gap.reason = text(),
+        Detail::Escalation(call) => {
+            for field in [&mut call.policy, &mut call.why, &mut call.nobody, &mut call.held] {
+                *field = text();
+            }
+            call.called.iter_mut().for_each(|called| called.target = text());
+        }
         Detail::MuteEnding(mute) => {
             for field in [&mut mute.what, &mut mute.owner, &mut mute.reason, &mut mute.removed_by] {
                 *field = text();

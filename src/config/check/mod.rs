@@ -5,18 +5,20 @@
 //! the others from being checked. Never: opens a connection, starts anything.
 
 mod deadman;
+mod escalation;
 mod fallbacks;
 mod icinga;
 mod incoming;
 mod mail;
 mod people;
+mod reach;
 mod schedules;
 mod signing;
 mod sinks;
 mod targets;
 mod webhook;
 
-use super::keys::{self, DEFAULTS, JOURNAL, STORE};
+use super::keys::{self, DEFAULTS, JOURNAL, ROLES, STORE};
 use super::raw::{Section, suggestion};
 use super::reader::Written;
 use super::{Config, Folders, JournalSettings, SinkKind};
@@ -48,14 +50,22 @@ pub(super) fn config(root: &Section<'_>, path: &Path, folders: Folders) -> Optio
     let incoming = incoming::incoming(root);
     let deadman = deadman::deadman(root);
     let (mut sinks, kinds) = sinks::sinks(root);
-    let (targets, target_names) = targets::targets(root, &kinds);
+    let (mut targets, target_names) = targets::targets(root, &kinds);
     let defaults = root.section("defaults", &DEFAULTS).and_then(|section| defaults(&section, &target_names));
     let roles = people::roles(root);
-    let persons = people::persons(root, &kinds, &roles);
     let usual_zone = defaults.as_ref().map_or(jiff::tz::TimeZone::UTC, |(_, zone, _)| zone.clone());
+    let people::People { persons, reach, ways } = people::people(root, &kinds, &roles, &usual_zone);
     let names = persons.keys().map(String::as_str).collect();
     let schedules = schedules::schedules(root, &names, &usual_zone);
+    let callable = escalation::Callable {
+        targets: &target_names,
+        persons: persons.keys().map(|name| (&**name, !reach[name].ways.is_empty())).collect(),
+        schedules: schedules.keys().map(String::as_str).collect(),
+        roles: ROLES.iter().copied().chain(roles.keys().map(String::as_str)).collect(),
+    };
+    let policies = escalation::escalations(root, &callable);
     let (default_target, zone, prefix) = defaults?;
+    targets.extend(ways.into_iter().map(|way| (way.name.clone(), way)));
     for sink in sinks.values_mut() {
         if let SinkKind::Console(console) = &mut sink.kind {
             console.zone = zone.clone();
@@ -83,6 +93,8 @@ pub(super) fn config(root: &Section<'_>, path: &Path, folders: Folders) -> Optio
         roles,
         persons,
         schedules,
+        reach,
+        policies,
     })
 }
 
@@ -157,8 +169,13 @@ fn defaults(
 }
 
 fn zone(section: &Section<'_>) -> Option<jiff::tz::TimeZone> {
+    zone_or(section, &jiff::tz::TimeZone::system())
+}
+
+/// The zone that a section names, or else this one.
+fn zone_or(section: &Section<'_>, otherwise: &jiff::tz::TimeZone) -> Option<jiff::tz::TimeZone> {
     if !section.has("zone") {
-        return Some(jiff::tz::TimeZone::system());
+        return Some(otherwise.clone());
     }
     let Written { value: name, spot } = section.text("zone")?;
     let unknown = |_| {

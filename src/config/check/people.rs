@@ -1,13 +1,15 @@
 //! `[person.<name>]` and `[role.<name>]`: who may command, and what.
 
 use super::check_name;
+use super::reach::{Known, reach};
 use super::targets::is_channel;
 use crate::config::keys::{PERSON, ROLE, ROLES};
 use crate::config::raw::{Section, suggestion};
 use crate::config::reader::Written;
-use crate::config::{Accounts, Person, Role, Wanted};
+use crate::config::{Accounts, Person, Reach, Role, Target, Wanted};
 use crate::diagnostic::did_you_mean;
 use crate::model::scene::Path;
+use jiff::tz::TimeZone;
 use secrecy::{ExposeSecret, SecretSlice};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,14 +24,27 @@ struct Taken {
     mails: BTreeMap<String, String>,
 }
 
-/// All persons that are right. Networks are those sinks that are IRC.
-pub(super) fn persons(
+/// Everybody who is right, and how they are reached.
+#[derive(Default)]
+pub(super) struct People {
+    /// By name.
+    pub(super) persons: BTreeMap<String, Person>,
+    /// How each is reached, by name.
+    pub(super) reach: BTreeMap<String, Reach>,
+    /// The targets that stand for their ways.
+    pub(super) ways: Vec<Target>,
+}
+
+/// All persons that are right. Networks are those sinks that are IRC. `zone`: that of
+/// `[defaults]`.
+pub(super) fn people(
     root: &Section<'_>,
     sinks: &BTreeMap<String, &'static str>,
     roles: &BTreeMap<String, Role>,
-) -> BTreeMap<String, Person> {
+    zone: &TimeZone,
+) -> People {
     let mut taken = Taken::default();
-    let mut persons = BTreeMap::new();
+    let mut people = People::default();
     for (name, section) in root.named("person", &PERSON) {
         check_name(root, &name);
         let icinga_author =
@@ -42,9 +57,13 @@ pub(super) fn persons(
             roles: roles_of(&section, roles),
             code: code(&section),
         };
-        persons.insert(name.value, person);
+        let known = Known { name: &person.name, irc: &person.irc, mail: person.mail.as_deref() };
+        let (reach, ways) = reach(&section, &known, sinks, zone);
+        people.reach.insert(name.value.clone(), reach);
+        people.ways.extend(ways);
+        people.persons.insert(name.value, person);
     }
-    persons
+    people
 }
 
 fn accounts(

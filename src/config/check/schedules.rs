@@ -1,6 +1,6 @@
 //! `[schedule.<name>]`: who is on call when.
 
-use super::{check_name, zone};
+use super::{check_name, zone_or};
 use crate::config::keys::{LAYER, SCHEDULE};
 use crate::config::raw::{Section, suggestion};
 use crate::config::reader::Written;
@@ -25,7 +25,7 @@ pub(super) fn schedules(
     let mut schedules = BTreeMap::new();
     for (name, section) in root.named("schedule", &SCHEDULE) {
         check_name(&section, &name);
-        let zone = if section.has("zone") { zone(&section) } else { Some(usual.clone()) };
+        let zone = zone_or(&section, usual);
         let source = source(&section, persons);
         if let (Some(zone), Some(source)) = (zone, source) {
             let name = name.value;

@@ -15,7 +15,7 @@ const RESERVED: &[&str] = &["default", "reply"];
 const LEAST_PER_MINUTE: u32 = 2;
 
 /// How much a recipient is told in a minute where nothing else is written.
-fn usual(kind: Option<&str>) -> Option<u32> {
+pub(super) fn usual(kind: Option<&str>) -> Option<u32> {
     match kind {
         Some("irc") => Some(30),
         Some("email") => Some(3),
@@ -104,9 +104,10 @@ fn kind_of(
     kind
 }
 
-fn check_address(section: &Section<'_>, kind: &str, address: &Written<String>) {
+pub(super) fn check_address(section: &Section<'_>, kind: &str, address: &Written<String>) {
     let text = address.value.as_str();
-    if kind == "irc" && !is_channel(text) && !is_nick(text) {
+    let nick = text.strip_prefix("account:").unwrap_or(text);
+    if kind == "irc" && !is_channel(text) && !is_nick(nick) {
         let message = format!("has `{text}`, which is neither a channel nor a nick");
         section.reader.fault(
             &address.spot,

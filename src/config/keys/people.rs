@@ -1,12 +1,12 @@
 //! The keys of `[person.NAME]` and `[role.NAME]`: who may command, and what.
 
-use super::{Key, Presence, Table, optional, required, table};
+use super::{Key, Presence, Table, default, optional, required, table};
 
 /// `[person.NAME]`.
-pub(in crate::config) const PERSON: Table = table(
-    "[person.NAME]",
-    "Somebody who may be told, or may command.",
-    &[
+pub(in crate::config) const PERSON: Table = Table {
+    header: "[person.NAME]",
+    meaning: "Somebody who may be told, or may command.",
+    keys: &[
         optional(
             "icinga_author",
             r#""alice""#,
@@ -30,8 +30,20 @@ pub(in crate::config) const PERSON: Table = table(
             "File that holds the secret of their one-time codes (TOTP, RFC 6238), in base32; for networks without accounts.",
         ),
         optional("code_env", r#""ALICE_CODE""#, "Environment variable that holds that secret."),
+        optional(
+            "quiet",
+            r#""22:00-07:00""#,
+            "Hours in which escalations call them for grave problems only; what is less grave waits for their end.",
+        ),
+        default(
+            "quiet_floor",
+            r#""CRITICAL""#,
+            "What is grave: this state and worse, in the order `WARNING`, `UNKNOWN`, `CRITICAL`, `DOWN`.",
+        ),
+        optional("zone", r#""Europe/Berlin""#, "Time zone of `quiet`; that of `[defaults]` where left out."),
     ],
-);
+    tables: &["way"],
+};
 
 /// `[role.NAME]`.
 pub(in crate::config) const ROLE: Table = table(

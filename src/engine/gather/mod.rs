@@ -109,7 +109,7 @@ fn told_state(scene: &Scene) -> Option<State> {
 
 /// Whether somebody is called by it now, whatever waits: a rule asked for this moment.
 fn calls(scene: &Scene) -> bool {
-    matches!(scene.event.detail, Detail::Timer(_) | Detail::Reminder(_))
+    matches!(scene.event.detail, Detail::Timer(_) | Detail::Reminder(_) | Detail::Escalation(_))
 }
 
 fn place(world: &World, scene: &Scene, target: &str, plan: Option<&Arc<Plan>>) -> Place {
@@ -176,6 +176,7 @@ fn take_in(
     }
     let plan = match notification.by {
         By::Rule(_) => plans.of_target.get(&target),
+        By::Policy { .. } => None,
         By::Default => plans.from_here.as_ref(),
     };
     let object = scene.event.object.as_ref();
@@ -235,7 +236,7 @@ fn happened(scene: &Scene) -> String {
         Detail::DowntimeRemoved(_) => "downtime over".to_owned(),
         Detail::Flapping(flapping) if flapping.is_flapping => "flapping began".to_owned(),
         Detail::Flapping(flapping) => format!("flapping ended: {}", flapping.state),
-        Detail::Reminder(_) => {
+        Detail::Reminder(_) | Detail::Escalation(_) => {
             format!("still {}: {}", scene.state().map_or("broken", State::name), scene.status.output)
         }
         Detail::Notification(sent) => format!("Icinga sent {}", sent.notification_type),

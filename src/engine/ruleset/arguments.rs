@@ -63,7 +63,9 @@ impl Check<'_> {
                 }
             }
             Argument::Matcher => found.extend(field_faults(self.verb, expression)),
-            Argument::Target | Argument::Template | Argument::Time => self.text(argument, expression, found),
+            Argument::Target | Argument::Policy | Argument::Template | Argument::Time => {
+                self.text(argument, expression, found)
+            }
             Argument::Other => {}
         }
     }
@@ -76,6 +78,7 @@ impl Check<'_> {
         let Some((text, position)) = text_of(expression) else { return };
         let fault = match argument {
             Argument::Target => self.names.target_fault(text),
+            Argument::Policy => self.names.policy_fault(text),
             Argument::Template => self.names.template_fault(text, self.target),
             _ => parse_duration(text).err().map(|error| (error.to_string(), String::new())),
         };

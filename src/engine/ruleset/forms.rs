@@ -29,6 +29,8 @@ pub(super) enum On {
 pub(super) enum Argument {
     /// `TARGET`: the name of a target.
     Target,
+    /// `POLICY`: the name of an escalation.
+    Policy,
     /// `TIME`: a length of time.
     Time,
     /// `TEMPLATE`: the name of a template.
@@ -109,6 +111,7 @@ fn argument(written: &str) -> Argument {
         (Some("FIELDS" | "STATES"), _) => Argument::Other,
         (Some(options), _) => Argument::Options(parts(options).into_iter().map(option).collect()),
         (None, "TARGET") => Argument::Target,
+        (None, "POLICY") => Argument::Policy,
         (None, "TIME") => Argument::Time,
         (None, "TEMPLATE") => Argument::Template,
         (None, _) => Argument::Other,

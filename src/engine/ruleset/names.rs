@@ -10,6 +10,8 @@ const DEFAULT: &str = "default";
 pub struct Names {
     /// The targets of the configuration, without `default`.
     pub targets: Option<BTreeSet<String>>,
+    /// The escalations of the configuration.
+    pub policies: Option<BTreeSet<String>>,
     /// The named templates of each target, `default` included: those that its sink
     /// would look into.
     pub templates: Option<BTreeMap<String, BTreeSet<String>>>,
@@ -32,6 +34,20 @@ impl Names {
             format!("there is no target `{name}`{}", super::fault::meant(name, known.iter().copied()));
         let help = "; a new one is `[target.NAME]` there, and a restart";
         Some((message, format!("watchbell.toml has: {}{help}", known.join(", "))))
+    }
+
+    /// Why there is no such escalation, and what would help.
+    pub(super) fn policy_fault(&self, name: &str) -> Option<(String, String)> {
+        let policies = self.policies.as_ref()?;
+        if policies.contains(name) {
+            return None;
+        }
+        let known: Vec<&str> = policies.iter().map(String::as_str).collect();
+        let message =
+            format!("there is no escalation `{name}`{}", super::fault::meant(name, known.iter().copied()));
+        let listed = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        let help = "; a new one is `[escalation.NAME]` there, and a restart";
+        Some((message, format!("watchbell.toml has: {listed}{help}")))
     }
 
     /// Why there is no such template for this target (`None`: for any), and what would

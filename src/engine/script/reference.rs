@@ -64,6 +64,11 @@ pub const EVENT_VERBS: &[ScriptVerb] = &[
         "e.tell_those_told()",
         "tells every target that heard of the problem, downtime or flapping which this event continues; how many",
     ),
+    verb(
+        "escalate",
+        "e.escalate(POLICY)",
+        "calls people by an escalation of watchbell.toml until somebody acknowledges the problem or it ends; once for an incident",
+    ),
     verb("drop", "e.drop(REASON)", "nobody is told by later rules, for this reason; no further rule runs"),
     verb(
         "drop",

@@ -22,6 +22,9 @@ pub(super) fn register(engine: &mut Engine) {
     engine.register_fn("tell_those_told", |e: &mut EventHandle| {
         act(e, |stage, scene| stage.tell_those_told(scene))
     });
+    engine.register_fn("escalate", |e: &mut EventHandle, policy: &str| {
+        act(e, |stage, scene| stage.escalate(scene, policy))
+    });
     engine.register_fn("drop", |e: &mut EventHandle, reason: &str| drop_event(e, reason, None));
     engine.register_fn("drop", |e: &mut EventHandle, reason: &str, mut options: Map| {
         let again = take_duration(&mut options, "again")?;

@@ -123,6 +123,8 @@ impl World {
         let again = self.again.first().map(|(at, _)| *at);
         let mute = self.mutes.values().map(|mute| mute.mute.until).min();
         let reminder = self.reminders.first().map(|(at, _)| *at);
-        [again, mute, self.timers.next(), reminder, self.gathers.next_due()].into_iter().flatten().min()
+        let escalation = self.escalations.next_due();
+        let all = [again, mute, self.timers.next(), reminder, escalation, self.gathers.next_due()];
+        all.into_iter().flatten().min()
     }
 }

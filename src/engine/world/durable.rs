@@ -4,7 +4,7 @@
 //! gives, [`World::restore`] understands; what a newer Watchbell has written beside that is
 //! left alone.
 
-use super::{Record, World};
+use super::{EscalationKey, Record, World};
 use crate::engine::mute::{ActiveMute, Mute};
 use crate::engine::timers::{Pending, TimerKey};
 use crate::engine::windows::Window;
@@ -27,6 +27,7 @@ pub(super) enum Entry {
     Window(String),
     Kept(String),
     Timer(Box<TimerKey>),
+    Escalation(EscalationKey),
     Downtime(String),
     Comment(String),
     Source(Arc<str>),
@@ -116,6 +117,10 @@ impl World {
                 let name = serde_json::to_string(&key).expect("plain data is always JSON");
                 ("timer", text(name), json(self.timers.get(&key)))
             }
+            Entry::Escalation(key) => {
+                let value = json(self.escalations.get(&key));
+                ("escalation", text(format!("{}\u{1f}{}", key.0.0, key.1)), value)
+            }
             Entry::Downtime(name) => {
                 let value = json(self.downtimes.get(&name));
                 ("downtime", text(name), value)
@@ -192,6 +197,7 @@ impl World {
                 self.windows.kept.insert(key.to_owned(), parse(value)?);
             }
             "timer" => self.timers.set(parse::<Pending>(value)?)?,
+            "escalation" => self.escalations.put(parse(value)?),
             "downtime" => {
                 self.downtimes.insert(key.to_owned(), parse(value)?);
             }
@@ -272,7 +278,8 @@ impl Restoring {
 /// back.
 fn is_needed(kind: &str, key: &str) -> bool {
     match kind {
-        "object" | "record" | "incident" | "mute" | "told" | "downtime" | "comment" | "source" => true,
+        "object" | "record" | "incident" | "mute" | "told" | "downtime" | "comment" | "source"
+        | "escalation" => true,
         "next" => matches!(key, "incident" | "mute"),
         _ => false,
     }

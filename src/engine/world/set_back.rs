@@ -16,6 +16,7 @@ impl World {
         self.set_back_records(back);
         self.set_back_incidents(back);
         self.set_back_timers(back);
+        self.set_back_escalations(back);
         self.set_back_mutes(back);
         self.set_back_gathers(back);
         self.set_back_posts(back);

@@ -33,6 +33,7 @@ pub fn all() -> Vec<Sample> {
     all.extend(ours::ours());
     all.extend(waits::timers());
     all.extend(waits::reminders());
+    all.extend(waits::escalations());
     all.extend(ours::digests());
     all.sort_by_key(|sample| sample.scene.event.event_type());
     all

@@ -4,7 +4,7 @@ use super::Sample;
 use super::stage::{
     at, bare_scene, host_scene, in_state, our_scene, sample, service_scene, told, with_incident,
 };
-use crate::model::event::{Reminder, Timer};
+use crate::model::event::{Called, Escalation, Reminder, Timer};
 use crate::model::{Detail, State};
 
 pub(super) fn timers() -> Vec<Sample> {
@@ -32,5 +32,39 @@ pub(super) fn reminders() -> Vec<Sample> {
         sample("a service is still critical", told(with_incident(of_service, 7200, false), State::Critical)),
         sample("a host is still down", told(with_incident(of_host, 1800, false), State::Down)),
         sample("a reminder with nothing around it", bare_scene(Detail::Reminder(third))),
+    ]
+}
+
+pub(super) fn escalations() -> Vec<Sample> {
+    let called = Called { target: "alice/libera".to_owned(), person: Some("alice".to_owned()), way: 0 };
+    let second = Escalation {
+        policy: "dba".to_owned(),
+        started: at(-1800),
+        round: 1,
+        step: 2,
+        steps: 3,
+        called: vec![called],
+        why: "nobody has acknowledged it for 15m".to_owned(),
+        nobody: String::new(),
+        reminder: 0,
+        held: String::new(),
+    };
+    let nobody = Escalation { nobody: "nobody is on call in dba".to_owned(), step: 1, ..second.clone() };
+    let why = "alice acknowledged it 1h ago".to_owned();
+    let reminder = Escalation { reminder: 1, why, ..second.clone() };
+    let critical = |detail| {
+        told(
+            with_incident(in_state(service_scene(detail), State::Critical, 1800), 1800, false),
+            State::Critical,
+        )
+    };
+    vec![
+        sample(
+            "nobody has acknowledged, the next one is called",
+            critical(Detail::Escalation(second.clone())),
+        ),
+        sample("nobody is on call", critical(Detail::Escalation(nobody))),
+        sample("whoever acknowledged is reminded", critical(Detail::Escalation(reminder))),
+        sample("a call with nothing around it", bare_scene(Detail::Escalation(second))),
     ]
 }

@@ -1,7 +1,7 @@
 //! The schema, step by step, forward only.
 //!
 //! Promises: before the first step an older database is copied beside itself, as
-//! `NAME.before-4` where 4 is the new schema; each step is one transaction. A crash
+//! `NAME.before-6` where 6 is the new schema; each step is one transaction. A crash
 //! leaves the file with a schema that this Watchbell can go on from, and an older one can
 //! use the copy. Never: goes back, or begins without the copy.
 
@@ -18,6 +18,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/003_journal.sql"),
     include_str!("../migrations/004_fates.sql"),
     include_str!("../migrations/005_commands.sql"),
+    include_str!("../migrations/006_calls.sql"),
 ];
 
 /// The newest schema.
