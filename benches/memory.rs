@@ -22,6 +22,7 @@ fn engine(durable: bool) -> Engine {
     let settings = Settings {
         targets: BTreeSet::from(["operations".to_owned()]),
         default_target: "operations".to_owned(),
+        mirror_mutes: false,
         zone: jiff::tz::TimeZone::UTC,
         ..Settings::of(&watchbell::config::builtin("".into(), "".into()))
     };

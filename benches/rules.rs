@@ -53,6 +53,7 @@ fn engine(ruleset: Arc<Ruleset>) -> Engine {
     let settings = Settings {
         targets: BTreeSet::from(["ops".to_owned()]),
         default_target: "ops".to_owned(),
+        mirror_mutes: false,
         zone: jiff::tz::TimeZone::UTC,
         ..Settings::of(&watchbell::config::builtin("".into(), "".into()))
     };

@@ -121,7 +121,7 @@ fn verbs_are_called_as_the_reference_says() {
         (r#"e.seen("x")"#, &["3: `seen` does not take 1 argument (write e.seen(KEY, TIME))"]),
         (
             r#"mute(#{}, "1h")"#,
-            &["1: `mute` does not take 2 arguments (write mute(#{ MATCHER }, TIME, REASON, OWNER))"],
+            &["1: `mute` does not take 2 arguments (write mute(#{ MATCHER }, LASTS, REASON, OWNER))"],
         ),
         (r#"e.reply("x")"#, &["3: an event has no verb `reply`"]),
         ("e.notfy(\"ops\")", &["3: there is no verb `notfy`; did you mean `notify`?"]),

@@ -101,16 +101,8 @@ fn a_value_that_is_too_large_is_an_error_of_its_rule() {
 fn more_mutes_than_anybody_could_read_are_refused() {
     let mut world = World::new(QUIET);
     world.object("db1", |_| {});
-    let mute = Mute {
-        id: 0,
-        conditions: BTreeMap::new(),
-        what: "all".to_owned(),
-        owner: "alice".to_owned(),
-        reason: String::new(),
-        since: world.now,
-        until: world.now + HOUR,
-        events: 0,
-    };
+    let mut mute = Mute::new(BTreeMap::new(), "all".to_owned(), "alice", "", world.now);
+    mute.until = Some(world.now + HOUR);
     for _ in 0..bounds::MUTES {
         world.engine.world_mut().add_mute(mute.clone()).expect("there is room");
     }

@@ -36,6 +36,7 @@ fn config() -> Config {
         ]
         .into(),
         default_target: "ops".to_owned(),
+        mirror_mutes: false,
         ..watchbell::config::builtin(PathBuf::new(), PathBuf::new())
     }
 }

@@ -23,7 +23,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("span", &["diagnostic"]),
     ("config", &["model", "diagnostic", "tls", "span"]),
     // Each knows the words only, and none of its neighbours.
-    ("command", &["model", "config"]),
+    ("command", &["model", "config", "span"]),
     ("oncall", &["model", "config", "span"]),
     ("lag", &["model"]),
     ("source", &["model", "config", "tls", "backoff", "lag"]),

@@ -47,6 +47,7 @@ mod mail_faults;
 mod masters;
 mod mixed_sets;
 mod modules;
+mod muting;
 mod netsplit;
 mod outage;
 mod outbox;

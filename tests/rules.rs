@@ -420,7 +420,7 @@ const COMMANDS: &str = r#"
     });
     command("thaw", #{ role: "operator" }, |c| unmute(parse_int(c.args[0]), c.by));
     command("echo", #{ help: "says it again" }, |c| { c.reply(c.text); c.reply(`${c.nick} in ${c.room}`); });
-    command("quiet", #{}, |c| ());
+    command("hush", #{}, |c| ());
     command("broken", #{}, |c| throw "no " + c.args.len());
     rule("muted", #{ is_problem: true }, |e| if e.muted() { e.drop(e.muted_by()) } else { e.notify("dba") });
 "#;
@@ -455,14 +455,14 @@ fn a_command_of_a_rule_file_answers_and_mutes() {
 fn a_command_of_a_rule_file_may_say_several_lines_or_none() {
     let mut world = World::new(COMMANDS);
     assert_eq!(world.say("bob", "!echo a  b"), "a b\nbob in #ops");
-    assert_eq!(world.say("bob", "!quiet"), "bob: done");
+    assert_eq!(world.say("bob", "!hush"), "bob: done");
     assert_eq!(world.say("bob", "!broken x"), "bob: the command failed: test.rhai:9:32: no 1");
 }
 
 #[test]
 fn help_knows_the_commands_of_rule_files() {
     let mut world = World::new(COMMANDS);
-    assert!(world.say("alice", "!help").contains(", broken, echo, freeze, quiet, thaw;"));
+    assert!(world.say("alice", "!help").contains(", broken, echo, freeze, hush, thaw;"));
     assert!(!world.say("bob", "!help").contains("freeze"), "he may not use it");
     assert_eq!(
         world.say("alice", "!help freeze"),

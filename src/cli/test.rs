@@ -65,6 +65,7 @@ fn bare() -> Config {
     Config {
         zone: jiff::tz::TimeZone::UTC,
         default_target: "default".to_owned(),
+        mirror_mutes: false,
         ..config::builtin("".into(), "".into())
     }
 }

@@ -16,6 +16,6 @@ pub mod words;
 pub use complete::complete;
 pub use parse::{Command, parse};
 pub use permit::{Caller, Right, caller};
-pub use request::Request;
+pub use request::{MuteAsked, Request};
 pub use verbs::{VERBS, Verb};
 pub use when::moment;

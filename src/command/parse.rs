@@ -70,18 +70,6 @@ mod tests {
             ("ack #1 for 2h looking", ack("looking", Some(in_seconds(7200)), false)),
             ("ack #1 sticky 2h looking", ack("looking", Some(in_seconds(7200)), true)),
             (
-                "mute host2 1h flaky",
-                Request::Mute {
-                    what: "host2".to_owned(),
-                    until: in_seconds(3600),
-                    reason: "flaky".to_owned(),
-                },
-            ),
-            (
-                "mute host2",
-                Request::Mute { what: "host2".to_owned(), until: in_seconds(3600), reason: String::new() },
-            ),
-            (
                 "comment db1 moved to rack 7",
                 Request::Comment { object: "db1".to_owned(), text: "moved to rack 7".to_owned() },
             ),

@@ -1,13 +1,17 @@
 //! Reading what stands behind the name of a command, where that is more than a word.
 
-use super::request::Request;
+use super::request::{MuteAsked, Request};
 use super::words::Words;
 use crate::model::About;
 use crate::model::time::{later, parse_duration};
+use crate::span::Span;
 use std::time::Duration;
 
 /// How long a mute lasts unless it is said.
 const MUTE_UNLESS_SAID: Duration = Duration::from_secs(3600);
+
+/// How many words a span of the week has at most: days and times, and a zone.
+const MOST_WORDS_OF_SPAN: usize = 12;
 
 /// How far back rules are compared unless it is said.
 const COMPARED_UNLESS_SAID: Duration = Duration::from_secs(86_400);
@@ -64,9 +68,59 @@ pub(super) fn comment(words: &mut Words<'_>) -> Reading {
 }
 
 pub(super) fn mute(words: &mut Words<'_>) -> Reading {
-    let what = words.one()?;
-    let until = words.time()?.unwrap_or_else(|| later(words.now(), MUTE_UNLESS_SAID));
-    Ok(Request::Mute { what, until, reason: words.rest() })
+    let mut mute = MuteAsked { what: vec![words.one()?], ..MuteAsked::default() };
+    while mute.what[0].contains('=') && words.peek().is_some_and(|word| word.contains('=')) {
+        mute.what.push(words.one()?);
+    }
+    loop {
+        if words.took_both("until", "ok") {
+            mute.until_ok = true;
+        } else if words.took("mirror") {
+            mute.mirror = true;
+        } else if words.took("unused") {
+            let length = parse_duration(&words.one()?);
+            mute.unused = Some(length.map_err(|error| format!("{error}. {}", words.usage()))?);
+        } else if words.took("every") {
+            mute.every = Some(span(words)?);
+        } else if mute.until.is_none()
+            && let Some(moment) = words.time()?
+        {
+            mute.until = Some(moment);
+        } else {
+            break;
+        }
+    }
+    mute.reason = words.rest();
+    if mute.until.is_none() && !mute.until_ok && mute.every.is_none() && mute.unused.is_none() {
+        mute.until = Some(later(words.now(), MUTE_UNLESS_SAID));
+    }
+    Ok(Request::Mute(mute))
+}
+
+/// The longest span of the week that stands next.
+fn span(words: &mut Words<'_>) -> Result<String, String> {
+    let left = words.left();
+    let most = left.len().min(MOST_WORDS_OF_SPAN);
+    let is_span = |used: &usize| Span::parse(&left[..*used].join(" ")).is_ok();
+    match (1..=most).rev().find(is_span) {
+        Some(used) => Ok(words.take(used).join(" ")),
+        None if left.is_empty() => Err(words.usage()),
+        None => Err(Span::parse(left[0]).err().map_or_else(|| words.usage(), |error| error.to_string())),
+    }
+}
+
+pub(super) fn watch(words: &mut Words<'_>) -> Reading {
+    Ok(words.optional().map_or(Request::Watching, |object| Request::Watch(object.to_owned())))
+}
+
+pub(super) fn quiet(words: &mut Words<'_>) -> Reading {
+    if words.took("off") {
+        return Ok(Request::Quiet(None));
+    }
+    match words.time()? {
+        Some(until) => Ok(Request::Quiet(Some(until))),
+        None => Err(words.usage()),
+    }
 }
 
 pub(super) fn reload(words: &mut Words<'_>) -> Reading {
@@ -77,4 +131,88 @@ pub(super) fn reload(words: &mut Words<'_>) -> Reading {
 pub(super) fn diff(words: &mut Words<'_>) -> Reading {
     let length = words.optional().map_or(Ok(COMPARED_UNLESS_SAID), parse_duration);
     length.map(Request::Diff).map_err(|error| format!("{error}. {}", words.usage()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::parse;
+    use crate::model::Timestamp;
+    use jiff::tz::TimeZone;
+
+    fn muted(line: &str) -> Result<MuteAsked, String> {
+        let now = Timestamp::from_second(1_700_000_000).expect("a moment");
+        match parse(line, now, &TimeZone::UTC)?.request {
+            Request::Mute(mute) => Ok(mute),
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    fn in_seconds(seconds: i64) -> Option<Timestamp> {
+        Timestamp::from_second(1_700_000_000 + seconds).ok()
+    }
+
+    #[test]
+    fn a_mute_says_what_and_what_ends_it_in_any_order() {
+        let of = |what: &[&str]| MuteAsked {
+            what: what.iter().map(|word| (*word).to_owned()).collect(),
+            ..MuteAsked::default()
+        };
+        let hour = |what: &[&str]| MuteAsked { until: in_seconds(3600), ..of(what) };
+        let reason = |text: &str, mute: MuteAsked| MuteAsked { reason: text.to_owned(), ..mute };
+        let tuesday = |span: &str| MuteAsked { every: Some(span.to_owned()), ..of(&["db1"]) };
+        for (line, wanted) in [
+            ("mute host2", hour(&["host2"])),
+            ("mute host2 1h flaky", reason("flaky", hour(&["host2"]))),
+            ("mute host2 flaky disk=sda", reason("flaky disk=sda", hour(&["host2"]))),
+            (
+                "mute host.vars.team=shop state!=DOWN 1h moving",
+                reason("moving", hour(&["host.vars.team=shop", "state!=DOWN"])),
+            ),
+            ("mute db1 until ok", MuteAsked { until_ok: true, ..of(&["db1"]) }),
+            (
+                "mute db1 until ok for 1h known",
+                reason("known", MuteAsked { until_ok: true, until: in_seconds(3600), ..of(&["db1"]) }),
+            ),
+            (
+                "mute db1 every tue 02:00-04:00 Europe/Paris backups",
+                reason("backups", tuesday("tue 02:00-04:00 Europe/Paris")),
+            ),
+            ("mute db1 every Sat,Sun", tuesday("Sat,Sun")),
+            (
+                "mute db1 unused 7d noise",
+                reason("noise", MuteAsked { unused: Some(Duration::from_secs(7 * 86_400)), ..of(&["db1"]) }),
+            ),
+            ("mute db1 mirror 1h", MuteAsked { mirror: true, ..hour(&["db1"]) }),
+        ] {
+            assert_eq!(muted(line), Ok(wanted), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_ends_a_mute_and_cannot_be_read_is_answered() {
+        for (line, words) in [
+            ("mute", "write: mute OBJECT"),
+            ("mute db1 every month", "is no span of the week"),
+            ("mute db1 every", "write: mute OBJECT"),
+            ("mute db1 unused soon", "`soon` is not a length of time"),
+            ("mute db1 until ever", "is not a time"),
+        ] {
+            let answer = muted(line).expect_err(line);
+            assert!(answer.contains(words), "{line}: {answer}");
+        }
+    }
+
+    #[test]
+    fn quiet_takes_a_time_or_off() {
+        let read = |line: &str| {
+            let now = Timestamp::from_second(1_700_000_000).expect("a moment");
+            parse(line, now, &TimeZone::UTC).map(|command| command.request)
+        };
+        assert_eq!(read("quiet 2h"), Ok(Request::Quiet(in_seconds(7200))));
+        assert_eq!(read("quiet off"), Ok(Request::Quiet(None)));
+        assert!(read("quiet").is_err_and(|answer| answer.contains("write: quiet 2h|off")));
+        assert_eq!(read("watch"), Ok(Request::Watching));
+        assert_eq!(read("watch #2"), Ok(Request::Watch("#2".to_owned())));
+    }
 }

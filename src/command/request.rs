@@ -59,16 +59,17 @@ pub enum Request {
     /// `recheck`.
     Recheck(String),
     /// `mute`.
-    Mute {
-        /// What: an object or a wildcard pattern.
-        what: String,
-        /// Until when.
-        until: Timestamp,
-        /// Why; may be empty.
-        reason: String,
-    },
+    Mute(MuteAsked),
     /// `unmute`.
     Unmute(String),
+    /// `watch`: of which object.
+    Watch(String),
+    /// `watch` without more: what is watched.
+    Watching,
+    /// `unwatch`: of which object, or `all`.
+    Unwatch(String),
+    /// `quiet`: until when; `None` means no longer.
+    Quiet(Option<Timestamp>),
     /// `reload`.
     Reload {
         /// Whether a set is taken whose own tests fail.
@@ -83,4 +84,23 @@ pub enum Request {
         /// The words behind it.
         arguments: Vec<String>,
     },
+}
+
+/// What is to be muted, and what ends that.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct MuteAsked {
+    /// An object, a wildcard pattern, the number of a mute, or conditions.
+    pub what: Vec<String>,
+    /// Until when.
+    pub until: Option<Timestamp>,
+    /// Whether it ends when all is well.
+    pub until_ok: bool,
+    /// In which span of the week alone.
+    pub every: Option<String>,
+    /// It ends when it has kept nothing quiet for so long.
+    pub unused: Option<std::time::Duration>,
+    /// Whether Icinga is to hear of it as a downtime.
+    pub mirror: bool,
+    /// Why; may be empty.
+    pub reason: String,
 }

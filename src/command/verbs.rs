@@ -110,11 +110,19 @@ pub static VERBS: &[Verb] = &[
     operator("recheck", "OBJECT", "check it now", |words| Ok(Request::Recheck(words.one()?))),
     operator(
         "mute",
-        "OBJECT|PATTERN [for] 1h | until 18:00 [REASON]",
+        "OBJECT|PATTERN|FIELD=VALUE ... [1h | until 18:00 | until ok] [every tue 02:00-04:00] [unused 7d] [mirror] [REASON]",
         "hear nothing of it for a time; a host's services with it",
         reading::mute,
     ),
     operator("unmute", "M3|OBJECT", "hear of it again", |words| Ok(Request::Unmute(words.one()?))),
+    reads(
+        "watch",
+        "[OBJECT]",
+        "hear of each change of it in private until it is well; alone, what you watch",
+        reading::watch,
+    ),
+    reads("unwatch", "OBJECT|all", "watch it no longer", |words| Ok(Request::Unwatch(words.one()?))),
+    reads("quiet", "2h|off", "hear in private only what is CRITICAL or DOWN", reading::quiet),
     operator(
         "reload",
         "[force]",

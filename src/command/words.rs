@@ -64,6 +64,27 @@ impl<'a> Words<'a> {
         is_next
     }
 
+    /// Takes these two words, if they are the next ones.
+    pub fn took_both(&mut self, first: &str, second: &str) -> bool {
+        let are_next = self.left.starts_with(&[first, second]);
+        if are_next {
+            self.left = &self.left[2..];
+        }
+        are_next
+    }
+
+    /// All that is left, which stays.
+    pub fn left(&self) -> &'a [&'a str] {
+        self.left
+    }
+
+    /// Takes so many words; fewer where there are fewer.
+    pub fn take(&mut self, count: usize) -> &'a [&'a str] {
+        let (taken, left) = self.left.split_at(count.min(self.left.len()));
+        self.left = left;
+        taken
+    }
+
     /// A time, if one is next: `for 2h`, `2h`, `until fri 9:00`.
     pub fn time(&mut self) -> Result<Option<Timestamp>, String> {
         let taken = when::take(self.left, self.now, self.zone).map_err(|error| error.to_string())?;

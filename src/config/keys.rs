@@ -280,6 +280,11 @@ pub(super) const DEFAULTS: Table = table(
             "Time zone that people read and write times in; that of the system where left out.",
         ),
         default("prefix", r#""!""#, "What marks a command in a channel."),
+        default(
+            "mirror_mutes",
+            "false",
+            "Whether a mute of one object with a time to end also puts it in downtime in Icinga, until it ends or is removed.",
+        ),
     ],
 );
 

@@ -97,6 +97,7 @@ pub fn builtin(rules: PathBuf, templates: PathBuf) -> Config {
         sinks: BTreeMap::from([(console.clone(), sink)]),
         targets: BTreeMap::from([(console.clone(), target)]),
         default_target: console,
+        mirror_mutes: false,
         zone,
         prefix: keys::PREFIX.to_owned(),
         roles: BTreeMap::new(),
@@ -145,6 +146,8 @@ pub struct Config {
     pub targets: BTreeMap<String, Target>,
     /// `[defaults] target`: the name of an existing target.
     pub default_target: String,
+    /// `[defaults] mirror_mutes`: whether a mute of one object puts it in downtime in Icinga, too.
+    pub mirror_mutes: bool,
     /// `[defaults] zone`: the time zone people read and write times in; IANA
     /// name, the system's where not set.
     pub zone: jiff::tz::TimeZone,

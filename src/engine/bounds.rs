@@ -18,6 +18,10 @@ pub const VALUES: usize = 100_000;
 pub const VALUE_BYTES: usize = 64 * 1024;
 /// How many mutes there are at most.
 pub const MUTES: usize = 10_000;
+/// How many objects are watched at most.
+pub const WATCHES: usize = 10_000;
+/// How many objects one person watches at most.
+pub const WATCHES_OF_ONE: usize = 100;
 /// How many gathers there are at most, those that rest included.
 pub const GATHERS: usize = 10_000;
 /// How many members all gathers hold at most; more are only counted.

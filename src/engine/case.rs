@@ -71,9 +71,8 @@ impl Case {
         let scene = case.scene(&case.facts_now(world), "", None, now);
         let mute = world.mutes().find(|mute| mute.covers(&scene)).map(|mute| &mute.mute);
         case.muted = mute.map(|mute| {
-            let until = mute.until.to_zoned(settings.zone.clone()).strftime("%a %Y-%m-%d %H:%M").to_string();
             let reason = if mute.reason.is_empty() { String::new() } else { format!(": {}", mute.reason) };
-            format!("m{} by {} until {until}{reason}", mute.id, mute.owner)
+            format!("m{} by {} {}{reason}", mute.id, mute.owner, mute.when(&settings.zone))
         });
         Ok(case)
     }

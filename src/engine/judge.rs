@@ -8,7 +8,7 @@
 use super::outcome::{By, Notification, Outcome};
 use super::script::EventHandle;
 use super::stage::{self, Dropped, Run, Stage, Subject, subject};
-use super::{Engine, RuleFault, Ruleset, gather};
+use super::{Engine, RuleFault, Ruleset, World, gather};
 use crate::model::event::Escalation;
 use crate::model::time::later;
 use crate::model::words::first_line;
@@ -37,7 +37,7 @@ pub(super) fn judge(engine: &mut Engine, event: Event, now: Timestamp, outcome: 
         after_unjudged(engine, &event);
         return;
     }
-    let scene = Arc::new(scene(engine.stage(), event, now));
+    let scene = Arc::new(scene(engine.world(), event, now));
     let (steps, failure) = run_rules(engine, &ruleset, &scene);
     let stage = engine.stage.as_mut().expect("no script runs now");
     let mut run = std::mem::take(&mut stage.run);
@@ -88,7 +88,7 @@ pub(super) fn leave_out(
     if !engine.ruleset.takes(event.event_type()) {
         return;
     }
-    let scene = scene(engine.stage(), event, now);
+    let scene = scene(engine.world(), event, now);
     outcome.decisions.push(decision(&scene, Verdict::Dropped(why), Vec::new(), engine.ruleset.hash()));
 }
 
@@ -107,8 +107,8 @@ fn after_unjudged(engine: &mut Engine, event: &Event) {
     }
 }
 
-fn scene(stage: &Stage, event: Event, now: Timestamp) -> Scene {
-    let world = &stage.world;
+/// An event, and what is known around it.
+pub(super) fn scene(world: &World, event: Event, now: Timestamp) -> Scene {
     let Some(key) = &event.object else {
         let status = Arc::<Status>::default();
         return Scene {

@@ -11,20 +11,26 @@ mod calling;
 pub mod case;
 mod catch_up;
 pub mod costs;
+mod endings;
 pub mod escalation;
 pub mod gather;
 pub mod holidays;
 mod judge;
 pub mod matcher;
+mod mirror;
 pub mod mute;
 mod observe;
 pub mod outcome;
+mod owed;
 mod reach;
 pub mod ruleset;
 pub mod script;
 pub mod stage;
+mod standing;
 pub mod timers;
 pub mod trial;
+pub mod watch;
+mod watching;
 pub mod windows;
 pub mod world;
 
@@ -37,7 +43,7 @@ pub use world::World;
 use crate::config::{Accounts, Config, Person, Policy, Reach, Role};
 use crate::model::event::{DeliveryFailed, Reminder, RulesetChanged};
 use crate::model::time::age;
-use crate::model::{Detail, Event, EventType, Input, ObjectKey, StateReport, Timestamp};
+use crate::model::{Detail, Event, EventType, Input, ObjectKey, Timestamp};
 use crate::oncall::Schedule;
 use bounds::Forgotten;
 use costs::Costs;
@@ -45,7 +51,6 @@ use observe::Observed;
 use stage::{Run, Stage};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use world::Record;
 
 /// What the configuration says that the engine needs.
 #[derive(Debug, Clone)]
@@ -56,6 +61,8 @@ pub struct Settings {
     pub any_target: bool,
     /// The target that `default` stands for.
     pub default_target: String,
+    /// Whether a mute of one object puts it in downtime in Icinga, too.
+    pub mirror_mutes: bool,
     /// The zone times are shown and read in.
     pub zone: jiff::tz::TimeZone,
     /// What marks a command in a channel.
@@ -79,6 +86,7 @@ impl Settings {
             targets: config.targets.keys().cloned().collect(),
             any_target: false,
             default_target: config.default_target.clone(),
+            mirror_mutes: config.mirror_mutes,
             zone: config.zone.clone(),
             prefix: config.prefix.clone(),
             roles: config.roles.clone(),
@@ -226,6 +234,7 @@ impl Engine {
             Input::Utterance(utterance) => {
                 answers::answer(self, utterance, now, &mut outcome);
                 outcome.log.append(&mut self.stage().run.log);
+                outcome.actions.append(&mut self.stage().run.actions);
             }
             Input::ActionResult(result) => answers::action_result(result, now, &mut outcome),
             Input::GivenUp(attempt) => queue.extend(self.given_up(attempt, now).map(Next::Event)),
@@ -249,6 +258,7 @@ impl Engine {
             self.take_all(owed, now, &mut outcome);
         }
         self.take_due(now, &mut outcome);
+        self.end_well_mutes(now, &mut outcome);
         outcome
     }
 
@@ -256,7 +266,7 @@ impl Engine {
     fn mind_the_clock(&mut self, before: Timestamp, now: Timestamp) {
         let back = before.duration_since(now);
         if back > MOST_DRIFT {
-            self.world_mut().set_back(back.unsigned_abs());
+            self.world_mut().set_back(back.unsigned_abs(), now);
             self.tidied = now;
             self.failures.clear();
         }
@@ -300,16 +310,6 @@ impl Engine {
         queue.extend(std::mem::take(&mut self.stage().run.follow_ups).into_iter().map(Next::Event));
     }
 
-    /// All objects whose state people are still owed, by their names. What was there
-    /// at the first look is owed only once that which covers it is gone.
-    fn all_owed(&self) -> impl Iterator<Item = Next> {
-        let owed = self.world().records().filter(|(key, record)| {
-            self.is_owed(key, record) && record.status.withheld.as_deref() != Some(catch_up::FIRST_LOOK)
-        });
-        let keys: BTreeSet<ObjectKey> = owed.map(|(key, _)| key.clone()).collect();
-        keys.into_iter().map(Next::Owed)
-    }
-
     /// The next moment the engine wants a [`Input::Tick`] at; `None` if none.
     pub fn next_wake(&self) -> Option<Timestamp> {
         self.world().next_wake()
@@ -317,9 +317,7 @@ impl Engine {
 
     /// What is due by the time alone.
     fn due(&mut self, now: Timestamp, queue: &mut VecDeque<Next>, outcome: &mut Outcome) {
-        for mute in self.world_mut().due_mutes(now) {
-            queue.push_back(Next::Event(stage::mute_ending(mute, "", now)));
-        }
+        self.due_mutes(now, queue, outcome);
         queue.extend(self.world_mut().due_again(now).into_iter().map(Next::Owed));
         if age(self.tidied, now) > TIDY_EVERY {
             self.tidied = now;
@@ -344,6 +342,7 @@ impl Engine {
             Observed::Known | Observed::Stale => return,
             Observed::LeftOut(why) => return judge::leave_out(self, event, why, now, outcome),
         }
+        watching::tell(self.world_mut(), &event, now, outcome);
         event.missed |= event.withheld.is_none() && observe::is_late(&event);
         self.note_acknowledged(&event, now);
         let uncovers = observe::uncovers(self.world(), &event);
@@ -359,36 +358,6 @@ impl Engine {
         }
     }
 
-    /// The state change that people are still owed, if any.
-    fn owed(&self, key: &ObjectKey, now: Timestamp) -> Option<Event> {
-        let status = &self.world().record(key).filter(|record| self.is_owed(key, record))?.status;
-        let reason = status.withheld.clone()?;
-        let state = status.hard_state?;
-        let report = StateReport {
-            state,
-            hard: true,
-            attempt: status.attempt,
-            previous: status.told.map(|told| (told, true)),
-            reachable: reach::is_reachable(self.world(), key),
-            output: status.output.to_string(),
-            performance_data: Vec::new(),
-            exit_status: 0,
-            check_source: String::new(),
-            execution_end: status.execution_end,
-            downtime_depth: None,
-            acknowledgement: None,
-            restated: None,
-        };
-        Some(Event {
-            source: key.source().clone(),
-            timestamp: now,
-            object: Some(key.clone()),
-            missed: false,
-            withheld: Some(reason),
-            detail: Detail::StateChange(report),
-        })
-    }
-
     /// A delivery that was given up is told elsewhere: not a failed report of a failure, nor a
     /// call that somebody else gets in its place.
     fn given_up(&mut self, attempt: crate::model::Attempt, now: Timestamp) -> Option<Event> {
@@ -397,14 +366,6 @@ impl Engine {
             return None;
         }
         given_up(attempt, now)
-    }
-
-    /// Whether people are owed an object's state: a hard problem that was kept from them,
-    /// or the end of one they heard of. Not while a rule has it wait.
-    fn is_owed(&self, key: &ObjectKey, record: &Record) -> bool {
-        let status = &record.status;
-        let untold = status.hard_state.is_some_and(|state| self.world().is_untold(key, state));
-        record.marks().again_at.is_none() && status.withheld.is_some() && untold
     }
 }
 

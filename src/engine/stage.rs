@@ -7,7 +7,8 @@
 use super::Settings;
 use super::gather::{self, Plan, Plans};
 use super::holidays::Calendar;
-use super::mute::Mute;
+use super::mirror;
+use super::mute::{Ending, Mute};
 use super::outcome::{By, Notification};
 use super::world::World;
 use crate::model::event::MuteEnding;
@@ -211,10 +212,10 @@ impl Stage {
 
     /// Adds a mute. What was said of it.
     pub fn add_mute(&mut self, mute: Mute) -> Result<String, String> {
-        let (what, until) = (mute.what.clone(), mute.until);
-        let id = self.world.add_mute(mute).map_err(|error| error.to_string())?;
-        let until = until.to_zoned(self.settings.zone.clone());
-        Ok(format!("m{id}: {what} muted until {}", until.strftime("%a %Y-%m-%d %H:%M")))
+        let words = format!("{} muted {}", mute.what, mute.when(&self.settings.zone));
+        let id = self.world.add_mute(mute.clone()).map_err(|error| error.to_string())?;
+        self.run.actions.extend(mirror::downtime(&Mute { id, ..mute }));
+        Ok(format!("m{id}: {words}"))
     }
 
     /// Takes a mute away. What was said of it.
@@ -224,7 +225,9 @@ impl Stage {
             .remove_mute(id)
             .ok_or_else(|| format!("there is no mute m{id}; `mutes` lists them"))?;
         let words = format!("m{id}: {}: no longer muted, {}", mute.what, mute.kept_quiet());
-        self.run.follow_ups.push(mute_ending(mute, by, self.run.now));
+        let removals = mirror::removals(&self.world, &mute);
+        self.run.actions.extend(removals);
+        self.run.follow_ups.push(mute_ending(mute, Ending::Removed, by, self.run.now));
         Ok(words)
     }
 
@@ -234,8 +237,7 @@ impl Stage {
             self.note("muted: no".to_owned());
             return None;
         };
-        let until = mute.until.to_zoned(self.settings.zone.clone());
-        let seen = format!("muted: m{} until {}", mute.id, until.strftime("%a %Y-%m-%d %H:%M"));
+        let seen = format!("muted: m{} {}", mute.id, mute.when(&self.settings.zone));
         self.run.muted_by = Some(mute.id);
         let reason = if mute.reason.is_empty() { String::new() } else { format!(": {}", mute.reason) };
         let words = format!("muted by {}{reason}", mute.owner);
@@ -275,15 +277,14 @@ pub fn subject(scene: &Scene) -> Subject {
     }
 }
 
-/// The event that says that a mute is over. `by` is empty at its time.
-pub fn mute_ending(mute: Mute, by: &str, now: Timestamp) -> Event {
-    let how = if by.is_empty() { "ended" } else { "removed" };
+/// The event that says that a mute is over. `by` is who removed it; else empty.
+pub fn mute_ending(mute: Mute, how: Ending, by: &str, now: Timestamp) -> Event {
     let ending = MuteEnding {
         what: mute.what,
         owner: mute.owner,
         reason: mute.reason,
         muted_events: mute.events,
-        how: how.to_owned(),
+        how: how.name().to_owned(),
         removed_by: by.to_owned(),
     };
     Event::ours(now, Detail::MuteEnding(ending))

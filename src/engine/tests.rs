@@ -1,7 +1,7 @@
 //! What only a verb that panics can show: it is there in tests alone.
 
 use super::*;
-use crate::model::{State, Verdict};
+use crate::model::{State, StateReport, Verdict};
 
 const RULES: &str = r#"
     rule("counts", #{}, |e| e.log(`${e.count("all", "1h")}`));
@@ -15,6 +15,7 @@ fn engine() -> Engine {
     let settings = Settings {
         targets: BTreeSet::from(["ops".to_owned()]),
         default_target: "ops".to_owned(),
+        mirror_mutes: false,
         zone: jiff::tz::TimeZone::UTC,
         ..Settings::of(&crate::config::builtin("".into(), "".into()))
     };

@@ -10,17 +10,20 @@ mod durable;
 mod escalations;
 pub mod gathers;
 mod memory;
+mod mutes;
 mod posts;
 mod record;
 mod set_back;
+mod watches;
 
 pub use durable::{RestoreError, Restoring};
 pub use escalations::EscalationKey;
+pub use mutes::DueMutes;
 pub use record::Record;
 
 use super::bounds::{self, Forgotten};
 use super::matcher::MatcherError;
-use super::mute::{ActiveMute, Mute};
+use super::mute::ActiveMute;
 use super::timers::Timers;
 use super::windows::Windows;
 use crate::model::event::{Comment, Downtime};
@@ -33,6 +36,7 @@ use posts::Posts;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use watches::Watches;
 
 /// What is known of one Icinga.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -69,6 +73,9 @@ pub struct World {
     next_incident: u64,
     mutes: BTreeMap<u64, ActiveMute>,
     next_mute: u64,
+    /// Whether a problem ended since [`World::take_recovered`].
+    recovered: bool,
+    watches: Watches,
     told: HashMap<String, Told>,
     /// Windows and kept values; change them by [`World::windows`].
     windows: Windows,
@@ -101,7 +108,7 @@ pub struct World {
 impl World {
     /// An empty world. `durable`: whether its changes will be asked for.
     pub fn new(durable: bool) -> World {
-        World { durable, next_incident: 1, next_mute: 1, ..World::default() }
+        World { durable, next_incident: 1, next_mute: 1, recovered: true, ..World::default() }
     }
 
     /// A copy to try things on: its changes are not kept. Objects and states are shared
@@ -130,6 +137,8 @@ impl World {
 
     /// Forgets an object and all that is known of it.
     pub fn remove_object(&mut self, key: &ObjectKey) {
+        self.recovered = true;
+        self.watches_of(key).iter().for_each(|watch| self.unwatch(watch));
         if self.objects.remove(key).is_some() {
             self.change(|| Entry::Object(key.clone()));
         }
@@ -249,6 +258,7 @@ impl World {
     /// Marks an object's incident as ended. It stays the object's until
     /// [`World::part_incident`].
     pub fn close_incident(&mut self, key: &ObjectKey, at: Timestamp) {
+        self.recovered = true;
         if let Some(id) = self.records.get(key).and_then(|record| record.marks().incident) {
             self.stop_reminding(id);
             self.end_escalations(id);
@@ -287,50 +297,6 @@ impl World {
             change(Arc::make_mut(incident));
             self.change(|| Entry::Incident(id));
         }
-    }
-
-    // Mutes.
-
-    /// All mutes, by number.
-    pub fn mutes(&self) -> impl Iterator<Item = &ActiveMute> {
-        self.mutes.values()
-    }
-
-    /// Adds a mute under the next number.
-    pub fn add_mute(&mut self, mut mute: Mute) -> Result<u64, MuteError> {
-        if self.mutes.len() >= bounds::MUTES {
-            self.forgotten.mutes += 1;
-            return Err(MuteError::TooMany);
-        }
-        mute.id = self.next_mute;
-        let id = mute.id;
-        self.mutes.insert(id, ActiveMute::new(mute)?);
-        self.next_mute += 1;
-        self.change(|| Entry::Mute(id));
-        self.change(|| Entry::NextMute);
-        Ok(id)
-    }
-
-    /// Takes a mute away.
-    pub fn remove_mute(&mut self, id: u64) -> Option<Mute> {
-        let mute = self.mutes.remove(&id)?.mute;
-        self.change(|| Entry::Mute(id));
-        Some(mute)
-    }
-
-    /// Counts one event that a mute kept quiet.
-    pub fn count_muted(&mut self, id: u64) {
-        if let Some(mute) = self.mutes.get_mut(&id) {
-            mute.mute.events += 1;
-            self.change(|| Entry::Mute(id));
-        }
-    }
-
-    /// Takes away the mutes whose time is over.
-    pub fn due_mutes(&mut self, now: Timestamp) -> Vec<Mute> {
-        let over: Vec<u64> =
-            self.mutes.values().filter(|mute| mute.mute.until <= now).map(|mute| mute.mute.id).collect();
-        over.into_iter().filter_map(|id| self.remove_mute(id)).collect()
     }
 
     // Downtimes and comments, for the comparison after a gap.

@@ -370,7 +370,7 @@ pub struct MuteEnding {
     pub reason: String,
     /// How many events it kept quiet.
     pub muted_events: u64,
-    /// `ended` at its time, or `removed` by hand.
+    /// `ended` at its time, `removed` by hand, `recovered` when all was well, or `unused`.
     pub how: String,
     /// Who removed it; empty at its time.
     pub removed_by: String,

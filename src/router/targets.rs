@@ -178,6 +178,7 @@ mod tests {
             sinks: BTreeMap::from([("screen".to_owned(), sink)]),
             targets: BTreeMap::from([target("ops", &["#ops", "#noc"]), target("dba", &["#dba"])]),
             default_target: "ops".to_owned(),
+            mirror_mutes: false,
             zone: jiff::tz::TimeZone::UTC,
             ..crate::config::builtin(PathBuf::new(), PathBuf::new())
         }

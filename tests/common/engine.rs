@@ -33,6 +33,8 @@ pub(crate) struct World {
     pub(crate) asks: Vec<Ask>,
     /// What the configuration says that the engine needs.
     settings: Settings,
+    /// What was said in rooms since the last look.
+    said: Vec<String>,
     /// What a store would hold.
     kept: BTreeMap<(String, String), String>,
 }
@@ -85,6 +87,7 @@ fn settings() -> Settings {
     Settings {
         targets: BTreeSet::from(["ops".to_owned(), "dba".to_owned()]),
         default_target: "ops".to_owned(),
+        mirror_mutes: false,
         zone: jiff::tz::TimeZone::UTC,
         persons: BTreeMap::from([
             person("alice", &["operator"]),
@@ -127,6 +130,7 @@ impl World {
             actions: Vec::new(),
             log: Vec::new(),
             asks: Vec::new(),
+            said: Vec::new(),
             kept: BTreeMap::new(),
         }
     }
@@ -154,6 +158,7 @@ impl World {
         self.actions.extend(outcome.actions);
         self.log.extend(outcome.log);
         self.asks.extend(outcome.asks);
+        self.said.extend(outcome.replies.iter().map(|reply| format!("{}: {}", reply.room, reply.text)));
         outcome.replies
     }
 
@@ -295,6 +300,11 @@ impl World {
     }
 
     // What people hear.
+
+    /// Takes what was said in rooms since the last look, answers among it: `room: text`.
+    pub(crate) fn said(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.said)
+    }
 
     /// Takes what was told since the last look.
     pub(crate) fn told(&mut self) -> Vec<String> {

@@ -53,7 +53,7 @@ pub(super) fn config(root: &Section<'_>, path: &Path, folders: Folders) -> Optio
     let (mut targets, target_names) = targets::targets(root, &kinds);
     let defaults = root.section("defaults", &DEFAULTS).and_then(|section| defaults(&section, &target_names));
     let roles = people::roles(root);
-    let usual_zone = defaults.as_ref().map_or(jiff::tz::TimeZone::UTC, |(_, zone, _)| zone.clone());
+    let usual_zone = defaults.as_ref().map_or(jiff::tz::TimeZone::UTC, |(_, zone, ..)| zone.clone());
     let people::People { persons, reach, ways } = people::people(root, &kinds, &roles, &usual_zone);
     let names = persons.keys().map(String::as_str).collect();
     let schedules = schedules::schedules(root, &names, &usual_zone);
@@ -64,7 +64,7 @@ pub(super) fn config(root: &Section<'_>, path: &Path, folders: Folders) -> Optio
         roles: ROLES.iter().copied().chain(roles.keys().map(String::as_str)).collect(),
     };
     let policies = escalation::escalations(root, &callable);
-    let (default_target, zone, prefix) = defaults?;
+    let (default_target, zone, prefix, mirror_mutes) = defaults?;
     targets.extend(ways.into_iter().map(|way| (way.name.clone(), way)));
     for sink in sinks.values_mut() {
         if let SinkKind::Console(console) = &mut sink.kind {
@@ -88,6 +88,7 @@ pub(super) fn config(root: &Section<'_>, path: &Path, folders: Folders) -> Optio
         sinks,
         targets,
         default_target,
+        mirror_mutes,
         zone,
         prefix,
         roles,
@@ -141,10 +142,11 @@ fn journal(section: &Section<'_>) -> Option<Option<JournalSettings>> {
 fn defaults(
     section: &Section<'_>,
     targets: &BTreeSet<String>,
-) -> Option<(String, jiff::tz::TimeZone, String)> {
+) -> Option<(String, jiff::tz::TimeZone, String, bool)> {
     let target = section.text("target");
     let zone = zone(section);
     let prefix = section.text("prefix");
+    let mirror_mutes = section.flag("mirror_mutes");
     if let Some(Written { value: name, spot }) = &target
         && !targets.contains(name)
     {
@@ -165,7 +167,7 @@ fn defaults(
             "use one to five characters without a space, such as \"!\"",
         );
     }
-    Some((target?.value, zone?, prefix?.value))
+    Some((target?.value, zone?, prefix?.value, mirror_mutes?))
 }
 
 fn zone(section: &Section<'_>) -> Option<jiff::tz::TimeZone> {

@@ -40,6 +40,10 @@ impl Asked<'_> {
         self.engine.stage()
     }
 
+    pub(super) fn stage_ref(&self) -> &Stage {
+        self.engine.stage_ref()
+    }
+
     pub(super) fn settings(&self) -> &Settings {
         self.engine.settings()
     }

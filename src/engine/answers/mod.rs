@@ -14,6 +14,7 @@ mod lists;
 mod mutes;
 mod objects;
 mod rules;
+mod watches;
 
 use super::Engine;
 use super::outcome::Outcome;
@@ -31,6 +32,7 @@ const TOPICS: &[fn(&mut Asked<'_>, &Request) -> Option<Answered>] = &[
     objects::answer,
     icinga::answer,
     mutes::answer,
+    watches::answer,
     rules::answer,
     audit::answer,
     custom::answer,

@@ -8,6 +8,7 @@ use super::forms::{self, Argument, On};
 use super::names::Names;
 use super::syntax::{Call, entries, text_of};
 use crate::engine::matcher::nearest;
+use crate::engine::mute::Lasts;
 use crate::model::scene::Path;
 use crate::model::time::parse_duration;
 use rhai::{Expr, Position};
@@ -63,7 +64,7 @@ impl Check<'_> {
                 }
             }
             Argument::Matcher => found.extend(field_faults(self.verb, expression)),
-            Argument::Target | Argument::Policy | Argument::Template | Argument::Time => {
+            Argument::Target | Argument::Policy | Argument::Template | Argument::Time | Argument::Lasts => {
                 self.text(argument, expression, found)
             }
             Argument::Other => {}
@@ -80,6 +81,7 @@ impl Check<'_> {
             Argument::Target => self.names.target_fault(text),
             Argument::Policy => self.names.policy_fault(text),
             Argument::Template => self.names.template_fault(text, self.target),
+            Argument::Lasts => Lasts::read(text).err().map(|error| (error, String::new())),
             _ => parse_duration(text).err().map(|error| (error.to_string(), String::new())),
         };
         found.extend(fault.map(|(message, help)| Finding { help, ..Finding::new(position, message) }));

@@ -33,6 +33,8 @@ pub(super) enum Argument {
     Policy,
     /// `TIME`: a length of time.
     Time,
+    /// `LASTS`: how long a mute lasts.
+    Lasts,
     /// `TEMPLATE`: the name of a template.
     Template,
     /// `#{ MATCHER }`: fields and patterns.
@@ -113,6 +115,7 @@ fn argument(written: &str) -> Argument {
         (None, "TARGET") => Argument::Target,
         (None, "POLICY") => Argument::Policy,
         (None, "TIME") => Argument::Time,
+        (None, "LASTS") => Argument::Lasts,
         (None, "TEMPLATE") => Argument::Template,
         (None, _) => Argument::Other,
     }
@@ -157,7 +160,7 @@ mod tests {
             (
                 On::Nothing,
                 "mute",
-                vec![vec![Argument::Matcher, Argument::Time, Argument::Other, Argument::Other]],
+                vec![vec![Argument::Matcher, Argument::Lasts, Argument::Other, Argument::Other]],
             ),
             (On::Nothing, "rule", vec![vec![Argument::Other, Argument::Matcher, Argument::Other]]),
             (On::Nothing, "glob", vec![vec![Argument::Other]]),

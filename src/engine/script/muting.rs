@@ -1,29 +1,26 @@
 //! Verbs that mute, and end mutes.
 
 use super::matchers::conditions;
-use super::{Answer, duration, error};
-use crate::engine::mute::Mute;
+use super::{Answer, error};
+use crate::engine::mute::{Lasts, Mute};
 use crate::engine::stage::on_stage;
 use crate::model::time::later;
 use rhai::{Engine, Map};
 
 pub(super) fn register(engine: &mut Engine) {
     engine.register_fn("mute", |map: Map, length: &str, reason: &str, owner: &str| -> Answer<String> {
-        let length = duration(length)?;
+        let lasts = Lasts::read(length).map_err(error)?;
         let conditions = conditions(map).map_err(error)?;
         on_stage(|stage| {
             let what: Vec<String> =
                 conditions.iter().map(|(path, pattern)| format!("{path} = {pattern}")).collect();
-            let mute = Mute {
-                id: 0,
-                conditions,
-                what: what.join(", "),
-                owner: owner.to_owned(),
-                reason: reason.to_owned(),
-                since: stage.run.now,
-                until: later(stage.run.now, length),
-                events: 0,
-            };
+            let now = stage.run.now;
+            let mut mute = Mute::new(conditions, what.join(", "), owner, reason, now);
+            match lasts {
+                Lasts::For(length) => mute.until = Some(later(now, length)),
+                Lasts::UntilOk => mute.until_ok = true,
+                Lasts::Every(span) => mute.every = Some(span),
+            }
             stage.add_mute(mute)
         })
         .map_err(error)

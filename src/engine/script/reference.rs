@@ -204,8 +204,8 @@ pub const ICINGA_VERBS: &[ScriptVerb] = &[
 pub const FUNCTIONS: &[ScriptVerb] = &[
     verb(
         "mute",
-        "mute(#{ MATCHER }, TIME, REASON, OWNER)",
-        "mutes what the matcher covers; what to say of it. All see it in `!mutes`",
+        "mute(#{ MATCHER }, LASTS, REASON, OWNER)",
+        "mutes what the matcher covers for a time such as `2h`, `until ok`, or `every tue 02:00-04:00 Europe/Paris`; what to say of it. All see it in `!mutes`",
     ),
     verb("unmute", "unmute(NUMBER, BY)", "takes a mute away; what to say of it"),
     verb("during", "during(SPAN)", "whether it is now in this span of the week"),

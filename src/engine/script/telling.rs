@@ -60,7 +60,8 @@ fn drop_event(e: &mut EventHandle, reason: &str, again: Option<Duration>) -> Ans
     act(e, |stage, scene| {
         // What is judged a second time was counted the first time.
         if let Some(id) = stage.run.muted_by.filter(|_| scene.event.withheld.is_none()) {
-            stage.world.count_muted(id);
+            let now = stage.run.now;
+            stage.world.count_muted(id, now);
         }
         stage.run.did.push(format!("drop: {reason}"));
         if let Some(again) = again {

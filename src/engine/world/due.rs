@@ -121,7 +121,7 @@ impl World {
     /// The next moment something is to happen by itself.
     pub fn next_wake(&self) -> Option<Timestamp> {
         let again = self.again.first().map(|(at, _)| *at);
-        let mute = self.mutes.values().map(|mute| mute.mute.until).min();
+        let mute = self.mutes.values().filter_map(|mute| mute.mute.next()).min();
         let reminder = self.reminders.first().map(|(at, _)| *at);
         let escalation = self.escalations.next_due();
         let all = [again, mute, self.timers.next(), reminder, escalation, self.gathers.next_due()];

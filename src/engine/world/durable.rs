@@ -21,6 +21,8 @@ pub(super) enum Entry {
     Record(ObjectKey),
     Incident(IncidentId),
     Mute(u64),
+    Watch(String),
+    Quiet(String),
     Told(String),
     Gather(String),
     Member(String, u64),
@@ -92,6 +94,14 @@ impl World {
             Entry::Incident(id) => ("incident", text(id.0.to_string()), shared(self.incidents.get(&id))),
             Entry::Mute(id) => {
                 ("mute", text(id.to_string()), json(self.mutes.get(&id).map(|mute| &mute.mute)))
+            }
+            Entry::Watch(name) => {
+                let value = json(self.watches.watch(&name));
+                ("watch", text(name), value)
+            }
+            Entry::Quiet(who) => {
+                let value = json(self.watches.quiet(&who));
+                ("quiet", text(who), value)
             }
             Entry::Told(subject) => {
                 let value = json(self.told.get(&subject));
@@ -181,6 +191,8 @@ impl World {
                 let mute: Mute = parse(value)?;
                 self.mutes.insert(mute.id, ActiveMute::new(mute).map_err(|error| error.to_string())?);
             }
+            "watch" => self.watches.put_watch(parse(value)?),
+            "quiet" => self.watches.put_quiet(key, parse(value)?),
             "told" => {
                 self.told.insert(key.to_owned(), parse(value)?);
             }

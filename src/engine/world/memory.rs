@@ -134,6 +134,7 @@ impl World {
         }
         self.forget_rested(now);
         self.forget_checks_asked(now);
+        self.forget_quiet(now);
         self.forget_old_incidents(now);
         self.forget_old_told(now);
     }

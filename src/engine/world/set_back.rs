@@ -10,14 +10,16 @@ use crate::model::{Incident, IncidentId, ObjectKey, Timestamp};
 use std::time::Duration;
 
 impl World {
-    /// Moves all that is due, and the times that lengths are counted from, back by this.
-    pub fn set_back(&mut self, by: Duration) {
+    /// Moves all that is due, and the times that lengths are counted from, back by this: it is
+    /// `now` again.
+    pub fn set_back(&mut self, by: Duration, now: Timestamp) {
         let back = |at: Timestamp| at.checked_sub(by).unwrap_or(Timestamp::MIN);
         self.set_back_records(back);
         self.set_back_incidents(back);
         self.set_back_timers(back);
         self.set_back_escalations(back);
-        self.set_back_mutes(back);
+        self.set_back_mutes(now, back);
+        self.set_back_watches(back);
         self.set_back_gathers(back);
         self.set_back_posts(back);
         let (windows, kept) = self.windows.set_back(back);
@@ -68,14 +70,6 @@ impl World {
             self.timers.move_to(&key, &back);
             self.change(|| Entry::Timer(Box::new(key)));
         }
-    }
-
-    fn set_back_mutes(&mut self, back: impl Fn(Timestamp) -> Timestamp) {
-        let numbers: Vec<u64> = self.mutes.keys().copied().collect();
-        for active in self.mutes.values_mut() {
-            (active.mute.since, active.mute.until) = (back(active.mute.since), back(active.mute.until));
-        }
-        numbers.into_iter().for_each(|number| self.change(|| Entry::Mute(number)));
     }
 
     fn set_back_gathers(&mut self, back: impl Fn(Timestamp) -> Timestamp) {

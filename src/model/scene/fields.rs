@@ -199,6 +199,10 @@ pub static FIELDS: &[Field] = fields! {
         Detail::MuteEnding(mute) => Value::Int(mute.muted_events as i64),
         _ => Value::Missing,
     };
+    "mute.how" "why it ended: ended, removed, recovered or unused" |s| match &s.event.detail {
+        Detail::MuteEnding(mute) => Value::text(&mute.how),
+        _ => Value::Missing,
+    };
     "mute.removed_by" "who removed the mute; empty at its time" |s| match &s.event.detail {
         Detail::MuteEnding(mute) => Value::text(&mute.removed_by),
         _ => Value::Missing,

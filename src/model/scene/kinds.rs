@@ -110,6 +110,7 @@ const TEXTS: &[&str] = &[
     "object_name",
     "gap.reason",
     "mute.what",
+    "mute.how",
     "mute.removed_by",
     "failed.target",
     "failed.sink",

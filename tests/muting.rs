@@ -1,0 +1,313 @@
+//! The whole life of a mute: what it covers, what ends it, and who hears of that; and what one person
+//! hears in private.
+
+use crate::common::engine::{World, key};
+use crate::common::happenings;
+use std::time::Duration;
+use watchbell::model::{ActionKind, Detail, Input};
+
+/// The shipped rules over two teams: `shop` has db1 with two services, `web` has www1.
+fn site() -> World {
+    let mut world = World::shipped();
+    for (host, team) in [("db1", "shop"), ("www1", "web")] {
+        world.object_with_vars(host, serde_json::json!({"team": team, "rack": 7}));
+    }
+    for service in ["db1!postgres", "db1!disk", "www1!http"] {
+        world.object(service, |_| {});
+    }
+    world
+}
+
+#[test]
+fn a_mute_covers_what_its_conditions_say_and_says_how_much_that_is() {
+    let mut world = site();
+    world.state("db1!disk", "CRITICAL");
+    world.told();
+    let said = world.say("alice", "!mute host.vars.team=shop state!=WARNING 1h moving");
+    assert_eq!(
+        said,
+        "alice: m1: host.vars.team = shop, state = not WARNING muted until Sun 2026-11-22 13:00; \
+         covers 3 objects, 1 with a problem now: db1!disk"
+    );
+    world.state("db1!postgres", "CRITICAL");
+    world.expect_dropped("muted by alice@icinga: moving");
+    world.state("db1", "DOWN");
+    world.expect_dropped("muted by alice@icinga: moving");
+    world.state("www1!http", "CRITICAL");
+    world.expect(&["ops: StateChange www1!http CRITICAL"]);
+    assert!(world.say("alice", "!mute host.vars.rack=7 1h").contains("covers 5 objects"), "a number is one");
+    assert!(
+        world.say("alice", "!mute host.vars.team=none 1h").contains("covers 0 objects, none with a problem")
+    );
+    assert!(world.say("alice", "!mute host.adress=x 1h").contains("did you mean `host.address`?"));
+    assert!(world.say("alice", "!unmute host.vars.rack=7").contains("no longer muted"));
+}
+
+#[test]
+fn until_ok_ends_when_each_object_that_it_covers_is_well_and_not_before() {
+    for restarts in [false, true] {
+        let mut world = site();
+        let none = world.say("alice", "!mute db1 until ok");
+        assert!(none.contains("nothing of it has a problem now; say for how long"), "{none}");
+        world.state("db1!disk", "CRITICAL");
+        world.told();
+        let said = world.say("alice", "!mute db1 until ok known");
+        assert!(
+            said.contains("db1 and its services muted until it is well; covers 3 objects, 1 with"),
+            "{said}"
+        );
+        world.state("db1!postgres", "CRITICAL");
+        world.expect_dropped("muted by alice@icinga: known");
+        if restarts {
+            world.restart();
+        }
+        // Who heard of the problem hears its end; the mute goes on for the other one.
+        world.state("db1!disk", "OK");
+        world.expect(&["ops: StateChange db1!disk OK"]);
+        world.state("db1!postgres", "WARNING");
+        world.expect_dropped("muted by alice@icinga: known");
+        world.state("db1!postgres", "OK");
+        world.expect(&["ops: MuteEnding"]);
+        world.state("db1!disk", "CRITICAL");
+        world.expect(&["ops: StateChange db1!disk CRITICAL"]);
+    }
+}
+
+#[test]
+fn until_ok_ends_as_well_when_the_broken_object_is_gone_or_time_is_over() {
+    let mut world = site();
+    world.state("db1!disk", "CRITICAL");
+    world.say("alice", "!mute db1!disk until ok");
+    world.told();
+    world.step(Input::ObjectsGone(vec![key("db1!disk")]));
+    world.expect(&["ops: MuteEnding"]);
+    world.state("db1!postgres", "CRITICAL");
+    world.told();
+    world.say("alice", "!mute db1!postgres until ok 1h");
+    world.state("db1!postgres", "WARNING");
+    world.expect_dropped("muted by alice@icinga");
+    world.wait("1h");
+    world.expect(&["ops: MuteEnding", "ops: StateChange db1!postgres WARNING (was: muted by alice@icinga)"]);
+}
+
+#[test]
+fn a_mute_that_comes_back_each_week_tells_at_the_end_of_its_span_what_is_still_broken() {
+    for restarts in [false, true] {
+        let mut world = site();
+        let said = world.say("alice", "!mute db1 every mon 02:00-04:00 Europe/Paris backups");
+        assert!(said.contains("muted every mon 02:00-04:00 Europe/Paris; covers 3 objects"), "{said}");
+        assert!(world.say("alice", "!mutes").contains("every mon 02:00-04:00 Europe/Paris, rests now"));
+        // Sunday is no Monday.
+        world.state("db1!disk", "CRITICAL");
+        world.state("db1!disk", "OK");
+        assert_eq!(world.told().len(), 2);
+        world.now = "2026-11-23T01:30:00Z".parse().expect("02:30 in Paris");
+        world.state("db1!disk", "CRITICAL");
+        world.expect_dropped("muted by alice@icinga: backups");
+        world.state("db1!postgres", "CRITICAL");
+        world.state("db1!postgres", "OK");
+        world.told();
+        if restarts {
+            world.restart();
+        }
+        world.wait("2h");
+        world.expect(&["ops: StateChange db1!disk CRITICAL (was: muted by alice@icinga: backups)"]);
+        world.state("db1!postgres", "CRITICAL");
+        world.expect(&["ops: StateChange db1!postgres CRITICAL"]);
+        world.now = "2026-11-30T01:30:00Z".parse().expect("the next Monday");
+        world.state("db1!postgres", "UNKNOWN");
+        world.expect_dropped("muted by alice@icinga: backups");
+    }
+}
+
+#[test]
+fn a_span_without_a_zone_goes_by_that_of_the_configuration() {
+    let mut world = site();
+    world.restart_with(|settings| {
+        settings.zone = jiff::tz::TimeZone::get("America/New_York").expect("a zone")
+    });
+    world.object("db1", |_| {});
+    let said = world.say("alice", "!mute db1 every sun");
+    assert!(said.contains("every sun America/New_York"), "{said}");
+}
+
+#[test]
+fn the_owner_hears_ten_minutes_before_the_end_once_and_can_prolong_it() {
+    let mut world = site();
+    world.say("alice", "!mute db1 1h flaky");
+    world.say("bob", "!ping");
+    world.state("db1!disk", "CRITICAL");
+    world.said();
+    world.wait("45m");
+    assert_eq!(world.said(), Vec::<String>::new());
+    world.restart();
+    world.wait("5m");
+    assert_eq!(
+        world.said(),
+        [
+            "#ops: alice: m1: db1 and its services is heard again in 10m, at 13:00 (1 event kept quiet, 1 problem now); \
+          `!mute m1 2h` goes on"
+        ]
+    );
+    assert!(world.say("alice", "!mute m1 until ok").contains("say until when m1 goes on"));
+    let said = world.say("alice", "!mute m1 2h");
+    assert_eq!(said, "alice: m1: db1 and its services muted until Sun 2026-11-22 14:50");
+    world.said();
+    world.told();
+    world.wait("100m");
+    world.expect_silence();
+    assert_eq!(world.said(), Vec::<String>::new());
+    world.wait("11m");
+    assert_eq!(world.said().len(), 1);
+    world.wait("10m");
+    world.expect(&[
+        "ops: MuteEnding",
+        "ops: StateChange db1!disk CRITICAL (was: muted by alice@icinga: flaky)",
+    ]);
+    // A short one is over before anybody could need a warning.
+    world.say("alice", "!mute db1 20m");
+    world.said();
+    world.wait("20m");
+    assert_eq!(world.said(), Vec::<String>::new());
+}
+
+#[test]
+fn a_mute_that_keeps_nothing_quiet_is_closed_where_its_owner_said_so() {
+    let mut world = site();
+    let said = world.say("alice", "!mute db1 unused 2d noise");
+    assert!(said.contains("muted until it kept nothing quiet for 2d"), "{said}");
+    world.wait("36h");
+    world.state("db1!disk", "CRITICAL");
+    world.expect_dropped("muted by alice@icinga: noise");
+    world.wait("36h");
+    world.expect_silence();
+    world.wait("13h");
+    world.expect(&[
+        "ops: MuteEnding",
+        "ops: StateChange db1!disk CRITICAL (was: muted by alice@icinga: noise)",
+    ]);
+}
+
+#[test]
+fn what_was_to_end_a_mute_moves_along_when_the_clock_is_set_back() {
+    let mut world = site();
+    world.say("alice", "!mute db1 unused 2h");
+    world.say("alice", "!mute www1 1h");
+    world.wait("30m");
+    world.step(Input::Tick);
+    world.said();
+    world.now -= Duration::from_secs(86_400);
+    world.step(Input::Tick);
+    world.wait("25m");
+    assert_eq!(world.said().len(), 1, "the warning, 10 minutes before the end");
+    world.expect_silence();
+    world.wait("6m");
+    assert_eq!(world.told().len(), 1, "an hour is over");
+    world.wait("58m");
+    world.expect_silence();
+    world.wait("2m");
+    assert_eq!(world.told().len(), 1, "two hours are over");
+}
+
+#[test]
+fn a_mute_of_one_object_can_put_it_in_downtime_in_icinga_and_takes_that_away_again() {
+    for is_usual in [false, true] {
+        let mut world = site();
+        world.restart_with(|settings| settings.mirror_mutes = is_usual);
+        let mirror = if is_usual { "" } else { " mirror" };
+        world.say("alice", &format!("!mute db1{mirror} 2h flaky"));
+        let [action] = world.actions.as_slice() else { panic!("{:?}", world.actions) };
+        let ActionKind::ScheduleDowntime { comment, start, end, all_services, .. } = &action.kind else {
+            panic!("{action:?}")
+        };
+        assert_eq!((action.object.name(), action.author.as_str()), ("db1", "alice@icinga"));
+        assert_eq!(
+            (comment.as_str(), *all_services, end.duration_since(*start).as_secs()),
+            ("Watchbell m1: flaky", true, 7200)
+        );
+        let comment = comment.clone();
+        world.actions.clear();
+        let mut downtime = happenings::downtime("db1!d1", world.now);
+        downtime.comment = comment;
+        world.happens("db1", Detail::DowntimeAdded(downtime));
+        world.expect_dropped("the downtime of a mute");
+        world.say("alice", "!mute m1 3h");
+        let again: Vec<&str> = world.actions.iter().map(|action| action.kind.name()).collect();
+        assert_eq!(again, ["remove-downtime", "schedule-downtime"], "it lasts longer in Icinga, too");
+        world.actions.clear();
+        world.say("alice", "!unmute m1");
+        let removed = world.actions.iter().map(|action| action.kind.clone()).collect::<Vec<_>>();
+        assert_eq!(removed, [ActionKind::RemoveDowntime { downtime: "db1!d1".to_owned() }]);
+    }
+    let mut world = site();
+    for line in ["!mute db* mirror 1h", "!mute db1 mirror every mon"] {
+        assert!(world.say("alice", line).contains("only a mute of one object with a time to end"), "{line}");
+    }
+    assert!(world.actions.is_empty());
+}
+
+#[test]
+fn who_watches_an_object_hears_of_each_change_in_private_until_it_is_well() {
+    let mut world = site();
+    let said = world.say("bob", "!watch db1!disk");
+    assert!(said.contains("you hear of each change of db1!disk in private until it is well"), "{said}");
+    assert!(world.utter("eve", None, false, "!watch db1").contains("only somebody known is told in private"));
+    world.said();
+    world.soft("db1!disk", "CRITICAL");
+    world.state("db1!disk", "CRITICAL");
+    world.state("db1!postgres", "CRITICAL");
+    world.restart();
+    world.state("db1!disk", "OK");
+    world.state("db1!disk", "CRITICAL");
+    assert_eq!(
+        world.said(),
+        [
+            "bob: db1!disk is CRITICAL (soft): CRITICAL - as found",
+            "bob: db1!disk is CRITICAL: CRITICAL - as found",
+            "bob: db1!disk is OK: OK - as found; you no longer watch it",
+        ]
+    );
+    world.say("bob", "!watch db1");
+    world.whisper("bob", "watch www1!http");
+    assert!(world.whisper("bob", "watch").contains("you watch 2:"));
+    assert_eq!(world.say("bob", "!unwatch db1"), "bob: you no longer watch db1");
+    assert!(world.say("bob", "!unwatch db1").contains("you do not watch db1"));
+    assert!(world.say("bob", "!unwatch all").contains("you no longer watch www1!http"));
+    world.said();
+    world.state("www1!http", "CRITICAL");
+    assert_eq!(world.said(), Vec::<String>::new());
+}
+
+#[test]
+fn who_wants_quiet_hears_in_private_only_what_is_critical_or_down() {
+    let mut world = site();
+    world.say("bob", "!watch db1!disk");
+    assert!(world.say("bob", "!quiet 2h").contains("until Sun 2026-11-22 14:00 you hear in private only"));
+    world.said();
+    world.restart();
+    world.state("db1!disk", "WARNING");
+    assert_eq!(world.said(), Vec::<String>::new());
+    world.state("db1!disk", "CRITICAL");
+    assert_eq!(world.said().len(), 1);
+    world.wait("2h");
+    world.state("db1!disk", "WARNING");
+    assert_eq!(world.said().len(), 1, "the time is over");
+    world.say("bob", "!quiet 2h");
+    world.say("bob", "!quiet off");
+    world.said();
+    world.state("db1!disk", "UNKNOWN");
+    assert_eq!(world.said().len(), 1);
+}
+
+#[test]
+fn rules_mute_until_ok_and_each_week_too() {
+    let mut world = World::new(
+        r#"command("weekly", #{ role: "operator", help: "x" }, |c| mute(#{ "host.name": "db1" }, "every mon 02:00-04:00 Europe/Paris", "x", c.by));
+           command("wrong", #{ role: "operator", help: "x" }, |c| mute(#{ "host.name": "db1" }, "every " + c.args[0], "x", c.by));
+           command("well", #{ role: "operator", help: "x" }, |c| mute(#{ "host.name": "db1" }, "until ok", "x", c.by));"#,
+    );
+    world.object("db1", |_| {});
+    assert!(world.say("alice", "!weekly").contains("muted every mon 02:00-04:00 Europe/Paris"));
+    assert!(world.say("alice", "!well").contains("muted until it is well"));
+    assert!(world.say("alice", "!wrong mon").contains("names no time zone"));
+}
