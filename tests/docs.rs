@@ -206,7 +206,8 @@ fn every_example_of_a_rule_does_what_the_page_says() {
 
 #[test]
 fn every_verb_stands_in_an_example() {
-    let examples = blocks("docs/rules.md").into_iter().chain(blocks("docs/cookbook.md"));
+    let pages = ["docs/rules.md", "docs/cookbook.md", "docs/oncall.md"];
+    let examples = pages.into_iter().flat_map(blocks);
     let examples = examples.filter(|block| block.language == "rhai").map(|block| block.text);
     let examples = examples.collect::<String>()
         + &recipes().iter().map(|recipe| recipe.text.as_str()).collect::<String>();

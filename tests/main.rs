@@ -49,6 +49,7 @@ mod mixed_sets;
 mod modules;
 mod muting;
 mod netsplit;
+mod oncall;
 mod outage;
 mod outbox;
 mod owed;

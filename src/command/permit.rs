@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 pub struct Caller {
     /// The name in the room; proves nothing.
     pub nick: String,
+    /// Which person of the configuration they are.
+    pub person: Option<String>,
     /// The name Icinga hears, if they are a known person.
     pub author: Option<String>,
     /// The roles they have; empty for a stranger.
@@ -53,11 +55,17 @@ impl<'a> Right<'a> {
 /// process, is anybody; a nick is nobody.
 /// What is an account on one network is nobody on another, unless it is the person's there, too.
 pub fn caller(speaker: &Speaker, sink: &str, persons: &BTreeMap<String, Person>) -> Caller {
-    let stranger =
-        |standing: String| Caller { nick: speaker.nick.clone(), author: None, roles: Vec::new(), standing };
+    let stranger = |standing: String| Caller {
+        nick: speaker.nick.clone(),
+        person: None,
+        author: None,
+        roles: Vec::new(),
+        standing,
+    };
     if speaker.local {
         return Caller {
             nick: speaker.nick.clone(),
+            person: None,
             author: Some(speaker.nick.clone()),
             roles: vec![ADMIN.to_owned()],
             standing: "you sit at this terminal".to_owned(),
@@ -72,6 +80,7 @@ pub fn caller(speaker: &Speaker, sink: &str, persons: &BTreeMap<String, Person>)
     match person {
         Some(person) => Caller {
             nick: speaker.nick.clone(),
+            person: Some(person.name.clone()),
             author: Some(person.icinga_author.clone()),
             roles: person.roles.clone(),
             standing: format!("account {account}, person {}", person.name),

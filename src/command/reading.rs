@@ -123,6 +123,43 @@ pub(super) fn quiet(words: &mut Words<'_>) -> Reading {
     }
 }
 
+/// `oncall [SCHEDULE] [at] fri 3:00`.
+pub(super) fn oncall(words: &mut Words<'_>) -> Reading {
+    let schedule = words.peek().filter(|word| *word != "at").map(str::to_owned);
+    if schedule.is_some() {
+        words.optional();
+    }
+    let at = words.moment_after("at")?;
+    if words.is_empty() { Ok(Request::OnCall { schedule, at }) } else { Err(words.usage()) }
+}
+
+/// `override SCHEDULE PERSON [from fri 18:00] until mon 9:00 [REASON]`.
+pub(super) fn override_turn(words: &mut Words<'_>) -> Reading {
+    let (schedule, person) = (words.one()?, words.one()?);
+    let from = words.moment_after("from")?;
+    let begin = from.unwrap_or(words.now());
+    let Some(until) = words.time_from(begin)? else {
+        return Err(format!("say until when. {}", words.usage()));
+    };
+    Ok(Request::Override { schedule, person, from, until, reason: words.rest() })
+}
+
+/// `override cancel O3`.
+pub(super) fn cancel_override(words: &mut Words<'_>) -> Reading {
+    let word = words.one()?;
+    let number = word.strip_prefix(['o', 'O']).unwrap_or(&word).parse();
+    number
+        .map(Request::CancelOverride)
+        .map_err(|_| format!("`{word}` is no number of an override. {}", words.usage()))
+}
+
+/// `swap SCHEDULE PERSON PERSON [fri]`.
+pub(super) fn swap(words: &mut Words<'_>) -> Reading {
+    let (schedule, one, other) = (words.one()?, words.one()?, words.one()?);
+    let near = if words.is_empty() { None } else { Some(words.moment()?) };
+    if words.is_empty() { Ok(Request::Swap { schedule, one, other, near }) } else { Err(words.usage()) }
+}
+
 pub(super) fn reload(words: &mut Words<'_>) -> Reading {
     let force = words.took("force");
     if words.is_empty() { Ok(Request::Reload { force }) } else { Err(words.usage()) }

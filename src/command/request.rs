@@ -70,6 +70,41 @@ pub enum Request {
     Unwatch(String),
     /// `quiet`: until when; `None` means no longer.
     Quiet(Option<Timestamp>),
+    /// `oncall`: who is on call.
+    OnCall {
+        /// By which schedule; by all, where none is named.
+        schedule: Option<String>,
+        /// When; now, where it is not said.
+        at: Option<Timestamp>,
+    },
+    /// `overrides`.
+    Overrides,
+    /// `override`.
+    Override {
+        /// Of which schedule.
+        schedule: String,
+        /// Who is on call.
+        person: String,
+        /// From when on; from now on, where it is not said.
+        from: Option<Timestamp>,
+        /// Until when.
+        until: Timestamp,
+        /// Why; may be empty.
+        reason: String,
+    },
+    /// `override cancel`, by number.
+    CancelOverride(u64),
+    /// `swap`.
+    Swap {
+        /// Of which schedule.
+        schedule: String,
+        /// Whose turn is given away.
+        one: String,
+        /// Who takes it, and gives away one of theirs.
+        other: String,
+        /// Which turn: the one in which this lies; the next one of `one`, where it is not said.
+        near: Option<Timestamp>,
+    },
     /// `reload`.
     Reload {
         /// Whether a set is taken whose own tests fail.

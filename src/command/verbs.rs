@@ -123,6 +123,32 @@ pub static VERBS: &[Verb] = &[
     ),
     reads("unwatch", "OBJECT|all", "watch it no longer", |words| Ok(Request::Unwatch(words.one()?))),
     reads("quiet", "2h|off", "hear in private only what is CRITICAL or DOWN", reading::quiet),
+    reads(
+        "oncall",
+        "[SCHEDULE] [at fri 3:00]",
+        "who is on call, until when, and who is next",
+        reading::oncall,
+    ),
+    reads("overrides", "", "who is on call out of turn, by whom, and until when", |_| Ok(Request::Overrides)),
+    reads(
+        "override",
+        "SCHEDULE PERSON [from fri 18:00] until 18:00|for 2h [REASON]",
+        "have somebody on call out of turn; members of the schedule and operators may",
+        reading::override_turn,
+    ),
+    reads(
+        "override cancel",
+        "O3",
+        "take that back; members of the schedule and operators may",
+        reading::cancel_override,
+    ),
+    reads(
+        "swap",
+        "SCHEDULE PERSON PERSON [fri]",
+        "trade two turns; members of the schedule and operators may",
+        reading::swap,
+    )
+    .also(&["cover"]),
     operator(
         "reload",
         "[force]",

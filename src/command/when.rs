@@ -41,6 +41,15 @@ pub fn take(
     }
 }
 
+/// Takes a moment from the front of the words, such as `fri 3:00`, `18:00`, `2026-11-24 9:00`
+/// or `2h`: the moment, and how many words it took. A day without a time is its morning.
+pub fn take_moment(words: &[&str], now: Timestamp, zone: &TimeZone) -> Result<(Timestamp, usize), WhenError> {
+    match words.first() {
+        Some(length) if parse_duration(length).is_ok() => Ok((after(length, now)?, 1)),
+        _ => until(words, now, zone),
+    }
+}
+
 /// Reads one moment, which may be past: a time as in chat, `until` and `for` left out or
 /// not, a date with its time, or RFC 3339 as in `2026-11-24T09:00:00Z`.
 pub fn moment(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, WhenError> {

@@ -94,6 +94,31 @@ impl<'a> Words<'a> {
         }))
     }
 
+    /// The moment behind this word, such as `from fri 18:00`, if the word is next.
+    pub fn moment_after(&mut self, word: &str) -> Result<Option<Timestamp>, String> {
+        if !self.took(word) {
+            return Ok(None);
+        }
+        self.moment().map(Some)
+    }
+
+    /// The moment that is next, such as `fri 3:00`.
+    pub fn moment(&mut self) -> Result<Timestamp, String> {
+        let taken = when::take_moment(self.left, self.now, self.zone);
+        let (moment, used) = taken.map_err(|error| error.to_string())?;
+        self.left = &self.left[used..];
+        Ok(moment)
+    }
+
+    /// A time, if one is next, counted from another moment than now.
+    pub fn time_from(&mut self, from: Timestamp) -> Result<Option<Timestamp>, String> {
+        let taken = when::take(self.left, from, self.zone).map_err(|error| error.to_string())?;
+        Ok(taken.map(|(moment, used)| {
+            self.left = &self.left[used..];
+            moment
+        }))
+    }
+
     /// All that is left as one text; empty where nothing is.
     pub fn rest(&mut self) -> String {
         std::mem::take(&mut self.left).join(" ")

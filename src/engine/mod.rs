@@ -24,6 +24,7 @@ pub mod outcome;
 mod owed;
 mod reach;
 pub mod ruleset;
+mod schedules;
 pub mod script;
 pub mod stage;
 mod standing;
@@ -91,16 +92,11 @@ impl Settings {
             prefix: config.prefix.clone(),
             roles: config.roles.clone(),
             persons: config.persons.clone(),
-            schedules: schedules(config),
+            schedules: schedules::configured(config),
             reach: config.reach.clone(),
             policies: config.policies.clone(),
         }
     }
-}
-
-/// The schedules of the configuration, by name.
-fn schedules(config: &Config) -> BTreeMap<String, Schedule> {
-    config.schedules.iter().map(|(name, settings)| (name.clone(), Schedule::of(settings))).collect()
 }
 
 impl Settings {
@@ -213,6 +209,7 @@ impl Engine {
         let mut caught_up = false;
         let before = std::mem::replace(&mut self.stage().run.now, now);
         self.mind_the_clock(before, now);
+        self.keep_up_calendars(now);
         // What was told before this input leaves before what it sets off.
         self.tell_gathered(now, &mut outcome);
         match input {
@@ -246,8 +243,10 @@ impl Engine {
                 queue.push_back(Next::Event(Event::ours(now, Detail::SinkOutage(outage))));
             }
             Input::RulesetChanged(changed) => queue.push_back(Next::Event(ruleset_changed(changed, now))),
+            Input::Calendar { schedule, read } => self.take_calendar(&schedule, read, now, &mut queue),
             Input::Tick => {}
         }
+        self.look_for_gaps(now, &mut queue);
         self.follow_up(&mut queue);
         self.due(now, &mut queue, &mut outcome);
         self.take_all(queue, now, &mut outcome);

@@ -11,6 +11,7 @@ mod escalations;
 pub mod gathers;
 mod memory;
 mod mutes;
+mod oncall;
 mod posts;
 mod record;
 mod set_back;
@@ -19,6 +20,7 @@ mod watches;
 pub use durable::{RestoreError, Restoring};
 pub use escalations::EscalationKey;
 pub use mutes::DueMutes;
+pub use oncall::KeptCalendar;
 pub use record::Record;
 
 use super::bounds::{self, Forgotten};
@@ -32,6 +34,7 @@ use durable::{Changes, Entry};
 use escalations::Escalations;
 use gathers::Gathers;
 use memory::{Told, Uses};
+use oncall::OnCall;
 use posts::Posts;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -95,6 +98,7 @@ pub struct World {
     gathers: Gathers,
     /// Posts taken in lately; see [`World::take_post`].
     posts: Posts,
+    oncall: OnCall,
     uses: Uses,
     /// What went for want of room.
     pub(super) forgotten: Forgotten,

@@ -2,11 +2,13 @@
 
 mod escalation;
 mod failures;
+mod schedules;
 mod sent;
 mod waits;
 
 pub use escalation::{Called, Escalation};
-pub use failures::{DeliveryFailed, SinkOutage};
+pub use failures::{DeliveryFailed, SinkOutage, Trouble};
+pub use schedules::ScheduleGap;
 pub use sent::{PostId, Webhook};
 pub use waits::{Reminder, Timer};
 
@@ -79,6 +81,8 @@ pub enum Detail {
     RulesetChanged(RulesetChanged),
     /// See [`EventType::Trouble`].
     Trouble(Trouble),
+    /// See [`EventType::ScheduleGap`].
+    ScheduleGap(ScheduleGap),
     /// See [`EventType::Webhook`].
     Webhook(Webhook),
     /// See [`EventType::Timer`].
@@ -116,6 +120,7 @@ impl Event {
             Detail::SinkOutage(_) => EventType::SinkOutage,
             Detail::RulesetChanged(_) => EventType::RulesetChanged,
             Detail::Trouble(_) => EventType::Trouble,
+            Detail::ScheduleGap(_) => EventType::ScheduleGap,
             Detail::Webhook(_) => EventType::Webhook,
             Detail::Timer(_) => EventType::Timer,
             Detail::Reminder(_) => EventType::Reminder,
@@ -391,19 +396,6 @@ pub struct RulesetChanged {
     /// How many warnings a set has that was taken; 0 for one that was refused.
     #[serde(default)]
     pub warnings: usize,
-}
-
-/// Something is wrong with Watchbell itself: told once when it begins, and once when it
-/// is over.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Trouble {
-    /// What has it, in the same words at its beginning and its end, such as
-    /// `the task sink libera`.
-    pub what: String,
-    /// What is wrong and how to mend it; or how it ended.
-    pub text: String,
-    /// Whether it is over.
-    pub over: bool,
 }
 
 /// What was gathered for a target, told as one message. Its `timestamp` is when it was

@@ -77,6 +77,8 @@ event_types! {
     RulesetChanged ours,
     /// Something is wrong with Watchbell itself, or is over.
     Trouble ours,
+    /// Nobody is on call by a schedule, now or within a day.
+    ScheduleGap ours,
     /// Somebody sent JSON to Watchbell.
     Webhook ours,
     /// A time that a rule had set has come.

@@ -78,6 +78,7 @@ impl Event {
             Detail::Trouble(trouble) => {
                 vec![self.timestamp.to_string(), trouble.what.clone(), trouble.over.to_string()]
             }
+            Detail::ScheduleGap(gap) => vec![gap.schedule.clone(), gap.from.to_string()],
             Detail::Webhook(webhook) => {
                 vec![self.timestamp.to_string(), webhook.name.clone(), webhook.body.to_string()]
             }

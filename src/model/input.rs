@@ -37,6 +37,13 @@ pub enum Input {
     SinkOutage(SinkOutage),
     /// Rules and templates were changed, or a change was refused.
     RulesetChanged(RulesetChanged),
+    /// The calendar of a schedule was read.
+    Calendar {
+        /// The name of the schedule.
+        schedule: String,
+        /// Its text, or why it cannot be read.
+        read: Result<Arc<str>, String>,
+    },
     /// The time asked for by an outcome has come.
     Tick,
 }

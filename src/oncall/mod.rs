@@ -7,9 +7,11 @@
 //! they show twice is meant the first time.
 //! Never: reads a clock or a file; the time is an argument.
 
+pub mod ical;
 mod layer;
 mod overrides;
 
+pub use ical::{Calendar, IcalError, People};
 pub use overrides::Override;
 
 use crate::config::{ScheduleSettings, ScheduleSource};
@@ -17,14 +19,23 @@ use crate::model::Timestamp;
 use jiff::tz::TimeZone;
 use layer::Layer;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Who is on call when, by one schedule.
 #[derive(Debug, Clone)]
 pub struct Schedule {
     name: String,
     zone: TimeZone,
+    plan: Plan,
+}
+
+/// Where the turns of a schedule come from.
+#[derive(Debug, Clone)]
+enum Plan {
     /// Later ones stand above earlier ones.
-    layers: Vec<Layer>,
+    Layers(Vec<Layer>),
+    /// A calendar; `None` until it was read.
+    Calendar(Option<Arc<Calendar>>),
 }
 
 /// A span of time in which the same persons are on call.
@@ -42,14 +53,39 @@ impl Schedule {
     /// The schedule that the configuration means. One that is a calendar has no turns until it
     /// was read.
     pub fn of(settings: &ScheduleSettings) -> Schedule {
-        let layers = match &settings.source {
-            ScheduleSource::Layers(layers) => layers,
-            ScheduleSource::IcalFile(_) | ScheduleSource::IcalUrl(_) => &Vec::new(),
+        let plan = match &settings.source {
+            ScheduleSource::Layers(layers) => {
+                Plan::Layers(layers.iter().map(|layer| Layer::of(layer, &settings.zone)).collect())
+            }
+            ScheduleSource::IcalFile(_) | ScheduleSource::IcalUrl(_) => Plan::Calendar(None),
         };
-        Schedule {
-            name: settings.name.clone(),
-            zone: settings.zone.clone(),
-            layers: layers.iter().map(|layer| Layer::of(layer, &settings.zone)).collect(),
+        Schedule { name: settings.name.clone(), zone: settings.zone.clone(), plan }
+    }
+
+    /// Whether its turns come from a calendar.
+    pub fn is_calendar(&self) -> bool {
+        matches!(self.plan, Plan::Calendar(_))
+    }
+
+    /// The calendar its turns come from; `None` where it has layers, or was not read yet.
+    pub fn calendar(&self) -> Option<&Arc<Calendar>> {
+        match &self.plan {
+            Plan::Layers(_) => None,
+            Plan::Calendar(calendar) => calendar.as_ref(),
+        }
+    }
+
+    /// Takes its turns from this calendar from now on; nothing where it has layers.
+    pub fn put_calendar(&mut self, calendar: Calendar) {
+        if let Plan::Calendar(known) = &mut self.plan {
+            *known = Some(Arc::new(calendar));
+        }
+    }
+
+    /// Works its calendar out around another moment; nothing where it has none.
+    pub fn move_to(&mut self, around: Timestamp) {
+        if let Plan::Calendar(Some(calendar)) = &mut self.plan {
+            Arc::make_mut(calendar).move_to(around);
         }
     }
 
@@ -65,7 +101,10 @@ impl Schedule {
 
     /// Everybody who may have a turn in it, each once, by name.
     pub fn members(&self) -> BTreeSet<&str> {
-        self.layers.iter().flat_map(Layer::persons).map(String::as_str).collect()
+        match &self.plan {
+            Plan::Layers(layers) => layers.iter().flat_map(Layer::persons).map(String::as_str).collect(),
+            Plan::Calendar(calendar) => calendar.iter().flat_map(|calendar| calendar.persons()).collect(),
+        }
     }
 
     /// Who is on call at a moment, by name: whoever the newest override names, else whoever
@@ -81,8 +120,25 @@ impl Schedule {
 
     /// Who is on call at a moment if nobody overrides it.
     fn by_plan(&self, at: Timestamp) -> Vec<String> {
-        let topmost = self.layers.iter().rev().find_map(|layer| layer.holder(at));
-        topmost.map(|person| vec![person.to_owned()]).unwrap_or_default()
+        match &self.plan {
+            Plan::Layers(layers) => {
+                let topmost = layers.iter().rev().find_map(|layer| layer.holder(at));
+                topmost.map(|person| vec![person.to_owned()]).unwrap_or_default()
+            }
+            Plan::Calendar(calendar) => {
+                calendar.as_ref().map(|calendar| calendar.covering(at).to_vec()).unwrap_or_default()
+            }
+        }
+    }
+
+    /// The moments between two others at which the plan may name somebody else.
+    fn edges(&self, from: Timestamp, to: Timestamp) -> BTreeSet<Timestamp> {
+        match &self.plan {
+            Plan::Layers(layers) => layers.iter().flat_map(|layer| layer.edges(from, to)).collect(),
+            Plan::Calendar(calendar) => {
+                calendar.iter().flat_map(|calendar| calendar.edges(from, to)).collect()
+            }
+        }
     }
 
     /// The turns between two moments, in order, cut off at both: they follow each other without
@@ -92,8 +148,7 @@ impl Schedule {
         if to <= from {
             return Vec::new();
         }
-        let mut edges: BTreeSet<Timestamp> =
-            self.layers.iter().flat_map(|layer| layer.edges(from, to)).collect();
+        let mut edges = self.edges(from, to);
         let ours = overrides.iter().filter(|one| one.schedule == self.name);
         edges.extend(ours.flat_map(|one| [one.from, one.until]));
         edges.retain(|edge| (from..to).contains(edge));

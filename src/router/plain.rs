@@ -83,6 +83,7 @@ fn words(event: &Event) -> Cow<'_, str> {
         }
         Detail::RulesetChanged(changed) => said("refused", &changed.error),
         Detail::Trouble(trouble) => said(&trouble.what, &trouble.text),
+        Detail::ScheduleGap(gap) => said(&gap.schedule, "nobody is on call"),
         Detail::Webhook(webhook) => Cow::Owned(format!("{}: {}", webhook.name, webhook.body)),
         Detail::Timer(timer) => said(&timer.rule, &timer.name),
         Detail::Reminder(reminder) => Cow::Owned(format!("reminder {}", reminder.number)),
@@ -126,6 +127,7 @@ pub(super) fn thread(scene: &Scene) -> String {
         (Detail::SinkOutage(outage), _) => hashed("sink", &[&outage.sink]),
         (Detail::RulesetChanged(_), _) => "ruleset".to_owned(),
         (Detail::Trouble(trouble), _) => hashed("trouble", &[&trouble.what]),
+        (Detail::ScheduleGap(gap), _) => hashed("schedule", &[&gap.schedule]),
         (Detail::Webhook(webhook), _) => hashed("webhook", &[&webhook.name]),
         (Detail::Digest(digest), _) => hashed("digest", &[&digest.key]),
         (_, Some(object)) => hashed("object", &[&event.source, object.name()]),
@@ -150,6 +152,7 @@ pub(super) fn severity(scene: &Scene) -> u8 {
         Detail::SinkOutage(outage) if outage.open => State::Critical.severity(),
         Detail::RulesetChanged(changed) if !changed.accepted => State::Warning.severity(),
         Detail::Trouble(trouble) if !trouble.over => State::Critical.severity(),
+        Detail::ScheduleGap(_) => State::Warning.severity(),
         Detail::Digest(digest) => digest.worst.map_or(0, State::severity),
         _ => 0,
     }

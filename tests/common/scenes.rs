@@ -131,6 +131,7 @@ fn poison_event(detail: &mut Detail, text: &str) {
             trouble.what = text();
             trouble.text = text();
         }
+        Detail::ScheduleGap(gap) => gap.schedule = text(),
         Detail::Webhook(webhook) => {
             webhook.name = text();
             webhook.body = serde_json::json!({ "text": text() });

@@ -13,6 +13,7 @@ mod icinga;
 mod lists;
 mod mutes;
 mod objects;
+mod oncall;
 mod rules;
 mod watches;
 
@@ -33,6 +34,7 @@ const TOPICS: &[fn(&mut Asked<'_>, &Request) -> Option<Answered>] = &[
     icinga::answer,
     mutes::answer,
     watches::answer,
+    oncall::answer,
     rules::answer,
     audit::answer,
     custom::answer,

@@ -13,6 +13,7 @@ mod knowing;
 mod matchers;
 mod memory;
 mod muting;
+mod oncall;
 pub mod reference;
 mod telling;
 mod testing;
@@ -50,6 +51,7 @@ pub(super) fn register(engine: &mut Engine) {
     muting::register(engine);
     hours::register(engine);
     knowing::register(engine);
+    oncall::register(engine);
     waiting::register(engine);
     icinga::register(engine);
     command::register(engine);

@@ -212,6 +212,11 @@ pub const FUNCTIONS: &[ScriptVerb] = &[
     verb("during", "during(SPAN, HOLIDAYS)", "the same, but on these holidays no span begins"),
     verb("holiday", "holiday(HOLIDAYS)", "whether today is one of these holidays"),
     verb("holiday", "holiday(HOLIDAYS, ZONE)", "the same, in another time zone than that of watchbell.toml"),
+    verb(
+        "oncall",
+        "oncall(SCHEDULE)",
+        "who is on call now by this schedule, as a list of names; empty if nobody is",
+    ),
 ];
 
 /// On the command, inside a `command`.

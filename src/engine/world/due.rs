@@ -124,7 +124,8 @@ impl World {
         let mute = self.mutes.values().filter_map(|mute| mute.mute.next()).min();
         let reminder = self.reminders.first().map(|(at, _)| *at);
         let escalation = self.escalations.next_due();
-        let all = [again, mute, self.timers.next(), reminder, escalation, self.gathers.next_due()];
+        let look = self.oncall.next_look();
+        let all = [again, mute, self.timers.next(), reminder, escalation, self.gathers.next_due(), look];
         all.into_iter().flatten().min()
     }
 }

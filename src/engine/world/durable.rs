@@ -34,6 +34,10 @@ pub(super) enum Entry {
     Comment(String),
     Source(Arc<str>),
     Post(String),
+    Override(u64),
+    Calendar(String),
+    ToldGap(String),
+    LastOverride,
     NextIncident,
     NextMute,
 }
@@ -144,6 +148,18 @@ impl World {
                 let value = json(self.posts.until(&post));
                 ("post", text(post), value)
             }
+            Entry::Override(id) => ("override", text(id.to_string()), json(self.oncall.one(id))),
+            Entry::Calendar(schedule) => {
+                let value = json(self.oncall.calendar(&schedule));
+                ("calendar", text(schedule), value)
+            }
+            Entry::ToldGap(schedule) => {
+                let value = json(self.oncall.gap(&schedule));
+                ("gap", text(schedule), value)
+            }
+            Entry::LastOverride => {
+                ("next", text("override".to_owned()), json(Some(&self.oncall.last_override)))
+            }
             Entry::NextIncident => ("next", text("incident".to_owned()), json(Some(&self.next_incident))),
             Entry::NextMute => ("next", text("mute".to_owned()), json(Some(&self.next_mute))),
         };
@@ -220,6 +236,10 @@ impl World {
                 self.sources.insert(Arc::from(key), parse(value)?);
             }
             "post" => self.posts.put(key, parse(value)?),
+            "override" => self.oncall.restore_override(parse(value)?),
+            "calendar" => self.oncall.restore_calendar(key, parse(value)?),
+            "gap" => self.oncall.restore_gap(key, parse(value)?),
+            "next" if key == "override" => self.oncall.last_override = parse(value)?,
             "next" if key == "incident" => self.next_incident = parse(value)?,
             "next" if key == "mute" => self.next_mute = parse(value)?,
             _ => return Err("this Watchbell knows no such entry".to_owned()),
@@ -291,8 +311,8 @@ impl Restoring {
 fn is_needed(kind: &str, key: &str) -> bool {
     match kind {
         "object" | "record" | "incident" | "mute" | "told" | "downtime" | "comment" | "source"
-        | "escalation" => true,
-        "next" => matches!(key, "incident" | "mute"),
+        | "escalation" | "override" => true,
+        "next" => matches!(key, "incident" | "mute" | "override"),
         _ => false,
     }
 }

@@ -137,6 +137,7 @@ impl World {
         self.forget_quiet(now);
         self.forget_old_incidents(now);
         self.forget_old_told(now);
+        self.forget_overrides(now);
     }
 
     fn forget_old_incidents(&mut self, now: Timestamp) {

@@ -26,6 +26,8 @@ impl World {
         windows.into_iter().for_each(|name| self.change(|| Entry::Window(name)));
         kept.into_iter().for_each(|name| self.change(|| Entry::Kept(name)));
         self.checks_asked.clear();
+        // Overrides and gaps are of the calendar, which nobody set back.
+        self.look_again();
     }
 
     fn set_back_records(&mut self, back: impl Fn(Timestamp) -> Timestamp) {

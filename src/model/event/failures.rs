@@ -1,4 +1,4 @@
-//! Events about our own messages: what could not be told, and by which way out.
+//! Events about what Watchbell itself fails at: what could not be told, by which way out, and its own troubles.
 
 use crate::model::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -33,4 +33,17 @@ pub struct SinkOutage {
     pub reason: String,
     /// How many deliveries wait for it.
     pub waiting: u64,
+}
+
+/// Something is wrong with Watchbell itself: told once when it begins, and once when it
+/// is over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// What has it, in the same words at its beginning and its end, such as
+    /// `the task sink libera`.
+    pub what: String,
+    /// What is wrong and how to mend it; or how it ended.
+    pub text: String,
+    /// Whether it is over.
+    pub over: bool,
 }

@@ -265,6 +265,18 @@ pub static FIELDS: &[Field] = fields! {
         Detail::Trouble(trouble) => Value::Bool(trouble.over),
         _ => Value::Missing,
     };
+    "schedule.name" "the schedule by which nobody is on call" |s| match &s.event.detail {
+        Detail::ScheduleGap(gap) => Value::text(&gap.schedule),
+        _ => Value::Missing,
+    };
+    "schedule.from" "when that begins" |s| match &s.event.detail {
+        Detail::ScheduleGap(gap) => Value::Time(gap.from),
+        _ => Value::Missing,
+    };
+    "schedule.until" "when somebody is on call again; missing where that is not within a month" |s| match &s.event.detail {
+        Detail::ScheduleGap(gap) => Value::time(gap.until),
+        _ => Value::Missing,
+    };
     "webhook.name" "who sent it, as the configuration calls them" |s| match &s.event.detail {
         Detail::Webhook(webhook) => Value::text(&webhook.name),
         _ => Value::Missing,

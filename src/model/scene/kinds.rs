@@ -89,6 +89,8 @@ const NUMBERS: &[&str] = &[
     "outage.waiting",
     "ruleset.rules",
     "ruleset.warnings",
+    "schedule.from",
+    "schedule.until",
 ];
 const TEXTS: &[&str] = &[
     "source",
@@ -123,6 +125,7 @@ const TEXTS: &[&str] = &[
     "ruleset.error",
     "trouble.what",
     "trouble.text",
+    "schedule.name",
 ];
 const STATES: &[&str] = &["state", "hard_state", "previous", "told_state"];
 const TRUTHS_OF_OBJECTS: &[&str] = &["is_problem", "acknowledged", "in_downtime", "flapping", "reachable"];
@@ -178,6 +181,7 @@ pub fn types_with(path: &str) -> Option<&'static [EventType]> {
             "outage" => &[T::SinkOutage],
             "ruleset" => &[T::RulesetChanged],
             "trouble" => &[T::Trouble],
+            "schedule" => &[T::ScheduleGap],
             _ => return None,
         },
     })

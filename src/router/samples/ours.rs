@@ -3,7 +3,8 @@
 use super::Sample;
 use super::stage::{at, our_scene, sample};
 use crate::model::event::{
-    DeliveryFailed, Digest, Gap, MuteEnding, ObjectChange, RulesetChanged, SinkOutage, Trouble, Webhook,
+    DeliveryFailed, Digest, Gap, MuteEnding, ObjectChange, RulesetChanged, ScheduleGap, SinkOutage, Trouble,
+    Webhook,
 };
 use crate::model::{Detail, State};
 
@@ -77,6 +78,8 @@ pub(super) fn ours() -> Vec<Sample> {
         over: false,
     };
     let mended = Trouble { text: "it has run for a minute".to_owned(), over: true, ..trouble.clone() };
+    let nobody = ScheduleGap { schedule: "dba".to_owned(), from: at(86_400), until: Some(at(90_000)) };
+    let for_long = ScheduleGap { from: at(0), until: None, ..nobody.clone() };
     let webhook = Webhook {
         name: "deploys".to_owned(),
         body: serde_json::json!({ "text": "shop 4.2 is on its way", "by": "alice" }),
@@ -100,6 +103,8 @@ pub(super) fn ours() -> Vec<Sample> {
         sample("new rules are refused", our_scene("watchbell", Detail::RulesetChanged(refused))),
         sample("Watchbell itself has a trouble", our_scene("watchbell", Detail::Trouble(trouble))),
         sample("a trouble is over", our_scene("watchbell", Detail::Trouble(mended))),
+        sample("nobody will be on call", our_scene("watchbell", Detail::ScheduleGap(nobody))),
+        sample("nobody is on call", our_scene("watchbell", Detail::ScheduleGap(for_long))),
         sample("a webhook with a text", our_scene("watchbell", Detail::Webhook(webhook))),
         sample("a webhook without one", our_scene("watchbell", Detail::Webhook(bare))),
     ]
