@@ -4,7 +4,7 @@
 use crate::common::engine::{World, key};
 use crate::common::happenings;
 use std::time::Duration;
-use watchbell::model::{ActionKind, Detail, Input};
+use watchbell::model::{ActionKind, ActionResult, Detail, Input};
 
 /// The shipped rules over two teams: `shop` has db1 with two services, `web` has www1.
 fn site() -> World {
@@ -239,6 +239,19 @@ fn a_mute_of_one_object_can_put_it_in_downtime_in_icinga_and_takes_that_away_aga
         let removed = world.actions.iter().map(|action| action.kind.clone()).collect::<Vec<_>>();
         assert_eq!(removed, [ActionKind::RemoveDowntime { downtime: "db1!d1".to_owned() }]);
     }
+    // It is unmuted before anything was heard of the downtime: Icinga's answer names it.
+    let mut world = site();
+    world.say("alice", "!mute db1 mirror 1h");
+    let action = world.actions.pop().expect("it is asked of Icinga");
+    let outcome = Ok("Successfully scheduled downtime 'db1!d2' for object 'db1'.".to_owned());
+    world.step(Input::ActionResult(ActionResult { action: action.clone(), outcome: outcome.clone() }));
+    assert!(world.actions.is_empty());
+    world.say("alice", "!unmute m1");
+    assert!(world.actions.is_empty());
+    world.step(Input::ActionResult(ActionResult { action, outcome }));
+    let removed: Vec<ActionKind> = world.actions.drain(..).map(|action| action.kind).collect();
+    assert_eq!(removed, [ActionKind::RemoveDowntime { downtime: "db1!d2".to_owned() }]);
+
     let mut world = site();
     for line in ["!mute db* mirror 1h", "!mute db1 mirror every mon"] {
         assert!(world.say("alice", line).contains("only a mute of one object with a time to end"), "{line}");

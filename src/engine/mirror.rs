@@ -6,7 +6,7 @@
 use super::mute::Mute;
 use super::world::World;
 use crate::model::event::Downtime;
-use crate::model::{Action, ActionKind, ObjectKey};
+use crate::model::{Action, ActionKind, ActionResult, ObjectKey};
 
 /// What puts an object in downtime for as long as it is muted; `None` where none is wanted.
 pub(super) fn downtime(mute: &Mute) -> Option<Action> {
@@ -34,6 +34,22 @@ pub(super) fn removals(world: &World, mute: &Mute) -> Vec<Action> {
         action(key.clone(), &mute.owner, ActionKind::RemoveDowntime { downtime: downtime.name.clone() })
     };
     made.map(removal).collect()
+}
+
+/// What removes a downtime that Icinga has just made, where its mute ended meanwhile: Icinga's
+/// answer says its name before any event does.
+pub(super) fn late_removal(world: &World, result: &ActionResult) -> Option<Action> {
+    let ActionKind::ScheduleDowntime { comment, end, .. } = &result.action.kind else { return None };
+    let (number, _) =
+        comment.strip_prefix("Watchbell m").filter(|_| result.action.reply_to.is_none())?.split_once(": ")?;
+    let number: u64 = number.parse().ok()?;
+    let stands = |mute: &Mute| mute.id == number && mute.until == Some(*end);
+    if world.mutes().any(|active| stands(&active.mute)) {
+        return None;
+    }
+    let name = result.outcome.as_ref().ok()?.split('\'').nth(1)?;
+    let kind = ActionKind::RemoveDowntime { downtime: name.to_owned() };
+    Some(action(result.action.object.clone(), &result.action.author, kind))
 }
 
 fn action(object: ObjectKey, author: &str, kind: ActionKind) -> Action {

@@ -233,7 +233,10 @@ impl Engine {
                 outcome.log.append(&mut self.stage().run.log);
                 outcome.actions.append(&mut self.stage().run.actions);
             }
-            Input::ActionResult(result) => answers::action_result(result, now, &mut outcome),
+            Input::ActionResult(result) => {
+                outcome.actions.extend(mirror::late_removal(self.world(), &result));
+                answers::action_result(result, now, &mut outcome);
+            }
             Input::GivenUp(attempt) => queue.extend(self.given_up(attempt, now).map(Next::Event)),
             Input::Answer(reply) => outcome.replies.push(reply),
             Input::SinkOutage(outage) => {

@@ -179,3 +179,35 @@ async fn without_accounts_people_may_ask_and_only_trusted_nicknames_may_command(
     alice.say(CHANNEL, "!ack #1 looking");
     hear(&mut alice, "alice.smith acknowledged #1 host0!svc0 (CRITICAL): looking");
 }
+
+#[tokio::test]
+async fn a_mute_may_stand_in_icinga_as_a_downtime_that_ends_with_it() {
+    let mut room = Room::open(2, 1).await;
+    room.ask("!mute host1 mirror 2h flaky", "host1 and its services muted until");
+    room.downtimes_become(|found| found.contains(&"host1: Watchbell m1: flaky".to_owned())).await;
+    room.ask("!unmute host1", "no longer muted");
+    room.downtimes_become(|found| found.is_empty()).await;
+    room.ask("!ping", "pong");
+    assert!(!room.heard.iter().any(|line| line.contains("downtime")), "{:?}", room.heard);
+}
+
+impl Room {
+    /// Waits until Icinga's downtimes, as `object: comment`, are so.
+    async fn downtimes_become(&self, are_so: impl Fn(&[String]) -> bool) {
+        let begun = std::time::Instant::now();
+        loop {
+            let answer = self.icinga.call(reqwest::Method::GET, "/v1/objects/downtimes", json!({})).await;
+            let downtime = |found: &Value| {
+                let attribute = |name: &str| found["attrs"][name].as_str().unwrap_or_default().to_owned();
+                format!("{}: {}", attribute("host_name"), attribute("comment"))
+            };
+            let found: Vec<String> =
+                answer["results"].as_array().expect("a list").iter().map(downtime).collect();
+            if are_so(&found) {
+                return;
+            }
+            assert!(begun.elapsed().as_secs() < 60, "{found:?}");
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    }
+}
