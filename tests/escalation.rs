@@ -15,7 +15,7 @@ const RULES: &str = r#"
     rule("problems", #{ on: "StateChange", is_problem: true }, |e| { e.notify("ops"); e.escalate("dba") });
     rule("recoveries", #{ on: "StateChange", is_recovery: true }, |e| { e.tell_those_told(); });
     rule("acknowledgements", #{ on: ["AcknowledgementSet", "AcknowledgementCleared"] }, |e| e.drop("quiet"));
-    rule("the rest", #{ on: ["MuteEnding", "SinkOutage"] }, |e| e.drop("quiet"));
+    rule("the rest", #{ on: ["MuteEnding", "SinkOutage", "ScheduleGap"] }, |e| e.drop("quiet"));
 "#;
 
 const PEOPLE: &str = r##"
@@ -45,6 +45,7 @@ sink = "mail"
 after = "5m"
 
 [person.bob]
+irc = "bob"
 roles = ["admin"]
 [[person.bob.way]]
 sink = "pager"
@@ -101,10 +102,10 @@ fn unacknowledged(world: &mut World) {
     world.happens("db1", Detail::AcknowledgementCleared(end));
 }
 
-/// A call to this target was given up.
-fn fails(world: &mut World, target: &str) {
+/// A call to this target, as it was given up.
+fn given_up(world: &World, target: &str) -> Delivery {
     let incident = world.engine.world().incidents().next().map(|incident| incident.id.0);
-    let delivery = Delivery {
+    Delivery {
         id: 1,
         key: String::new(),
         at: world.now,
@@ -119,7 +120,12 @@ fn fails(world: &mut World, target: &str) {
         brief: Brief::default(),
         attempts: 1,
         revived: None,
-    };
+    }
+}
+
+/// A call to this target was given up.
+fn fails(world: &mut World, target: &str) {
+    let delivery = given_up(world, target);
     let result = AttemptResult::Dead("is not here".to_owned());
     world.now += std::time::Duration::from_secs(1);
     world.step(Input::GivenUp(Attempt { delivery, at: world.now, result }));
@@ -264,6 +270,14 @@ fn whoever_is_on_call_is_called_and_where_nobody_is_the_fallback_hears_it() {
         world.state("db1", "DOWN");
         world.expect(&["ops: StateChange db1 DOWN", expected]);
     }
+    let mut world = World::configured(RULES, &config(schedule));
+    world.now = "2026-11-20T22:00:00Z".parse().expect("a moment");
+    assert!(
+        world.say("alice", "!override nights bob for 2h").contains("bob"),
+        "she has somebody else called"
+    );
+    world.state("db1", "DOWN");
+    world.expect(&["ops: StateChange db1 DOWN", "bob/pager: Escalation db1 DOWN 1.1/1"]);
 }
 
 #[test]
@@ -331,6 +345,68 @@ fn the_escalation_of_a_problem_that_comes_back_begins_anew() {
     world.state("db1", "UP");
     world.state("db1", "DOWN");
     assert_eq!(world.told().len(), 4, "two ends, and two beginnings");
+}
+
+#[test]
+fn somebody_takes_a_problem_and_releases_it() {
+    let mut world = broken(STEPS);
+    world.told();
+    let answer = world.say("alice", "!take db1");
+    assert_eq!(answer, "alice: #1 db1 is yours; nobody else is called until you `release` it or it is well");
+    world.wait("1d");
+    world.expect_silence();
+    assert_eq!(world.say("bob", "!take #1"), "bob: db1 is with alice already");
+    assert_eq!(world.say("bob", "!release db1"), "bob: #1 db1 is released; the next step is called");
+    world.wait("1s");
+    world.expect(&["bob/pager: Escalation db1 DOWN 1.2/3 (bob released it)"]);
+    assert_eq!(world.say("bob", "!release db1"), "bob: nobody has taken db1");
+    assert!(world.say("mallory", "!take db1").contains("this needs the role `operator`"));
+}
+
+#[test]
+fn somebody_calls_the_next_step_now_or_begins_an_escalation() {
+    let mut world = broken(STEPS);
+    world.told();
+    assert_eq!(world.say("alice", "!escalate db1"), "alice: #1 db1: calling step 2 of 3 of dba");
+    world.wait("1s");
+    world.expect(&["bob/pager: Escalation db1 DOWN 1.2/3 (alice asked for it)"]);
+    assert_eq!(world.say("alice", "!escalate db2"), "alice: I know no `db2`; did you mean `db1`?");
+    world.state("db1", "UP");
+    assert_eq!(world.say("alice", "!escalate db1"), "alice: db1 has no problem now");
+    let mut world = World::configured("rule(\"all\", #{}, |e| e.drop(\"quiet\"));", &config(STEPS));
+    world.state("db1", "DOWN");
+    assert_eq!(
+        world.say("alice", "!escalate db1 dbaa"),
+        "alice: there is no escalation `dbaa`; watchbell.toml has: dba"
+    );
+    assert_eq!(world.say("alice", "!escalate db1"), "alice: #1 db1: calling step 1 of 3 of dba");
+    world.wait("1s");
+    assert_eq!(world.told(), Vec::<String>::new(), "a rule drops it");
+}
+
+#[test]
+fn somebody_pages_people_by_one_way_after_the_other() {
+    let mut world = world();
+    assert_eq!(world.say("bob", "!page alice the database is yours"), "bob: calling 1 target: alice/libera");
+    world.expect(&["alice/libera: Page"]);
+    let delivery = Delivery {
+        event: "Page".to_owned(),
+        target: "alice/libera".to_owned(),
+        incident: None,
+        ..given_up(&world, "alice/libera")
+    };
+    let result = AttemptResult::Dead("is not here".to_owned());
+    world.step(Input::GivenUp(Attempt { delivery: delivery.clone(), at: world.now, result: result.clone() }));
+    world.expect(&["alice/mail: Page"]);
+    let delivery = Delivery { target: "alice/mail".to_owned(), ..delivery };
+    world.step(Input::GivenUp(Attempt { delivery, at: world.now, result }));
+    world.expect(&["ops by default: DeliveryFailed"]);
+    assert_eq!(
+        world.say("bob", "!page carol hello"),
+        "bob: there is no target `carol`; watchbell.toml has: \
+        default, alice/libera, alice/mail, bob/pager, ops"
+    );
+    assert!(world.say("bob", "!page alice").contains("write: page WHO TEXT"));
 }
 
 /// What may happen to an escalation.

@@ -160,6 +160,14 @@ pub(super) fn swap(words: &mut Words<'_>) -> Reading {
     if words.is_empty() { Ok(Request::Swap { schedule, one, other, near }) } else { Err(words.usage()) }
 }
 
+pub(super) fn page(words: &mut Words<'_>) -> Reading {
+    let who = words.one()?;
+    if words.is_empty() {
+        return Err(words.usage());
+    }
+    Ok(Request::Page { who, text: words.rest() })
+}
+
 pub(super) fn reload(words: &mut Words<'_>) -> Reading {
     let force = words.took("force");
     if words.is_empty() { Ok(Request::Reload { force }) } else { Err(words.usage()) }

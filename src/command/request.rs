@@ -105,6 +105,24 @@ pub enum Request {
         /// Which turn: the one in which this lies; the next one of `one`, where it is not said.
         near: Option<Timestamp>,
     },
+    /// `escalate`.
+    Escalate {
+        /// Which.
+        object: String,
+        /// By which policy; `None` for the one under way, or the only one there is.
+        policy: Option<String>,
+    },
+    /// `take`.
+    Take(String),
+    /// `release`.
+    Release(String),
+    /// `page`.
+    Page {
+        /// Whom, as steps of escalations name people.
+        who: String,
+        /// What to say.
+        text: String,
+    },
     /// `reload`.
     Reload {
         /// Whether a set is taken whose own tests fail.

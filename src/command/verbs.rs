@@ -149,6 +149,21 @@ pub static VERBS: &[Verb] = &[
         reading::swap,
     )
     .also(&["cover"]),
+    operator("escalate", "OBJECT [POLICY]", "call the next step now, or begin an escalation", |words| {
+        Ok(Request::Escalate { object: words.one()?, policy: words.optional().map(str::to_owned) })
+    }),
+    operator("take", "OBJECT", "work on a problem: nobody else is called until you release it", |words| {
+        Ok(Request::Take(words.one()?))
+    }),
+    operator("release", "OBJECT", "work on it no more: the next step is called", |words| {
+        Ok(Request::Release(words.one()?))
+    }),
+    operator(
+        "page",
+        "WHO TEXT",
+        "call people now: a person, schedule:NAME, role:NAME or a target",
+        reading::page,
+    ),
     operator(
         "reload",
         "[force]",

@@ -9,9 +9,11 @@ use super::escalation::{Calls, Due, Failed, Running};
 use super::stage::Stage;
 use super::world::EscalationKey;
 use crate::config::{Policy, Quiet, Recipient};
-use crate::model::event::{Called, Escalation};
+use crate::model::event::{Called, Escalation, Page};
 use crate::model::time::later;
-use crate::model::{Action, ActionKind, Detail, Event, IncidentId, ObjectKey, Scene, State, Timestamp};
+use crate::model::{
+    Action, ActionKind, Delivery, Detail, Event, IncidentId, ObjectKey, Scene, State, Timestamp,
+};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -121,8 +123,49 @@ impl Stage {
         }
     }
 
+    /// Whom somebody calls by this name, each by their first way. `Err` says why nobody.
+    pub(super) fn ways_to(&self, recipient: &Recipient, now: Timestamp) -> Result<Vec<Called>, String> {
+        let persons = match recipient {
+            Recipient::Target(name) => {
+                let target = self.target(name)?;
+                return Ok(vec![Called { target, person: None, way: 0 }]);
+            }
+            Recipient::Person(name) if !self.settings.persons.contains_key(name) => {
+                return Err(format!("there is no person `{name}`"));
+            }
+            Recipient::Person(name) => vec![name.clone()],
+            Recipient::Schedule(name) => self.on_call(name, now),
+            Recipient::Role(role) => self.with_role(role),
+        };
+        let called: Vec<Called> = persons.iter().filter_map(|person| self.way_of(person, 0)).collect();
+        if called.is_empty() {
+            return Err(match recipient {
+                Recipient::Person(name) => {
+                    format!("{name} has no way to be reached; see `[[person.{name}.way]]`")
+                }
+                Recipient::Schedule(name) => format!("nobody is on call in {name}"),
+                other => format!("{other} is nobody who could be reached"),
+            });
+        }
+        Ok(called)
+    }
+
+    fn way_of(&self, person: &str, way: usize) -> Option<Called> {
+        let by = self.settings.reach.get(person)?.ways.get(way)?;
+        Some(Called { target: by.target.clone(), person: Some(person.to_owned()), way })
+    }
+
+    /// The way that comes behind this one of the same person.
+    fn way_after(&self, target: &str) -> Option<Called> {
+        self.settings.reach.iter().find_map(|(person, reach)| {
+            let at = reach.ways.iter().position(|way| way.target == target)?;
+            self.way_of(person, at + 1)
+        })
+    }
+
     fn on_call(&self, schedule: &str, now: Timestamp) -> Vec<String> {
-        self.settings.schedules.get(schedule).map_or_else(Vec::new, |schedule| schedule.on_call(now, &[]))
+        let schedule = self.settings.schedule(schedule);
+        schedule.map_or_else(|_| Vec::new(), |schedule| schedule.on_call(now, self.world.overrides()))
     }
 
     fn with_role(&self, role: &str) -> Vec<String> {
@@ -134,8 +177,7 @@ impl Stage {
     /// The first way to whom Icinga knows by this name.
     fn first_way(&self, author: &str) -> Option<Called> {
         let person = self.settings.persons.values().find(|person| person.icinga_author == author)?;
-        let way = self.settings.reach.get(&person.name)?.ways.first()?;
-        Some(Called { target: way.target.clone(), person: Some(person.name.clone()), way: 0 })
+        self.way_of(&person.name, 0)
     }
 
     /// People were told of a step, or a rule kept it from them (`dropped`: why, and when it
@@ -201,6 +243,18 @@ impl Engine {
                 None
             }
         }
+    }
+
+    /// A page that could not be told goes by the person's next way, in the words that it had.
+    pub(super) fn page_failed(&self, delivery: &Delivery, now: Timestamp) -> Option<Event> {
+        let called = vec![self.stage_ref().way_after(&delivery.target)?];
+        let page = Page {
+            by: delivery.rule.clone(),
+            text: delivery.message.text.clone(),
+            called,
+            after: delivery.target.clone(),
+        };
+        Some(Event::ours(now, Detail::Page(page)))
     }
 
     /// A message that called somebody was given up. Whether somebody else is called now.

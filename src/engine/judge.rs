@@ -9,7 +9,7 @@ use super::outcome::{By, Notification, Outcome};
 use super::script::EventHandle;
 use super::stage::{self, Dropped, Run, Stage, Subject, subject};
 use super::{Engine, RuleFault, Ruleset, World, gather};
-use crate::model::event::Escalation;
+use crate::model::event::Called;
 use crate::model::time::later;
 use crate::model::words::first_line;
 use crate::model::{
@@ -54,8 +54,16 @@ pub(super) fn judge(engine: &mut Engine, event: Event, now: Timestamp, outcome: 
         &mut notifications,
         run.dropped.is_some() || run.stopped || run.heard,
     );
-    if let (Detail::Escalation(escalation), None) = (&scene.event.detail, &run.dropped) {
-        call(escalation, &scene, &mut notifications);
+    match &scene.event.detail {
+        Detail::Escalation(call) if run.dropped.is_none() => {
+            let by = By::Policy { policy: call.policy.clone(), step: call.step };
+            tell_called(&call.called, &by, &scene, &mut notifications);
+        }
+        // What a person says to people is no matter of rules.
+        Detail::Page(page) => {
+            tell_called(&page.called, &By::Person(page.by.clone()), &scene, &mut notifications);
+        }
+        _ => {}
     }
     if notifications.is_empty() && run.dropped.is_none() && !run.stopped && !run.heard {
         if event_type == EventType::Timer {
@@ -182,14 +190,13 @@ fn to_default(target: &str, scene: &Arc<Scene>, note: Option<String>) -> Notific
     Notification { target, scene, by: By::Default, text: None, template: None, note }
 }
 
-/// Whom an escalation calls is told, unless a rule drops it, whatever else rules say.
-fn call(escalation: &Escalation, scene: &Arc<Scene>, notifications: &mut Vec<Notification>) {
-    for called in &escalation.called {
+/// Who is called is told, whatever else rules say.
+fn tell_called(called: &[Called], by: &By, scene: &Arc<Scene>, notifications: &mut Vec<Notification>) {
+    for called in called {
         if notifications.iter().any(|notification| notification.target == called.target) {
             continue;
         }
-        let by = By::Policy { policy: escalation.policy.clone(), step: escalation.step };
-        let (target, scene) = (called.target.clone(), scene.clone());
+        let (target, scene, by) = (called.target.clone(), scene.clone(), by.clone());
         notifications.push(Notification { target, scene, by, text: None, template: None, note: None });
     }
 }
@@ -399,6 +406,7 @@ fn summary(scene: &Scene) -> String {
         Detail::Flapping(_) => "ended".to_owned(),
         Detail::AcknowledgementSet(set) => format!("by {}: {}", set.author, first_line(&set.comment)),
         Detail::Notification(notification) => notification.notification_type.clone(),
+        Detail::Page(page) => format!("{}: {}", page.by, first_line(&page.text)),
         Detail::Escalation(escalation) => {
             format!("{}, step {} of {}", escalation.policy, escalation.step, escalation.steps)
         }

@@ -30,6 +30,7 @@ pub mod stage;
 mod standing;
 pub mod timers;
 pub mod trial;
+mod undelivered;
 pub mod watch;
 mod watching;
 pub mod windows;
@@ -42,9 +43,9 @@ pub use ruleset::{Names, RuleFault, RuleFile, RuleTest, Ruleset, SCRIPT_STACK};
 pub use world::World;
 
 use crate::config::{Accounts, Config, Person, Policy, Reach, Role};
-use crate::model::event::{DeliveryFailed, Reminder, RulesetChanged};
+use crate::model::event::{Reminder, RulesetChanged};
 use crate::model::time::age;
-use crate::model::{Detail, Event, EventType, Input, ObjectKey, Timestamp};
+use crate::model::{Detail, Event, Input, ObjectKey, Timestamp};
 use crate::oncall::Schedule;
 use bounds::Forgotten;
 use costs::Costs;
@@ -359,16 +360,6 @@ impl Engine {
             queue.extend(self.all_owed());
         }
     }
-
-    /// A delivery that was given up is told elsewhere: not a failed report of a failure, nor a
-    /// call that somebody else gets in its place.
-    fn given_up(&mut self, attempt: crate::model::Attempt, now: Timestamp) -> Option<Event> {
-        let is_call = attempt.delivery.event == EventType::Escalation.name();
-        if is_call && self.call_failed(attempt.delivery.incident, &attempt.delivery.target, now) {
-            return None;
-        }
-        given_up(attempt, now)
-    }
 }
 
 /// What the engine takes next.
@@ -379,29 +370,6 @@ enum Next {
     /// The state of an object that people were owed when this was queued; whether they
     /// still are is asked when it is taken.
     Owed(ObjectKey),
-}
-
-/// A delivery that was given up is told elsewhere, but a failed report of a failure is
-/// not reported again.
-fn given_up(attempt: crate::model::Attempt, now: Timestamp) -> Option<Event> {
-    let delivery = attempt.delivery;
-    let reports = [EventType::DeliveryFailed, EventType::SinkOutage];
-    if reports.iter().any(|report| report.name() == delivery.event) {
-        return None;
-    }
-    let reason = match attempt.result {
-        crate::model::AttemptResult::Dead(reason) => reason,
-        _ => return None,
-    };
-    let failed = DeliveryFailed {
-        target: delivery.target,
-        sink: delivery.sink,
-        recipient: delivery.recipient,
-        reason,
-        text: delivery.message.text,
-        attempts: delivery.attempts,
-    };
-    Some(Event::ours(now, Detail::DeliveryFailed(failed)))
 }
 
 fn ruleset_changed(changed: RulesetChanged, now: Timestamp) -> Event {

@@ -52,6 +52,8 @@ pub enum By {
         /// Which step, from 1.
         step: u32,
     },
+    /// A person, by the name Icinga knows.
+    Person(String),
     /// Nobody in particular: no rule decided.
     Default,
 }
@@ -61,6 +63,7 @@ impl std::fmt::Display for By {
         match self {
             By::Rule(rule) => rule.fmt(f),
             By::Policy { policy, step } => write!(f, "escalation {policy}, step {step}"),
+            By::Person(name) => write!(f, "asked for by {name}"),
             By::Default => write!(f, "no rule decided"),
         }
     }

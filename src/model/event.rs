@@ -6,7 +6,7 @@ mod schedules;
 mod sent;
 mod waits;
 
-pub use escalation::{Called, Escalation};
+pub use escalation::{Called, Escalation, Page};
 pub use failures::{DeliveryFailed, SinkOutage, Trouble};
 pub use schedules::ScheduleGap;
 pub use sent::{PostId, Webhook};
@@ -91,6 +91,8 @@ pub enum Detail {
     Reminder(Reminder),
     /// See [`EventType::Escalation`].
     Escalation(Escalation),
+    /// See [`EventType::Page`].
+    Page(Page),
     /// See [`EventType::Digest`].
     Digest(Digest),
 }
@@ -125,6 +127,7 @@ impl Event {
             Detail::Timer(_) => EventType::Timer,
             Detail::Reminder(_) => EventType::Reminder,
             Detail::Escalation(_) => EventType::Escalation,
+            Detail::Page(_) => EventType::Page,
             Detail::Digest(_) => EventType::Digest,
         }
     }

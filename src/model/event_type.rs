@@ -87,6 +87,8 @@ event_types! {
     Reminder ours,
     /// Somebody is called because nobody has acknowledged a problem.
     Escalation ours,
+    /// A person calls people.
+    Page ours,
     /// What was gathered for a target is told as one message.
     Digest ours,
 }

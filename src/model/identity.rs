@@ -91,6 +91,9 @@ impl Event {
                 parts.extend(called);
                 parts
             }
+            Detail::Page(page) => {
+                vec![self.timestamp.to_string(), page.by.clone(), page.text.clone(), page.after.clone()]
+            }
             Detail::Timer(timer) => vec![timer.set_at.to_string(), timer.rule.clone(), timer.name.clone()],
             Detail::Digest(digest) => {
                 vec![self.timestamp.to_string(), digest.key.clone(), digest.since.to_string()]

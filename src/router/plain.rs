@@ -87,6 +87,7 @@ fn words(event: &Event) -> Cow<'_, str> {
         Detail::Webhook(webhook) => Cow::Owned(format!("{}: {}", webhook.name, webhook.body)),
         Detail::Timer(timer) => said(&timer.rule, &timer.name),
         Detail::Reminder(reminder) => Cow::Owned(format!("reminder {}", reminder.number)),
+        Detail::Page(page) => said(&page.by, &page.text),
         Detail::Escalation(escalation) => said(&escalation.policy, &escalation.why),
         Detail::Digest(digest) => {
             let first = digest.lines.first().map_or("", String::as_str);

@@ -23,7 +23,7 @@ pub struct Waiting {
     pub to: Recipient,
     /// How many deliveries are pending, under way or not; counted up to a limit.
     pub count: u32,
-    /// How many of them call somebody by time (`Timer`, `Reminder`, `Escalation`); counted up to the limit.
+    /// How many of them call somebody by time (`Timer`, `Reminder`, `Escalation`, `Page`); counted up to the limit.
     pub calls: u32,
     /// The oldest of them.
     pub oldest: DeliveryId,

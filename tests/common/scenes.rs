@@ -97,6 +97,11 @@ fn poison_event(detail: &mut Detail, text: &str) {
             change.object_name = text();
         }
         Detail::Gap(gap) => gap.reason = text(),
+        Detail::Page(page) => {
+            for field in [&mut page.by, &mut page.text, &mut page.after] {
+                *field = text();
+            }
+        }
         Detail::Escalation(call) => {
             for field in [&mut call.policy, &mut call.why, &mut call.nobody, &mut call.held] {
                 *field = text();

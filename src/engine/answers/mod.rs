@@ -6,6 +6,7 @@
 
 mod asked;
 mod audit;
+mod calls;
 mod custom;
 mod find;
 mod help;
@@ -35,6 +36,7 @@ const TOPICS: &[fn(&mut Asked<'_>, &Request) -> Option<Answered>] = &[
     mutes::answer,
     watches::answer,
     oncall::answer,
+    calls::answer,
     rules::answer,
     audit::answer,
     custom::answer,

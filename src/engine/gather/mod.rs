@@ -109,7 +109,10 @@ fn told_state(scene: &Scene) -> Option<State> {
 
 /// Whether somebody is called by it now, whatever waits: a rule asked for this moment.
 fn calls(scene: &Scene) -> bool {
-    matches!(scene.event.detail, Detail::Timer(_) | Detail::Reminder(_) | Detail::Escalation(_))
+    matches!(
+        scene.event.detail,
+        Detail::Timer(_) | Detail::Reminder(_) | Detail::Escalation(_) | Detail::Page(_)
+    )
 }
 
 fn place(world: &World, scene: &Scene, target: &str, plan: Option<&Arc<Plan>>) -> Place {
@@ -176,7 +179,7 @@ fn take_in(
     }
     let plan = match notification.by {
         By::Rule(_) => plans.of_target.get(&target),
-        By::Policy { .. } => None,
+        By::Policy { .. } | By::Person(_) => None,
         By::Default => plans.from_here.as_ref(),
     };
     let object = scene.event.object.as_ref();

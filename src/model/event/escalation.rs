@@ -1,4 +1,4 @@
-//! Somebody is called because nobody has acknowledged a problem.
+//! Somebody is called: because nobody has acknowledged a problem, or because a person asks for it.
 
 use crate::model::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -37,4 +37,17 @@ pub struct Called {
     pub person: Option<String>,
     /// Which of the person's ways, from 0.
     pub way: usize,
+}
+
+/// A person calls people.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Page {
+    /// Who calls, by the name Icinga knows.
+    pub by: String,
+    /// What they say.
+    pub text: String,
+    /// Who is called.
+    pub called: Vec<Called>,
+    /// The target that could not be told, where another way is tried in its stead; else empty.
+    pub after: String,
 }

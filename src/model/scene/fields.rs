@@ -2,7 +2,7 @@
 //! of rules (`docs/rules.md`) is checked against it.
 
 use super::{Field, ObjectField, Scene, Value};
-use crate::model::event::{Digest, Escalation, ObjectChange, SinkOutage};
+use crate::model::event::{Called, Digest, Escalation, ObjectChange, Page, SinkOutage};
 use crate::model::{Detail, State};
 use std::borrow::Cow;
 
@@ -313,10 +313,14 @@ pub static FIELDS: &[Field] = fields! {
     "escalation.step" "which of its steps, from 1" |s| escalation(s, |call| Value::Int(call.step.into()));
     "escalation.steps" "how many steps it has" |s| escalation(s, |call| Value::Int(call.steps.into()));
     "escalation.round" "which time all steps are gone through, from 1" |s| escalation(s, |call| Value::Int(call.round.into()));
-    "escalation.called" "the targets that are called now" |s| escalation(s, |call| Value::List(call.called.iter().map(|called| Cow::Borrowed(&*called.target)).collect()));
+    "escalation.called" "the targets that are called now" |s| escalation(s, |call| called(&call.called));
     "escalation.why" "why they are called now; empty at the beginning" |s| escalation(s, |call| Value::text(&call.why));
     "escalation.nobody" "whom the step means and does not reach, such as `nobody is on call in dba`; empty where it reaches all" |s| escalation(s, |call| Value::text(&call.nobody));
     "escalation.reminder" "which reminder of an acknowledgement it is, from 1; 0 for a call" |s| escalation(s, |call| Value::Int(call.reminder.into()));
+    "page.by" "who calls people" |s| page(s, |page| Value::text(&page.by));
+    "page.text" "what they say" |s| page(s, |page| Value::text(&page.text));
+    "page.called" "the targets that are called" |s| page(s, |page| called(&page.called));
+    "page.after" "the target that could not be told, so that another way is tried; empty at first" |s| page(s, |page| Value::text(&page.after));
     "digest.key" "what a digest was gathered under" |s| digest(s, |digest| Value::text(&digest.key));
     "digest.count" "how many objects and other things are in it: its lines, and what is beyond them" |s| digest(s, |digest| Value::Int(digest.count() as i64));
     "digest.problems" "how many of them ended in a problem" |s| digest(s, |digest| Value::Int(digest.problems as i64));
@@ -345,6 +349,17 @@ fn escalation<'a>(scene: &'a Scene, get: impl FnOnce(&'a Escalation) -> Value<'a
         Detail::Escalation(escalation) => get(escalation),
         _ => Value::Missing,
     }
+}
+
+fn page<'a>(scene: &'a Scene, get: impl FnOnce(&'a Page) -> Value<'a>) -> Value<'a> {
+    match &scene.event.detail {
+        Detail::Page(page) => get(page),
+        _ => Value::Missing,
+    }
+}
+
+fn called(called: &[Called]) -> Value<'_> {
+    Value::List(called.iter().map(|called| Cow::Borrowed(&*called.target)).collect())
 }
 
 fn digest<'a>(scene: &'a Scene, get: impl FnOnce(&'a Digest) -> Value<'a>) -> Value<'a> {

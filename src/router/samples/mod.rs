@@ -34,6 +34,7 @@ pub fn all() -> Vec<Sample> {
     all.extend(waits::timers());
     all.extend(waits::reminders());
     all.extend(waits::escalations());
+    all.extend(ours::pages());
     all.extend(ours::digests());
     all.sort_by_key(|sample| sample.scene.event.event_type());
     all

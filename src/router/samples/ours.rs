@@ -3,8 +3,8 @@
 use super::Sample;
 use super::stage::{at, our_scene, sample};
 use crate::model::event::{
-    DeliveryFailed, Digest, Gap, MuteEnding, ObjectChange, RulesetChanged, ScheduleGap, SinkOutage, Trouble,
-    Webhook,
+    Called, DeliveryFailed, Digest, Gap, MuteEnding, ObjectChange, Page, RulesetChanged, ScheduleGap,
+    SinkOutage, Trouble, Webhook,
 };
 use crate::model::{Detail, State};
 
@@ -152,5 +152,17 @@ pub(super) fn digests() -> Vec<Sample> {
         sample("what was gathered is told", our_scene("watchbell", Detail::Digest(storm))),
         sample("a storm is folded", our_scene("watchbell", Detail::Digest(folded))),
         sample("a digest of one", our_scene("watchbell", Detail::Digest(healed))),
+    ]
+}
+
+pub(super) fn pages() -> Vec<Sample> {
+    let called = vec![Called { target: "bob/pager".to_owned(), person: Some("bob".to_owned()), way: 0 }];
+    let text = "the database is yours, please look".to_owned();
+    let page = Page { by: "alice".to_owned(), text, called, after: String::new() };
+    let text = "alice calls you: the database is yours, please look".to_owned();
+    let again = Page { text, after: "bob/libera".to_owned(), ..page.clone() };
+    vec![
+        sample("a person calls people", our_scene("watchbell", Detail::Page(page))),
+        sample("another way is tried", our_scene("watchbell", Detail::Page(again))),
     ]
 }

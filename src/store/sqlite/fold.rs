@@ -31,7 +31,7 @@ const PENDING: &str = "
       AND lane NOT IN (SELECT value FROM json_each(?4))
       AND NOT (?5 AND lane IN (
           SELECT lane FROM deliveries WHERE status = 'pending' AND sink = ?1 AND target = ?2
-          AND recipient = ?3 AND event IN ('Timer', 'Reminder', 'Escalation')))
+          AND recipient = ?3 AND event IN ('Timer', 'Reminder', 'Escalation', 'Page')))
     ORDER BY id LIMIT ?6";
 
 /// The key of a group: what it belongs to, and whether it tells problems.

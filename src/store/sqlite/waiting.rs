@@ -31,7 +31,7 @@ const COUNTS: &str = "
                 WHERE status = 'pending' AND sink = ?1 AND target = ?2 AND recipient = ?3 LIMIT ?4)),
            (SELECT count(*) FROM (
                 SELECT 1 FROM deliveries INDEXED BY deliveries_calls
-                WHERE status = 'pending' AND event IN ('Timer', 'Reminder', 'Escalation')
+                WHERE status = 'pending' AND event IN ('Timer', 'Reminder', 'Escalation', 'Page')
                   AND sink = ?1 AND target = ?2 AND recipient = ?3 LIMIT ?4)),
            (SELECT min(id) FROM deliveries
                 WHERE status = 'pending' AND sink = ?1 AND target = ?2 AND recipient = ?3),
@@ -49,7 +49,7 @@ const DUE: &str = "
         UNION
         SELECT id FROM deliveries WHERE ?6 AND status = 'pending' AND sink = ?1 AND lane IN (
             SELECT lane FROM deliveries INDEXED BY deliveries_calls
-            WHERE status = 'pending' AND event IN ('Timer', 'Reminder', 'Escalation')
+            WHERE status = 'pending' AND event IN ('Timer', 'Reminder', 'Escalation', 'Page')
               AND sink = ?1 AND target = ?2 AND recipient = ?3))
       AND (not_before <= ?4 OR last_attempt > ?4)
       AND lane NOT IN (SELECT value FROM json_each(?7))

@@ -1,0 +1,129 @@
+//! Commands that call people, and that keep people from being called.
+
+use super::asked::{Answer, Answered, Asked};
+use super::find::{Kind, find};
+use crate::command::Request;
+use crate::config::{Policy, Recipient};
+use crate::engine::world::{EscalationKey, World};
+use crate::model::event::Page;
+use crate::model::words::counted;
+use crate::model::{Detail, Event, Incident, ObjectKey};
+use std::sync::Arc;
+
+/// Calls people, or has nobody called; `None` if something else is asked for.
+pub(super) fn answer(asked: &mut Asked<'_>, request: &Request) -> Option<Answered> {
+    let done = match request {
+        Request::Escalate { object, policy } => escalate(asked, object, policy.as_deref()),
+        Request::Take(object) => take(asked, object),
+        Request::Release(object) => release(asked, object),
+        Request::Page { who, text } => page(asked, who, text),
+        _ => return None,
+    };
+    Some(done.map(Answer::Text))
+}
+
+/// The open incident of an object.
+fn incident(world: &World, object: &str) -> Result<(ObjectKey, Arc<Incident>), String> {
+    let key = find(world, object, Kind::Any)?;
+    let incident = world.incident_of(&key).filter(|incident| incident.closed.is_none());
+    incident.cloned().map(|incident| (key.clone(), incident)).ok_or(format!("{key} has no problem now"))
+}
+
+fn running(world: &World, incident: &Incident) -> Vec<EscalationKey> {
+    world.escalations_of(incident.id).map(|running| (incident.id, running.policy.clone())).collect()
+}
+
+fn escalate(asked: &mut Asked<'_>, object: &str, policy: Option<&str>) -> Result<String, String> {
+    let (key, incident) = incident(asked.world(), object)?;
+    let (now, author) = (asked.now, asked.author());
+    let stage = asked.stage();
+    let under_way = running(&stage.world, &incident);
+    let name = match (policy, under_way.as_slice()) {
+        (Some(policy), _) => policy.to_owned(),
+        (None, [(_, policy)]) => policy.clone(),
+        (None, _) => only(&stage.settings.policies)?,
+    };
+    let policy = stage.policy(&name)?;
+    let at = (incident.id, name);
+    let words = format!("{author} asked for it");
+    let step = match under_way.contains(&at) {
+        true => stage.world.change_escalation(&at, |running| {
+            running.paused = None;
+            running.call_now(&policy, now, words);
+            running.step + 1
+        }),
+        false => {
+            stage.begin_escalation(&policy, incident.id, &key, now);
+            Some(1)
+        }
+    };
+    let step = step.unwrap_or(1);
+    Ok(format!("{} {key}: calling step {step} of {} of {}", incident.id, policy.steps.len(), policy.name))
+}
+
+/// The name of the only policy.
+fn only(policies: &std::collections::BTreeMap<String, Policy>) -> Result<String, String> {
+    let names: Vec<&str> = policies.keys().map(String::as_str).collect();
+    match names.as_slice() {
+        [one] => Ok((*one).to_owned()),
+        [] => {
+            Err("there is no escalation; watchbell.toml says who is called: `[escalation.NAME]`".to_owned())
+        }
+        several => Err(format!("say which one: {}", several.join(", "))),
+    }
+}
+
+fn take(asked: &mut Asked<'_>, object: &str) -> Result<String, String> {
+    let (key, incident) = incident(asked.world(), object)?;
+    let (now, author) = (asked.now, asked.author());
+    let stage = asked.stage();
+    let under_way = running(&stage.world, &incident);
+    if under_way.is_empty() {
+        return Err(format!(
+            "nobody is being called about {key}; `ack {key}` tells others that you work on it"
+        ));
+    }
+    for at in under_way {
+        let Ok(policy) = stage.policy(&at.1) else { continue };
+        let other = stage.world.escalation(&at).and_then(|running| running.paused.as_ref());
+        if let Some(other) = other.filter(|other| other.by != author) {
+            return Err(format!("{key} is with {} already", other.by));
+        }
+        stage.world.change_escalation(&at, |running| running.pause(&policy, &author, true, now));
+    }
+    Ok(format!("{} {key} is yours; nobody else is called until you `release` it or it is well", incident.id))
+}
+
+fn release(asked: &mut Asked<'_>, object: &str) -> Result<String, String> {
+    let (key, incident) = incident(asked.world(), object)?;
+    let (now, author) = (asked.now, asked.author());
+    let stage = asked.stage();
+    let taken = |at: &EscalationKey| {
+        let paused = stage.world.escalation(at).and_then(|running| running.paused.as_ref());
+        paused.is_some_and(|paused| paused.taken)
+    };
+    let held: Vec<EscalationKey> = running(&stage.world, &incident).into_iter().filter(taken).collect();
+    if held.is_empty() {
+        return Err(format!("nobody has taken {key}"));
+    }
+    for at in held {
+        let Ok(policy) = stage.policy(&at.1) else { continue };
+        let words = format!("{author} released it");
+        stage.world.change_escalation(&at, |running| running.go_on(&policy, now, words));
+    }
+    Ok(format!("{} {key} is released; the next step is called", incident.id))
+}
+
+fn page(asked: &mut Asked<'_>, who: &str, text: &str) -> Result<String, String> {
+    let (now, by) = (asked.now, asked.author());
+    let stage = asked.stage();
+    let recipient = match Recipient::read(who) {
+        Recipient::Target(name) if stage.settings.persons.contains_key(&name) => Recipient::Person(name),
+        other => other,
+    };
+    let called = stage.ways_to(&recipient, now)?;
+    let targets: Vec<String> = called.iter().map(|called| called.target.clone()).collect();
+    let page = Page { by, text: text.to_owned(), called, after: String::new() };
+    stage.run.follow_ups.push(Event::ours(now, Detail::Page(page)));
+    Ok(format!("calling {}: {}", counted(targets.len() as u64, "target"), targets.join(", ")))
+}
