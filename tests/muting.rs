@@ -1,6 +1,7 @@
 //! The whole life of a mute: what it covers, what ends it, and who hears of that; and what one person
 //! hears in private.
 
+use crate::common::config::Folder;
 use crate::common::engine::{World, key};
 use crate::common::happenings;
 use std::time::Duration;
@@ -323,4 +324,26 @@ fn rules_mute_until_ok_and_each_week_too() {
     assert!(world.say("alice", "!weekly").contains("muted every mon 02:00-04:00 Europe/Paris"));
     assert!(world.say("alice", "!well").contains("muted until it is well"));
     assert!(world.say("alice", "!wrong mon").contains("names no time zone"));
+}
+
+#[test]
+fn who_wants_quiet_is_called_later_unless_it_is_critical_or_down() {
+    let folder = Folder::new();
+    let text = "[sink.irc.net]\nserver = \"irc.example.org\"\nnick = \"watchbell\"\n\
+        [target.ops]\nsink = \"net\"\nto = \"#ops\"\n[defaults]\ntarget = \"ops\"\n\
+        [person.alice]\nirc = \"alice\"\n[[person.alice.way]]\nsink = \"net\"\n\
+        [escalation.one]\n[[escalation.one.step]]\nto = \"person:alice\"\n";
+    let config = folder.load(text).unwrap_or_else(|faults| panic!("{}", folder.shown(&faults)));
+    let rules =
+        r#"rule("all", #{ on: "StateChange", is_problem: true }, |e| { e.escalate("one"); e.stop() });"#;
+    for (state, at_once) in [("WARNING", false), ("CRITICAL", true)] {
+        let mut world = World::configured(rules, &config);
+        world.say("alice", "!quiet 2h");
+        world.state("db1!disk", state);
+        assert_eq!(world.told().len(), usize::from(at_once), "{state}");
+        world.wait("119m");
+        world.expect_silence();
+        world.wait("1m");
+        assert_eq!(world.told().len(), usize::from(!at_once), "{state}");
+    }
 }

@@ -112,6 +112,10 @@ impl Stage {
             Some(quiet) if !is_grave(state, quiet.floor) => quiet_until(quiet, now).unwrap_or(now),
             _ => now,
         };
+        let author = self.settings.persons.get(person).map(|person| &person.icinga_author);
+        let asked = author.and_then(|author| self.world.quiet_until(author, now));
+        let begins =
+            asked.filter(|_| !is_grave(state, State::Critical)).map_or(begins, |until| begins.max(until));
         for (way, by) in reach.ways.iter().enumerate() {
             let called = Called { target: by.target.clone(), person: Some(person.to_owned()), way };
             let at = later(begins, by.after);
