@@ -15,6 +15,7 @@
 
 mod channels;
 mod delivery;
+mod ears;
 mod error;
 mod line;
 mod link;
@@ -237,6 +238,7 @@ mod tests {
             nick: "bell".to_owned(),
             sasl: None,
             trust_nicknames: false,
+            codes: false,
             lines_per_second: 0.5,
             burst: 4,
         }

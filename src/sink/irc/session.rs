@@ -7,6 +7,7 @@
 
 use super::channels::Channels;
 use super::delivery::{Job, Underway, is_refusal, refusal};
+use super::ears::Ears;
 use super::error::IrcError;
 use super::line;
 use super::lookup::Lookups;
@@ -40,6 +41,7 @@ pub(super) struct Session<'a> {
     accounts: AccountSource,
     me: Me,
     channels: Channels,
+    ears: Ears,
     lookups: Lookups,
     whereabouts: Whereabouts,
     pings: Pings,
@@ -70,6 +72,7 @@ impl<'a> Session<'a> {
             accounts: welcome.network.account_source(settings.trust_nicknames),
             me: Me::new(welcome.nick, &settings.nick, mapping, now),
             channels: Channels::new(channels.iter(), mapping, now),
+            ears: Ears::default(),
             lookups: Lookups::new(mapping),
             whereabouts: Whereabouts::new(mapping),
             pings: Pings::new(now),
@@ -328,7 +331,7 @@ impl<'a> Session<'a> {
         let from_person = !source.user.is_empty() && !source.host.is_empty();
         // What people say to each other is none of our business, and not worth a lookup.
         let to_us = private || (line::is_channel(target) && text.trim_start().starts_with(self.prefix));
-        if !from_person || text.starts_with(CTCP) || !to_us {
+        if !from_person || text.starts_with(CTCP) || !to_us || !self.ears.hear(&source, now) {
             return;
         }
         let nick = source.nick.clone();
