@@ -44,7 +44,8 @@ impl Set {
         let named = templates.as_ref().filter(|_| targets.is_some());
         let templates_of = named.map(|templates| named_templates(templates, config));
         let policies = targets.is_some().then(|| config.policies.keys().cloned().collect());
-        let names = Names { templates: templates_of, targets, policies };
+        let roles = Some(config.roles.keys().cloned().collect());
+        let names = Names { templates: templates_of, targets, policies, roles };
         let (rules, mut faults) = read_rules(&config.rules, &names);
         faults.extend(wrong);
         Set::of(rules, templates, faults)

@@ -14,6 +14,7 @@ fn names() -> Names {
             ("ops".to_owned(), set(&["short"])),
             ("dba-mail".to_owned(), set(&["short", "letter"])),
         ])),
+        roles: Some(set(&["dba"])),
     }
 }
 

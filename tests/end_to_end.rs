@@ -4,5 +4,6 @@ mod commands;
 mod crash;
 mod lifecycle;
 mod mail;
+mod people;
 mod running;
 mod trouble;

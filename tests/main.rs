@@ -60,6 +60,7 @@ mod reload;
 mod reminding;
 mod replay;
 mod replay_source;
+mod rights;
 mod route;
 mod rule_tests;
 mod rules;

@@ -89,6 +89,10 @@ const FAULTS: &[(&str, &str)] = &[
     ("[person.alice]\ncode = \"GEZDGNBV\"", "secrets do not stand in this file"),
     ("[person.alice]\ncode_file = \"irc.password\"", "holds no base32"),
     ("[person.alice]\ncode_file = \"short.code\"", "fewer than 16 bytes"),
+    (
+        "[sink.irc.lab]\nserver = \"localhost\"\nnick = \"b\"\ncodes = true\ntrust_nicknames = true",
+        "contradict each other",
+    ),
     ("[role.operator]\ncommands = [\"ack\"]", "`role.operator` is built in"),
     ("[role.dba]", "`role.dba.commands` is missing"),
     ("[role.dba]\ncommands = []", "`role.dba.commands` is empty"),

@@ -6,6 +6,7 @@
 use crate::config::Config;
 use crate::diagnostic;
 use crate::engine::World;
+use crate::engine::rights;
 use crate::engine::world::Restoring;
 use crate::load::Set;
 use crate::model::event::RulesetChanged;
@@ -85,6 +86,24 @@ pub(super) fn build_sinks(
         Ok((settings.name.clone(), sink::build(settings, wiring)?))
     };
     config.sinks.values().map(build).collect()
+}
+
+/// Says what is risky or without effect in what was written of people.
+pub(super) fn warn_of_people(config: &Config, set: &Set) {
+    for sink in config.code_sinks() {
+        tracing::warn!(
+            sink,
+            "one-time codes count as proof here: who can read and hold up what is said on this network can use a \
+             code for a command of their own before its owner does; commands are best said in private"
+        );
+    }
+    for (role, command, _) in rights::unknown_commands(&config.roles, &set.rules) {
+        tracing::warn!(
+            role,
+            command,
+            "the role names a command that there is not; `watchbell check` says more"
+        );
+    }
 }
 
 /// Begins to listen for webhooks, where somebody may send one.

@@ -4,7 +4,7 @@
 //! see `stop`.
 
 use super::auditor::{Auditor, Report};
-use super::begin::{begin_journal, build_sinks, first_set, listen, restore, unheard};
+use super::begin::{begin_journal, build_sinks, first_set, listen, restore, unheard, warn_of_people};
 use super::chores::{self, ClockWatch, Keep};
 use super::crew::{Crew, Groups};
 use super::deadman::Pings;
@@ -44,6 +44,7 @@ pub(super) async fn start(
     force: bool,
 ) -> anyhow::Result<Running> {
     let (set, news) = first_set(&config)?;
+    warn_of_people(&config, &set);
     let kept = store.clone();
     let restore = move || restore(&*kept);
     let (world, restore) = tokio::task::spawn_blocking(move || (restore(), restore)).await?;

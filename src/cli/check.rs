@@ -3,6 +3,7 @@
 use super::print::{err, out, styled_errors};
 use crate::config::{self, Config, Folders};
 use crate::diagnostic::{self, Diagnostic};
+use crate::engine::rights;
 use crate::load::{self, Set};
 use crate::model::RuleRef;
 use crate::model::words::counted;
@@ -31,6 +32,10 @@ pub(super) fn check(path: &Path, coverage: bool) -> anyhow::Result<ExitCode> {
         Ok(set) => set,
         Err(faults) => return Ok(refuse(&faults)),
     };
+    let unknown = unknown_commands(path, &config, &set);
+    if !unknown.is_empty() {
+        return Ok(refuse(&unknown));
+    }
     let warnings = set.warnings(&config.rules);
     if !warnings.is_empty() {
         err(diagnostic::render(&warnings, styled_errors()).trim_end());
@@ -48,6 +53,20 @@ pub(super) fn check(path: &Path, coverage: bool) -> anyhow::Result<ExitCode> {
         tell_coverage(&config, &set, &touched)?;
     }
     Ok(code)
+}
+
+/// The commands that roles name and that are neither built in nor in a rule file.
+fn unknown_commands(path: &Path, config: &Config, set: &Set) -> Vec<Diagnostic> {
+    let unknown = rights::unknown_commands(&config.roles, &set.rules).into_iter();
+    let fault = |(role, name, meant): (String, String, Option<String>)| {
+        let message = format!("`role.{role}.commands` has `{name}`, and there is no such command");
+        let help = match meant {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => "`help` in chat lists them; \"*\" is all of them".to_owned(),
+        };
+        Diagnostic::of_file(path.display().to_string(), message).help(help)
+    };
+    unknown.map(fault).collect()
 }
 
 /// The tests that fail in the folders that a faulty configuration names. Which targets

@@ -1,15 +1,24 @@
 //! Who may: the one place where rights are checked.
+//!
+//! Owns: who somebody is, and what their roles give them. Promises: whoever nobody vouches for
+//! reads and does nothing else; one role alone must give all of what is asked; a refusal says which
+//! right is missing and what the caller has. Never: knows an object; whether it belongs to a role
+//! is told by whoever asks.
 
-use crate::config::Person;
-use crate::model::Speaker;
+use super::right::{ADMIN, OPERATOR, Right};
+use super::verbs;
+use crate::config::{Person, Role, Wanted};
+use crate::model::time::short_length;
+use crate::model::{Speaker, Timestamp, Utterance};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-/// Who asks, as far as they are known.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Who asks, as far as they are known, and where.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Caller {
     /// The name in the room; proves nothing.
     pub nick: String,
-    /// Which person of the configuration they are.
+    /// Who they are in the configuration; `None` for a stranger.
     pub person: Option<String>,
     /// The name Icinga hears, if they are a known person.
     pub author: Option<String>,
@@ -17,153 +26,404 @@ pub struct Caller {
     pub roles: Vec<String>,
     /// What the network said of them, for `whoami` and refusals.
     pub standing: String,
-}
-
-/// The role that may change things.
-pub const OPERATOR: &str = "operator";
-/// The role that may do all.
-pub const ADMIN: &str = "admin";
-/// All roles.
-pub const ROLES: &[&str] = &[OPERATOR, ADMIN];
-
-/// Who may use a command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Right<'a> {
-    /// Anybody: it shows what is known.
-    Reads,
-    /// Verified operators: it changes something.
-    Operator,
-    /// Verified admins alone.
-    Admin,
-    /// Whoever has this role, which a rule file names.
-    Role(&'a str),
-}
-
-impl<'a> Right<'a> {
-    /// The role that is needed; `None` where anybody may.
-    pub fn role(self) -> Option<&'a str> {
-        match self {
-            Right::Reads => None,
-            Right::Operator => Some(OPERATOR),
-            Right::Admin => Some(ADMIN),
-            Right::Role(role) => Some(role),
-        }
-    }
+    /// What those of their roles give that are not built in.
+    held: Vec<Role>,
+    /// Where they speak: a channel in lower case, or [`Role::PRIVATE`].
+    room: String,
 }
 
 /// Finds out who speaks. Only a verified account, or the operator of this very
-/// process, is anybody; a nick is nobody.
-/// What is an account on one network is nobody on another, unless it is the person's there, too.
-pub fn caller(speaker: &Speaker, sink: &str, persons: &BTreeMap<String, Person>) -> Caller {
-    let stranger = |standing: String| Caller {
-        nick: speaker.nick.clone(),
+/// process, is anybody; a nick is nobody. An account on one network is nobody on
+/// another, unless it is the person's there, too.
+pub fn caller(
+    utterance: &Utterance,
+    persons: &BTreeMap<String, Person>,
+    roles: &BTreeMap<String, Role>,
+) -> Caller {
+    let Utterance { speaker, sink, .. } = utterance;
+    if speaker.local {
+        let nick = speaker.nick.clone();
+        return Caller {
+            author: Some(nick.clone()),
+            roles: vec![ADMIN.to_owned()],
+            ..stranger(utterance, "you sit at this terminal".to_owned())
+        };
+    }
+    let Some(account) = &speaker.account else {
+        let why = "the network does not vouch for your nick; log in to services";
+        return stranger(utterance, why.to_owned());
+    };
+    let owns = |person: &&Person| person.irc.on(sink).is_some_and(|irc| irc.eq_ignore_ascii_case(account));
+    match persons.values().find(owns) {
+        Some(person) => known(utterance, person, roles, &format!("account {account}")),
+        None => stranger(
+            utterance,
+            format!("account {account}, which no [person] of watchbell.toml has on {sink}"),
+        ),
+    }
+}
+
+/// Somebody who proved to be this person by something else than their account.
+pub fn known(utterance: &Utterance, person: &Person, roles: &BTreeMap<String, Role>, proof: &str) -> Caller {
+    Caller {
+        person: Some(person.name.clone()),
+        author: Some(person.icinga_author.clone()),
+        roles: person.roles.clone(),
+        held: person.roles.iter().filter_map(|name| roles.get(name)).cloned().collect(),
+        ..stranger(utterance, format!("{proof}, person {}", person.name))
+    }
+}
+
+/// Somebody whom nobody vouches for, and why.
+pub fn stranger(utterance: &Utterance, standing: String) -> Caller {
+    let Speaker { nick, .. } = &utterance.speaker;
+    Caller {
+        nick: nick.clone(),
         person: None,
         author: None,
         roles: Vec::new(),
         standing,
-    };
-    if speaker.local {
-        return Caller {
-            nick: speaker.nick.clone(),
-            person: None,
-            author: Some(speaker.nick.clone()),
-            roles: vec![ADMIN.to_owned()],
-            standing: "you sit at this terminal".to_owned(),
-        };
+        held: Vec::new(),
+        room: if utterance.private { Role::PRIVATE.to_owned() } else { utterance.room.to_lowercase() },
     }
-    let Some(account) = &speaker.account else {
-        return stranger("the network does not vouch for your nick; log in to services".to_owned());
-    };
-    let person = persons
-        .values()
-        .find(|person| person.irc.on(sink).is_some_and(|irc| irc.eq_ignore_ascii_case(account)));
-    match person {
-        Some(person) => Caller {
-            nick: speaker.nick.clone(),
-            person: Some(person.name.clone()),
-            author: Some(person.icinga_author.clone()),
-            roles: person.roles.clone(),
-            standing: format!("account {account}, person {}", person.name),
-        },
-        None => stranger(format!("account {account}, which no [person] of watchbell.toml has on {sink}")),
+}
+
+/// A command that the caller may use here; what it touches is still to be checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Permit {
+    /// By which roles; `None` where nothing bounds it.
+    by: Option<Vec<Role>>,
+    /// What the caller has, for refusals.
+    has: String,
+}
+
+impl Length {
+    /// From one moment to another.
+    pub fn between(from: Timestamp, until: Timestamp) -> Length {
+        Length::For(until.duration_since(from).try_into().unwrap_or_default())
     }
 }
 
 impl Caller {
-    /// Whether they may use this command in this room. `Err` holds what to answer.
-    pub fn may(&self, _name: &str, right: Right<'_>, _room: &str) -> Result<(), String> {
-        right.role().map_or(Ok(()), |role| self.needs(role))
+    /// What everybody may.
+    pub fn reads(&self) -> Permit {
+        Permit { by: None, has: String::new() }
     }
 
-    fn needs(&self, role: &str) -> Result<(), String> {
-        if self.roles.iter().any(|held| held == role || held == ADMIN) {
-            return Ok(());
-        }
-        Err(format!("this needs the role `{role}`: {}", self.why_not(role)))
-    }
-
-    fn why_not(&self, role: &str) -> String {
+    /// Whether they may use this command here. `Err` holds what to answer.
+    pub fn may(&self, name: &str, right: Right<'_>) -> Result<Permit, String> {
+        let unbounded = self.reads();
+        let Some(wanted) = right.role() else { return Ok(unbounded) };
         if self.author.is_none() {
-            return self.standing.clone();
+            return Err(format!("this needs the role `{wanted}`: {}", self.standing));
         }
-        format!(
-            "{}, has {}",
-            self.standing,
-            if self.roles.is_empty() {
-                "no role".to_owned()
-            } else {
-                format!("not {role} but {}", self.roles.join(", "))
-            }
-        )
+        let has = |role: &str| self.roles.iter().any(|held| held == role);
+        let is_built_in = wanted == OPERATOR || wanted == ADMIN;
+        if has(ADMIN) || (is_built_in && has(wanted)) {
+            return Ok(unbounded);
+        }
+        let gives = |role: &&Role| (role.name == wanted || names(role, name)) && self.is_here(role);
+        let by: Vec<Role> = self.held.iter().filter(gives).cloned().collect();
+        if by.is_empty() {
+            return Err(self.lacks(name, wanted));
+        }
+        Ok(Permit { by: Some(by), has: self.has() })
     }
+
+    fn lacks(&self, name: &str, wanted: &str) -> String {
+        if !self.held.is_empty() {
+            return format!("this needs a role with `{name}` here; {}", self.has());
+        }
+        let has = match self.roles.is_empty() {
+            true => "no role".to_owned(),
+            false => format!("not {wanted} but {}", self.roles_in_words()),
+        };
+        format!("this needs the role `{wanted}`: {}, has {has}", self.standing)
+    }
+
+    fn is_here(&self, role: &Role) -> bool {
+        role.rooms.as_ref().is_none_or(|rooms| rooms.contains(&self.room))
+    }
+
+    /// What they have, in words.
+    fn has(&self) -> String {
+        format!("you have {}", self.roles_in_words())
+    }
+
+    /// Their roles, and what each gives that is not built in.
+    pub fn roles_in_words(&self) -> String {
+        let words = |name: &String| match self.held.iter().find(|role| role.name == *name) {
+            Some(role) => format!("{name}: {}", in_words(role)),
+            None => name.clone(),
+        };
+        let roles: Vec<String> = self.roles.iter().map(words).collect();
+        let separator = if self.held.is_empty() { ", " } else { "; " };
+        roles.join(separator)
+    }
+}
+
+/// Whether a role names a command, by whichever of its names.
+fn names(role: &Role, name: &str) -> bool {
+    let is_named = |name: &str| role.commands.contains(name);
+    let aliases = verbs::find(name).map_or(&[][..], |verb| verb.aliases);
+    is_named(Role::ALL) || is_named(name) || aliases.iter().any(|alias| is_named(alias))
+}
+
+/// `ack, mute in #dba, at most 8h`.
+fn in_words(role: &Role) -> String {
+    let list = |texts: &mut dyn Iterator<Item = &String>| texts.cloned().collect::<Vec<_>>().join(", ");
+    let mut words = match role.commands.contains(Role::ALL) {
+        true => "all commands".to_owned(),
+        false => list(&mut role.commands.iter()),
+    };
+    if let Some(rooms) = &role.rooms {
+        words += &format!(" in {}", list(&mut rooms.iter()));
+    }
+    if let Some(objects) = &role.objects {
+        let fields: Vec<String> =
+            objects.iter().map(|(field, wanted)| format!("{field} = {}", wanted_in_words(wanted))).collect();
+        words += &format!(", where {}", fields.join(" and "));
+    }
+    if let Some(longest) = role.longest {
+        words += &format!(", at most {}", short_length(longest.as_secs_f64()));
+    }
+    if let Some(most) = role.most_objects {
+        words += &format!(", at most {most} objects");
+    }
+    words
+}
+
+fn wanted_in_words(wanted: &Wanted) -> String {
+    match wanted {
+        Wanted::Text(text) => text.clone(),
+        Wanted::Number(number) => number.to_string(),
+        Wanted::Flag(flag) => flag.to_string(),
+        Wanted::Any(any) => any.iter().map(wanted_in_words).collect::<Vec<_>>().join(" or "),
+    }
+}
+
+/// What a command is about to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reach {
+    /// How many objects it touches, those of it that were touched before included.
+    pub objects: usize,
+    /// How long what it does lasts; `None` for what has no length.
+    pub length: Option<Length>,
+}
+
+/// How long something lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Length {
+    /// So long.
+    For(Duration),
+    /// Until somebody ends it.
+    Open,
+}
+
+impl Permit {
+    /// Whether nothing bounds it, so that [`Permit::covers`] is always true.
+    pub fn is_unbounded(&self) -> bool {
+        self.by.is_none()
+    }
+
+    /// Whether it gives the command for all objects and any length.
+    pub fn bounds_nothing(&self) -> bool {
+        let is_free =
+            |role: &Role| (role.objects.is_none(), role.longest, role.most_objects) == (true, None, None);
+        self.by.as_ref().is_none_or(|by| by.iter().any(is_free))
+    }
+
+    /// Whether one of the roles gives all of this. `outside` names an object that does not
+    /// belong to a role, if there is one. `Err` holds what to answer.
+    pub fn covers(&self, reach: Reach, outside: impl Fn(&Role) -> Option<String>) -> Result<(), String> {
+        let Some(by) = &self.by else { return Ok(()) };
+        let mut why = String::new();
+        for role in by {
+            match lacks(role, reach, &outside) {
+                None => return Ok(()),
+                Some(lack) => why = lack,
+            }
+        }
+        Err(format!("{why}; {}", self.has))
+    }
+}
+
+/// What of this a role does not give.
+fn lacks(role: &Role, reach: Reach, outside: impl Fn(&Role) -> Option<String>) -> Option<String> {
+    let name = &role.name;
+    if let Some(most) = role.most_objects
+        && reach.objects > most as usize
+    {
+        return Some(format!("this touches {} objects, and {name} gives at most {most}", reach.objects));
+    }
+    if let (Some(longest), Some(length)) = (role.longest, reach.length) {
+        let most = short_length(longest.as_secs_f64());
+        match length {
+            Length::Open => return Some(format!("say for how long; {name} gives at most {most}")),
+            Length::For(length) if length > longest => {
+                let length = short_length(length.as_secs_f64());
+                return Some(format!("this lasts {length}, and {name} gives at most {most}"));
+            }
+            Length::For(_) => {}
+        }
+    }
+    role.objects.as_ref()?;
+    outside(role).map(|object| format!("{object} is none of the objects of {name}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::Accounts;
+    use std::collections::BTreeSet;
+
+    fn set(texts: &[&str]) -> BTreeSet<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
+    }
+
+    fn role(name: &str, commands: &[&str]) -> Role {
+        let commands = set(commands);
+        Role {
+            name: name.to_owned(),
+            commands,
+            rooms: None,
+            objects: None,
+            longest: None,
+            most_objects: None,
+        }
+    }
+
+    fn roles() -> BTreeMap<String, Role> {
+        let dba = Role {
+            rooms: Some(set(&["#dba", "private"])),
+            objects: Some(BTreeMap::from([("host.vars.role".to_owned(), Wanted::Text("db".to_owned()))])),
+            longest: Some(Duration::from_secs(8 * 3600)),
+            most_objects: Some(2),
+            ..role("dba", &["acknowledge", "freeze"])
+        };
+        let [watch, all] = [role("watch", &["recheck"]), role("all", &["*"])];
+        [dba, watch, all].into_iter().map(|role| (role.name.clone(), role)).collect()
+    }
 
     fn persons() -> BTreeMap<String, Person> {
-        let person = |name: &str, irc: &str, roles: &[&str]| Person {
+        let person = |name: &str, irc: Accounts, roles: &[&str]| Person {
             name: name.to_owned(),
             icinga_author: format!("{name}@icinga"),
-            irc: Accounts::Everywhere(irc.to_owned()),
+            irc,
             mail: None,
             roles: roles.iter().map(|role| (*role).to_owned()).collect(),
             code: None,
         };
-        BTreeMap::from([
-            ("alice".to_owned(), person("alice", "Alice", &["operator"])),
-            ("bob".to_owned(), person("bob", "bob", &[])),
-        ])
+        let on = |account: &str| Accounts::Everywhere(account.to_owned());
+        let by_sink = Accounts::BySink(BTreeMap::from([("oftc".to_owned(), "dora".to_owned())]));
+        [
+            person("alice", on("Alice"), &["operator"]),
+            person("bob", on("bob"), &[]),
+            person("dora", by_sink, &["dba", "watch"]),
+            person("erin", on("erin"), &["all"]),
+        ]
+        .into_iter()
+        .map(|person| (person.name.clone(), person))
+        .collect()
     }
 
-    fn speaker(nick: &str, account: Option<&str>, local: bool) -> Speaker {
-        Speaker { nick: nick.to_owned(), account: account.map(str::to_owned), local }
+    fn said(sink: &str, room: Option<&str>, account: Option<&str>) -> Utterance {
+        Utterance {
+            sink: sink.to_owned(),
+            room: room.unwrap_or("nick").to_owned(),
+            private: room.is_none(),
+            speaker: Speaker { nick: "nick".to_owned(), account: account.map(str::to_owned), local: false },
+            text: String::new(),
+            at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn who(sink: &str, room: Option<&str>, account: Option<&str>) -> Caller {
+        caller(&said(sink, room, account), &persons(), &roles())
+    }
+
+    fn refusal(caller: &Caller, name: &str, right: Right<'_>) -> String {
+        caller.may(name, right).expect_err(name)
     }
 
     #[test]
     fn an_account_makes_a_person_and_a_nick_makes_nobody() {
-        let alice = caller(&speaker("al", Some("alice"), false), "irc", &persons());
-        assert_eq!(alice.author.as_deref(), Some("alice@icinga"));
-        assert_eq!(alice.needs(OPERATOR), Ok(()));
-        let impostor = caller(&speaker("alice", None, false), "irc", &persons());
+        let alice = who("irc", Some("#ops"), Some("alice"));
+        assert_eq!((alice.person.as_deref(), alice.author.as_deref()), (Some("alice"), Some("alice@icinga")));
+        assert!(alice.may("ack", Right::Operator).is_ok_and(|permit| permit.is_unbounded()));
+        let impostor = who("irc", Some("#ops"), None);
         assert_eq!(impostor.author, None);
-        assert!(impostor.needs(OPERATOR).is_err_and(|why| why.contains("log in to services")));
+        assert!(refusal(&impostor, "ack", Right::Operator).contains("log in to services"));
+        assert!(impostor.may("problems", Right::Reads).is_ok());
     }
 
     #[test]
-    fn a_refusal_says_what_is_missing() {
-        let bob = caller(&speaker("bob", Some("bob"), false), "irc", &persons());
-        assert!(bob.needs(OPERATOR).is_err_and(|why| why.contains("no role")));
-        let alice = caller(&speaker("alice", Some("alice"), false), "irc", &persons());
-        assert!(alice.needs(ADMIN).is_err_and(|why| why.contains("not admin but operator")));
-        let carol = caller(&speaker("carol", Some("carol"), false), "irc", &persons());
-        assert!(carol.needs(OPERATOR).is_err_and(|why| why.contains("no [person]")));
+    fn an_account_on_one_network_is_nobody_on_another() {
+        assert_eq!(who("oftc", Some("#dba"), Some("dora")).person.as_deref(), Some("dora"));
+        let other = who("libera", Some("#dba"), Some("dora"));
+        assert_eq!(other.person, None);
+        assert!(
+            refusal(&other, "ack", Right::Operator).contains("no [person] of watchbell.toml has on libera")
+        );
+    }
+
+    #[test]
+    fn a_refusal_says_what_is_missing_and_what_there_is() {
+        let bob = who("irc", Some("#ops"), Some("bob"));
+        assert!(refusal(&bob, "ack", Right::Operator).contains("account bob, person bob, has no role"));
+        let alice = who("irc", Some("#ops"), Some("alice"));
+        assert_eq!(
+            refusal(&alice, "join", Right::Admin),
+            "this needs the role `admin`: account alice, person alice, has not admin but operator"
+        );
+        let dora = who("oftc", Some("#DBA"), Some("dora"));
+        assert_eq!(
+            refusal(&dora, "downtime", Right::Operator),
+            "this needs a role with `downtime` here; you have dba: acknowledge, freeze in #dba, private, where \
+             host.vars.role = db, at most 8h, at most 2 objects; watch: recheck"
+        );
+        assert!(
+            refusal(&who("oftc", Some("#ops"), Some("dora")), "ack", Right::Operator).contains("in #dba")
+        );
+    }
+
+    #[test]
+    fn a_role_gives_its_commands_in_its_rooms_within_its_bounds() {
+        let permit = |room, name, right| who("oftc", room, Some("dora")).may(name, right);
+        let ack = permit(Some("#DBA"), "ack", Right::Operator).expect("by its other name");
+        permit(None, "ack", Right::Operator).expect("in private");
+        permit(None, "freeze", Right::Role("operator")).expect("a command of a rule file");
+        permit(None, "thaw", Right::Role("dba")).expect("a command for this very role");
+        assert!(permit(Some("#ops"), "thaw", Right::Role("dba")).is_err(), "not there");
+        let hours = |hours: u64| Some(Length::For(Duration::from_secs(hours * 3600)));
+        let check = |objects, length, outside: Option<&str>| {
+            ack.covers(Reach { objects, length }, |_| outside.map(str::to_owned))
+        };
+        assert_eq!(check(2, hours(8), None), Ok(()));
+        for (objects, length, outside, words) in [
+            (3, hours(8), None, "this touches 3 objects, and dba gives at most 2; you have dba"),
+            (1, hours(9), None, "this lasts 9h, and dba gives at most 8h"),
+            (1, Some(Length::Open), None, "say for how long; dba gives at most 8h"),
+            (1, hours(1), Some("web1"), "web1 is none of the objects of dba"),
+        ] {
+            assert!(check(objects, length, outside).is_err_and(|why| why.contains(words)), "{words}");
+        }
+        let recheck = permit(Some("#ops"), "recheck", Right::Operator).expect("everywhere");
+        assert_eq!(recheck.covers(Reach { objects: 99, length: None }, |_| None), Ok(()));
+    }
+
+    #[test]
+    fn all_commands_are_all_commands() {
+        let erin = who("irc", Some("#ops"), Some("erin"));
+        for right in [Right::Operator, Right::Admin, Right::Role("dba")] {
+            assert!(erin.may("whatever", right).is_ok());
+        }
     }
 
     #[test]
     fn the_terminal_may_do_all() {
-        assert_eq!(caller(&speaker("me", None, true), "irc", &persons()).needs(ADMIN), Ok(()));
+        let mut at_home = said("terminal", None, None);
+        at_home.speaker.local = true;
+        assert!(caller(&at_home, &persons(), &roles()).may("join", Right::Admin).is_ok());
     }
 }

@@ -3,9 +3,10 @@
 //! A new command is one entry here, one variant in `Request`, and one arm in the file of
 //! `engine/answers/` whose topic it is.
 
-use super::permit::Right;
+use super::code;
 use super::reading;
 use super::request::Request;
+use super::right::Right;
 use super::words::Words;
 
 /// One built-in command.
@@ -74,6 +75,12 @@ pub static VERBS: &[Verb] = &[
     }),
     reads("ping", "", "answers at once", |_| Ok(Request::Ping)),
     reads("whoami", "", "who you are to Watchbell, and what you may do", |_| Ok(Request::Whoami)),
+    reads(
+        "code",
+        code::FORM,
+        "do something as this person, whom a one-time code proves you to be",
+        |words| Err(words.usage()),
+    ),
     reads("i2status", "", "counts of hosts and services, what is not handled, and how Watchbell is", |_| {
         Ok(Request::Status)
     }),

@@ -303,6 +303,8 @@ pub struct IrcSettings {
     /// `trust_nicknames`: whether, on a network without accounts, a nickname
     /// alone is believed. False unless set.
     pub trust_nicknames: bool,
+    /// `codes`: whether a one-time code proves who somebody is. False unless set.
+    pub codes: bool,
     /// `lines_per_second` on average, after `burst` lines at once: 0.5.
     pub lines_per_second: f64,
     /// `burst`: 4.

@@ -3,6 +3,7 @@
 //! Promises: an account on one network, and a mail address, belong to one person; the
 //! secret for one-time codes is shown nowhere. Never: decides what somebody may; `permit` does.
 
+use super::{Config, SinkKind, SinkSettings};
 use secrecy::SecretSlice;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -82,4 +83,12 @@ pub enum Wanted {
     Flag(bool),
     /// One of these.
     Any(Vec<Wanted>),
+}
+
+impl Config {
+    /// The sinks where a one-time code proves who somebody is (`codes`), in the order of names.
+    pub fn code_sinks(&self) -> impl Iterator<Item = &str> {
+        let codes = |sink: &&SinkSettings| matches!(&sink.kind, SinkKind::Irc(irc) if irc.codes);
+        self.sinks.values().filter(codes).map(|sink| sink.name.as_str())
+    }
 }

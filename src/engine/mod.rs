@@ -23,6 +23,7 @@ mod observe;
 pub mod outcome;
 mod owed;
 mod reach;
+pub mod rights;
 pub mod ruleset;
 mod schedules;
 pub mod script;
@@ -42,6 +43,7 @@ pub use reach::is_reachable;
 pub use ruleset::{Names, RuleFault, RuleFile, RuleTest, Ruleset, SCRIPT_STACK};
 pub use world::World;
 
+use crate::command::rate::Rates;
 use crate::config::{Accounts, Config, Person, Policy, Reach, Role};
 use crate::model::event::{Reminder, RulesetChanged};
 use crate::model::time::age;
@@ -50,6 +52,7 @@ use crate::oncall::Schedule;
 use bounds::Forgotten;
 use costs::Costs;
 use observe::Observed;
+use rights::Rights;
 use stage::{Run, Stage};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -71,6 +74,10 @@ pub struct Settings {
     pub prefix: String,
     /// What those may who have them, by name, besides the built-in ones.
     pub roles: BTreeMap<String, Role>,
+    /// The sinks where a one-time code proves who somebody is.
+    pub code_sinks: BTreeSet<String>,
+    /// Whether commands that are too many are not answered; not so in tests of rules.
+    pub bounds_commands: bool,
     /// Who may command, by name.
     pub persons: BTreeMap<String, Person>,
     /// Who is on call when, by the schedule's name.
@@ -92,6 +99,8 @@ impl Settings {
             zone: config.zone.clone(),
             prefix: config.prefix.clone(),
             roles: config.roles.clone(),
+            code_sinks: config.code_sinks().map(str::to_owned).collect(),
+            bounds_commands: true,
             persons: config.persons.clone(),
             schedules: schedules::configured(config),
             reach: config.reach.clone(),
@@ -120,6 +129,9 @@ pub struct Engine {
     /// What of what went for want of room is in the log.
     logged: Forgotten,
     costs: Costs,
+    rights: Rights,
+    /// How many commands came lately. Not kept: after a restart, all begin anew.
+    rates: Rates,
 }
 
 /// How often what is over is forgotten.
@@ -146,6 +158,8 @@ impl Engine {
             tidied: Timestamp::UNIX_EPOCH,
             failures: BTreeMap::new(),
             logged: Forgotten::default(),
+            rights: Rights::of(&settings.roles),
+            rates: Rates::default(),
         }
     }
 

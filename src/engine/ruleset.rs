@@ -116,15 +116,15 @@ pub struct Ruleset {
 impl Ruleset {
     /// Compiles rule files, in the order given, then the files that hold only tests
     /// (`*.test.rhai`), and the modules that either import; they may name any target and
-    /// template. All faults of all of them, sorted by file and place, or a set. A module
+    /// template, and the built-in roles. All faults of all of them, sorted by file and place, or a set. A module
     /// that nothing imports is not looked at.
     pub fn compile(files: &[RuleFile]) -> Result<Ruleset, Vec<RuleFault>> {
-        Ruleset::compile_for(files, &Names::any())
+        Ruleset::compile_for(files, &Names { roles: Some(BTreeSet::new()), ..Names::any() })
     }
 
     /// The same for rule files that may name only what there is.
     pub fn compile_for(files: &[RuleFile], names: &Names) -> Result<Ruleset, Vec<RuleFault>> {
-        let collector = Arc::new(Mutex::new(Collector::default()));
+        let collector = Arc::new(Mutex::new(Collector::knowing(names)));
         let mut engine = sandbox::engine();
         collector::register(&mut engine, &collector);
         let mut modules = Modules::new(&mut engine, files);

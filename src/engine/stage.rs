@@ -48,6 +48,9 @@ pub struct Run {
     pub heard: bool,
     /// Set by `stop`: no further rule runs.
     pub stopped: bool,
+    /// Whether the command that runs may change nothing: nobody vouches for who asked, or their
+    /// role has bounds that a script cannot be held to.
+    pub only_reads: bool,
     /// Lines for the log.
     pub log: Vec<String>,
     /// Made by `mute` and `unmute`: events to be judged next.

@@ -5,6 +5,7 @@
 //! [`World::restore`] makes the same world of what was written.
 //! Never: decides anything, reads a clock.
 
+mod codes;
 mod due;
 mod durable;
 mod escalations;
@@ -28,6 +29,7 @@ use super::matcher::MatcherError;
 use super::mute::ActiveMute;
 use super::timers::Timers;
 use super::windows::Windows;
+use crate::command::code::Used;
 use crate::model::event::{Comment, Downtime};
 use crate::model::{Hold, Incident, IncidentId, Object, ObjectKey, State, Status, Timestamp};
 use durable::{Changes, Entry};
@@ -99,6 +101,8 @@ pub struct World {
     /// Posts taken in lately; see [`World::take_post`].
     posts: Posts,
     oncall: OnCall,
+    /// What was made of one-time codes, by person; see [`World::take_code`].
+    codes: BTreeMap<String, Used>,
     uses: Uses,
     /// What went for want of room.
     pub(super) forgotten: Forgotten,

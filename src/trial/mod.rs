@@ -87,7 +87,7 @@ pub fn failures(set: &Set, config: &Arc<Config>) -> io::Result<Vec<Diagnostic>> 
 
 fn run_all(set: &Set, config: &Arc<Config>, targets: Targets, wanted: impl Fn(&RuleTest) -> bool) -> Report {
     let any_target = targets == Targets::Any;
-    let settings = Arc::new(Settings { any_target, ..Settings::of(config) });
+    let settings = Arc::new(Settings { any_target, bounds_commands: false, ..Settings::of(config) });
     let source: Arc<str> = config.icinga.first().map_or(SOURCE, |icinga| &icinga.name).into();
     let mut report = Report::default();
     for test in set.rules.tests().iter().filter(|test| wanted(test)) {

@@ -10,8 +10,8 @@ use watchbell::engine::{self, Ask, Engine, Notification, Outcome, RuleFile, Rule
 use watchbell::load::shipped_rules;
 use watchbell::model::time::parse_duration;
 use watchbell::model::{
-    Action, Decision, Detail, Event, Input, Object, ObjectKey, Reply, Snapshot, Speaker, State, StateReport,
-    Timestamp, Utterance,
+    Action, Commanded, Decision, Detail, Event, Input, Object, ObjectKey, Reply, Snapshot, Speaker, State,
+    StateReport, Timestamp, Utterance,
 };
 
 /// The name of the one Icinga.
@@ -25,6 +25,8 @@ pub(crate) struct World {
     told: Vec<String>,
     /// All decisions so far.
     pub(crate) decisions: Vec<Decision>,
+    /// All commands of the audit so far.
+    pub(crate) commands: Vec<Commanded>,
     /// All that was asked of Icinga so far.
     pub(crate) actions: Vec<Action>,
     /// All lines that rules wrote to the log.
@@ -89,6 +91,7 @@ fn settings() -> Settings {
         default_target: "ops".to_owned(),
         mirror_mutes: false,
         zone: jiff::tz::TimeZone::UTC,
+        bounds_commands: false,
         persons: BTreeMap::from([
             person("alice", &["operator"]),
             person("bob", &[]),
@@ -127,6 +130,7 @@ impl World {
             now: "2026-11-22T12:00:00Z".parse().expect("a moment"),
             told: Vec::new(),
             decisions: Vec::new(),
+            commands: Vec::new(),
             actions: Vec::new(),
             log: Vec::new(),
             asks: Vec::new(),
@@ -155,6 +159,7 @@ impl World {
     fn note(&mut self, outcome: Outcome) -> Vec<Reply> {
         self.told.extend(outcome.notifications.iter().map(in_words));
         self.decisions.extend(outcome.decisions);
+        self.commands.extend(outcome.commands);
         self.actions.extend(outcome.actions);
         self.log.extend(outcome.log);
         self.asks.extend(outcome.asks);

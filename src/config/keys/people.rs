@@ -5,7 +5,7 @@ use super::{Key, Presence, Table, default, optional, required, table};
 /// `[person.NAME]`.
 pub(in crate::config) const PERSON: Table = Table {
     header: "[person.NAME]",
-    meaning: "Somebody who may be told, or may command.",
+    meaning: "Somebody who may be told, or may command; see [people](people.md).",
     keys: &[
         optional(
             "icinga_author",

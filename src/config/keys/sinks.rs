@@ -38,6 +38,11 @@ pub(super) const IRC: Table = table(
             "false",
             "Whether, on a network without accounts, a nick alone is believed. Anybody can take a nick.",
         ),
+        default(
+            "codes",
+            "false",
+            "Whether a one-time code proves who somebody is (`code PERSON CODE COMMAND`), for a network without accounts; see [people](people.md).",
+        ),
         default("lines_per_second", "0.5", "How many lines are sent on average, after the burst."),
         default("burst", "4", "How many lines may be sent at once."),
     ],

@@ -1,12 +1,13 @@
 //! A command under way: who asks, what may be looked at, and what comes of it.
 
-use crate::command::Caller;
+use crate::command::permit::{Caller, Length, Permit, Reach};
 use crate::engine::costs::Costs;
 use crate::engine::outcome::{Ask, Outcome, Question};
 use crate::engine::ruleset::Ruleset;
 use crate::engine::stage::Stage;
 use crate::engine::{Engine, Settings, World};
 use crate::model::{Action, ActionKind, ObjectKey, Reply, Timestamp, Utterance};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What is said to who asked.
@@ -29,9 +30,52 @@ pub(super) struct Asked<'a> {
     pub(super) utterance: &'a Utterance,
     pub(super) now: Timestamp,
     pub(super) outcome: &'a mut Outcome,
+    /// What the caller's roles give of it.
+    pub(super) permit: Permit,
+    /// The objects that it is about.
+    touched: BTreeSet<ObjectKey>,
+}
+
+/// How many objects of a command are named in the audit.
+const NAMED: usize = 100;
+
+impl<'a> Asked<'a> {
+    /// A command that nobody has permitted yet but to read.
+    pub(super) fn new(
+        engine: &'a mut Engine,
+        caller: &'a Caller,
+        utterance: &'a Utterance,
+        now: Timestamp,
+        outcome: &'a mut Outcome,
+    ) -> Asked<'a> {
+        let permit = caller.reads();
+        Asked { engine, caller, utterance, now, outcome, permit, touched: BTreeSet::new() }
+    }
 }
 
 impl Asked<'_> {
+    /// Whether the caller's roles give this, for all objects of this command so far and these:
+    /// whatever changes something asks here first. `Err` holds what to answer.
+    pub(super) fn permit(&mut self, objects: &[ObjectKey], length: Option<Length>) -> Result<(), String> {
+        self.touched.extend(objects.iter().cloned());
+        let reach = Reach { objects: self.touched.len(), length };
+        let (rights, world) = (&self.engine.rights, self.engine.world());
+        self.permit.covers(reach, |role| {
+            rights.outside(role, self.touched.iter(), world, self.now).map(ToString::to_string)
+        })
+    }
+
+    /// Names of the objects that the command is about, for the audit.
+    pub(super) fn object_names(&self) -> Vec<String> {
+        let mut names: Vec<String> =
+            self.touched.iter().take(NAMED).map(|key| key.name().to_owned()).collect();
+        let more = self.touched.len() - names.len();
+        if more > 0 {
+            names.push(format!("and {more} more"));
+        }
+        names
+    }
+
     pub(super) fn world(&self) -> &World {
         self.engine.world()
     }
@@ -72,8 +116,9 @@ impl Asked<'_> {
         self.outcome.asks.push(Ask { question, reply });
     }
 
-    /// Asks something of Icinga, whose answer is told to who asked.
-    pub(super) fn ask_icinga(&mut self, object: ObjectKey, kind: ActionKind) {
+    /// Asks something of Icinga, whose answer is told to who asked. `Err`: the caller may not.
+    pub(super) fn ask_icinga(&mut self, object: ObjectKey, kind: ActionKind) -> Result<(), String> {
+        self.permit(std::slice::from_ref(&object), length(&kind, self.now))?;
         let action = Action {
             id: 0,
             object,
@@ -83,6 +128,17 @@ impl Asked<'_> {
             asked_by: self.utterance.speaker.nick.clone(),
         };
         self.outcome.actions.push(action);
+        Ok(())
+    }
+}
+
+/// How long something lasts that is asked of Icinga.
+fn length(kind: &ActionKind, now: Timestamp) -> Option<Length> {
+    match kind {
+        ActionKind::Acknowledge { expiry: Some(expiry), .. } => Some(Length::between(now, *expiry)),
+        ActionKind::Acknowledge { expiry: None, .. } => Some(Length::Open),
+        ActionKind::ScheduleDowntime { end, .. } => Some(Length::between(now, *end)),
+        _ => None,
     }
 }
 

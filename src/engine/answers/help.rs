@@ -30,7 +30,7 @@ fn help(topic: Option<&str>, asked: &Asked<'_>) -> String {
         }
         return format!("there is no command `{name}`; `{prefix}help` lists them");
     }
-    let may = |name: &str, right: Right<'_>| asked.caller.may(name, right, asked.room()).is_ok();
+    let may = |name: &str, right: Right<'_>| asked.caller.may(name, right).is_ok();
     let own = VERBS.iter().filter(|verb| may(verb.name, verb.right)).map(|verb| verb.name);
     let custom = commands.iter().filter(|(name, command)| may(name, command.right()));
     let names: Vec<&str> = own.chain(custom.map(|(name, _)| name.as_str())).collect();
@@ -50,6 +50,6 @@ fn full(verb: &Verb, prefix: &str) -> String {
 /// `whoami`: who the caller is, and what that allows.
 fn whoami(caller: &Caller) -> String {
     let author = caller.author.as_ref().map_or("nobody".to_owned(), |author| format!("`{author}`"));
-    let roles = if caller.roles.is_empty() { "none".to_owned() } else { caller.roles.join(", ") };
+    let roles = if caller.roles.is_empty() { "none".to_owned() } else { caller.roles_in_words() };
     format!("{}; Icinga hears {author}; roles: {roles}", caller.standing)
 }

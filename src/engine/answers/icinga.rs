@@ -27,9 +27,9 @@ pub(super) fn answer(asked: &mut Asked<'_>, request: &Request) -> Option<Answere
         }
         _ => return None,
     };
-    Some(wanted.map(|(key, kind)| {
-        asked.ask_icinga(key, kind);
-        Answer::Later
+    Some(wanted.and_then(|(key, kind)| {
+        asked.ask_icinga(key, kind)?;
+        Ok(Answer::Later)
     }))
 }
 

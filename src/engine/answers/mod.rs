@@ -15,14 +15,16 @@ mod lists;
 mod mutes;
 mod objects;
 mod oncall;
+mod proof;
 mod rules;
 mod watches;
 
 use super::Engine;
 use super::outcome::Outcome;
 use super::ruleset::Ruleset;
-use crate::command::{Command, Request, Right, caller, parse};
-use crate::model::{Decision, Facts, Timestamp, Utterance, Verdict};
+use crate::command::rate::Turn;
+use crate::command::{Command, Request, Right, code, parse};
+use crate::model::{CommandEnd, Commanded, Decision, Facts, Timestamp, Utterance, Verdict};
 use asked::{Answer, Answered, Asked, reply};
 
 pub use find::find_by_name;
@@ -46,30 +48,73 @@ const TOPICS: &[fn(&mut Asked<'_>, &Request) -> Option<Answered>] = &[
 pub(super) fn answer(engine: &mut Engine, utterance: Utterance, now: Timestamp, outcome: &mut Outcome) {
     let settings = engine.stage().settings.clone();
     let Some(line) = command_line(&utterance, &settings.prefix) else { return };
-    let caller = caller(&utterance.speaker, &utterance.sink, &settings.persons);
-    let answered = parse(line, now, &settings.zone).and_then(|command| {
-        let asked = Asked { engine, caller: &caller, utterance: &utterance, now, outcome };
-        respond(asked, &command)
-    });
-    let text = match answered {
-        Ok(Answer::Text(text)) | Err(text) => text,
-        Ok(Answer::Later) => String::new(),
+    if !utterance.private && !custom::is_ours(engine.ruleset(), line) {
+        return;
+    }
+    let (mut caller, turn) = proof::hear(engine, &utterance, line, now);
+    let (actions, mut objects) = (outcome.actions.len(), Vec::new());
+    let answered = match turn {
+        Turn::Silence => return,
+        Turn::TooMuch(seconds) => Err(Nothing::Done(format!("too many commands; wait {seconds} s"))),
+        Turn::Answer => {
+            match proof::prove(engine, &utterance, line, now).unwrap_or(Ok((caller.clone(), line))) {
+                Err(why) => Err(Nothing::Done(why)),
+                Ok((proved, line)) => {
+                    caller = proved;
+                    parse(line, now, &settings.zone).map_err(Nothing::Understood).and_then(|command| {
+                        let asked = Asked::new(engine, &caller, &utterance, now, outcome);
+                        respond(asked, &command, &mut objects)
+                    })
+                }
+            }
+        }
+    };
+    if answered.is_err() {
+        // What was refused in the middle is not done by half.
+        outcome.actions.truncate(actions);
+    }
+    let (text, end) = match answered {
+        Ok(Answer::Text(text)) => (text, CommandEnd::Done),
+        Ok(Answer::Later) => (String::new(), CommandEnd::Asked),
         Ok(Answer::NotForUs) => return,
+        Err(Nothing::Done(why)) => (why.clone(), CommandEnd::Refused(why)),
+        Err(Nothing::Understood(why)) => (why, CommandEnd::Unknown),
     };
     if !text.is_empty() {
         outcome.replies.push(reply(&utterance, &text));
     }
+    let line = code::blanked(line);
+    let (speaker, ruleset) = (&utterance.speaker, engine.ruleset.hash().to_owned());
     outcome.decisions.push(Decision {
         at: now,
         event: "Command".to_owned(),
         object: String::new(),
         incident: None,
-        summary: format!("{} in {}: {line}", utterance.speaker.nick, utterance.room),
+        summary: format!("{} in {}: {line}", speaker.nick, utterance.room),
         verdict: Verdict::Told(vec![format!("{}: {text}", utterance.sink)]),
         steps: Vec::new(),
-        ruleset: engine.ruleset.hash().to_owned(),
+        ruleset,
         facts: Facts::default(),
     });
+    outcome.commands.push(Commanded {
+        at: now,
+        sink: utterance.sink.clone(),
+        room: utterance.room.clone(),
+        nick: speaker.nick.clone(),
+        account: speaker.account.clone(),
+        person: caller.person,
+        line,
+        end,
+        objects,
+    });
+}
+
+/// Why nothing was done.
+enum Nothing {
+    /// It was refused, and why.
+    Done(String),
+    /// It was not understood, and how it is written.
+    Understood(String),
 }
 
 /// The command in a line: behind the prefix in a channel; in private the prefix
@@ -84,14 +129,20 @@ fn command_line<'a>(utterance: &'a Utterance, prefix: &str) -> Option<&'a str> {
     }
 }
 
-/// Has the command answered by whose topic it is, if the caller may use it.
-fn respond(mut asked: Asked<'_>, command: &Command) -> Answered {
-    let (name, right) = right(command, asked.ruleset());
-    asked.caller.may(name, right, asked.room())?;
+/// Has the command answered by whose topic it is, if the caller may use it; notes the objects
+/// that it is about.
+fn respond(mut asked: Asked<'_>, command: &Command, objects: &mut Vec<String>) -> Result<Answer, Nothing> {
+    let ruleset = asked.ruleset().clone();
+    let (name, right) = right(command, &ruleset);
+    asked.permit = asked.caller.may(name, right).map_err(Nothing::Done)?;
     let answered = TOPICS.iter().find_map(|topic| topic(&mut asked, &command.request));
-    answered.unwrap_or_else(|| {
-        Err("nobody answers this; this is a bug in Watchbell, please report it".to_owned())
-    })
+    *objects = asked.object_names();
+    let is_known = command.verb.is_some() || ruleset.commands().contains_key(name);
+    let nothing = |why| if is_known { Nothing::Done(why) } else { Nothing::Understood(why) };
+    answered.map_or_else(
+        || Err(Nothing::Done("nobody answers this; this is a bug in Watchbell, please report it".to_owned())),
+        |answered| answered.map_err(nothing),
+    )
 }
 
 /// The name of a command, and who may use it.

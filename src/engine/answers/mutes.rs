@@ -3,6 +3,7 @@
 use super::asked::{Answer, Answered, Asked};
 use super::find::{Kind, find};
 use super::lists::capped;
+use crate::command::permit::Length;
 use crate::command::{MuteAsked, Request};
 use crate::engine::matcher::Pattern;
 use crate::engine::mute::{self, ActiveMute, Mute};
@@ -19,17 +20,13 @@ const NAMED: usize = 5;
 
 /// Answers what is asked about mutes; `None` if it is about something else.
 pub(super) fn answer(asked: &mut Asked<'_>, request: &Request) -> Option<Answered> {
-    let author = asked.author();
     let done = match request {
         Request::Mutes => Ok(list(asked.stage_ref(), asked.now)),
         Request::Mute(wanted) => match prolonged(asked, wanted) {
             Some(prolonged) => prolonged,
             None => add_mute(asked, wanted),
         },
-        Request::Unmute(what) => {
-            let stage = asked.stage();
-            mute_id(stage, what).and_then(|id| stage.unmute(id, &author))
-        }
+        Request::Unmute(what) => unmute(asked, what),
         _ => return None,
     };
     Some(done.map(Answer::Text))
@@ -75,6 +72,9 @@ fn prolonged(asked: &mut Asked<'_>, wanted: &MuteAsked) -> Option<Result<String,
     let Some(until) = wanted.until else {
         return Some(Err(format!("say until when m{id} goes on, such as `mute m{id} 2h`")));
     };
+    if let Err(refusal) = permit_mute(asked, id, Some(Length::between(asked.now, until))) {
+        return Some(Err(refusal));
+    }
     let zone = asked.settings().zone.clone();
     let mute = asked.engine.world_mut().prolong_mute(id, until)?.clone();
     let again = mirror::removals(asked.world(), &mute).into_iter().chain(mirror::downtime(&mute));
@@ -95,14 +95,14 @@ fn add_mute(asked: &mut Asked<'_>, wanted: &MuteAsked) -> Result<String, String>
 
     let active = ActiveMute::new(mute).map_err(|error| error.to_string())?;
     let world = asked.world();
-    let covers = |key: &&ObjectKey| active.concerns(&standing::scene(world, key, asked.now));
-    let covered = world.object_keys().filter(covers).count();
+    let covered = covered(asked, &active);
     let problems = endings::problems(world, &active, asked.now);
     if wanted.until_ok && problems.is_empty() {
         let what = &active.mute.what;
         return Err(format!("{what}: nothing of it has a problem now; say for how long, such as 2h"));
     }
-    let preview = preview(covered, &problems);
+    let preview = preview(covered.len(), &problems);
+    asked.permit(&covered, Some(length(&active.mute)))?;
     let said = asked.stage().add_mute(active.mute)?;
     Ok(format!("{said}; {preview}"))
 }
@@ -167,6 +167,36 @@ fn mirrored(
 
 fn numbered(what: &str) -> Option<u64> {
     what.strip_prefix(['m', 'M']).and_then(|number| number.parse().ok())
+}
+
+/// Whoever may mute something may end the mute of it, whoever made it.
+fn unmute(asked: &mut Asked<'_>, what: &str) -> Result<String, String> {
+    let author = asked.author();
+    let id = mute_id(asked.stage(), what)?;
+    permit_mute(asked, id, None)?;
+    asked.stage().unmute(id, &author)
+}
+
+/// Whether the caller may change a mute that is there, by what it covers now.
+fn permit_mute(asked: &mut Asked<'_>, id: u64, length: Option<Length>) -> Result<(), String> {
+    let found = asked.world().mutes().find(|active| active.mute.id == id);
+    let objects = found.map_or_else(Vec::new, |active| covered(asked, active));
+    asked.permit(&objects, length)
+}
+
+/// The objects that a mute covers now.
+fn covered(asked: &Asked<'_>, active: &ActiveMute) -> Vec<ObjectKey> {
+    let world = asked.world();
+    let covers = |key: &&ObjectKey| active.concerns(&standing::scene(world, key, asked.now));
+    world.object_keys().filter(covers).cloned().collect()
+}
+
+/// How long a mute lasts, for what roles say of that.
+fn length(mute: &Mute) -> Length {
+    match mute.until.filter(|_| mute.every.is_none()) {
+        Some(until) => Length::between(mute.since, until),
+        None => Length::Open,
+    }
 }
 
 /// The mute somebody means: by its number, or by what it covers.

@@ -4,15 +4,15 @@
 //! every fault of a declaration stands where it is written. Never: parses, runs an action.
 
 use super::calendars::Calendars;
-use super::fault::{Finding, RuleFault, meant, sorted};
+use super::fault::{Finding, RuleFault, sorted};
 use super::mentions::Mentions;
 use super::modules::Imports;
+use super::names::Names;
 use super::rule_tests::{RuleTest, holds_only_tests};
 use super::script::Script;
 use super::suspicions::{self, Conditions, Passed};
 use super::syntax::Function;
 use super::{CustomCommand, Rule, literals};
-use crate::command::permit;
 use crate::engine::holidays::Calendar;
 use crate::engine::matcher::{Matcher, Pattern};
 use crate::engine::script::pattern;
@@ -39,6 +39,8 @@ pub(super) struct Collector {
     pub(super) keys: BTreeMap<Position, BTreeMap<String, Position>>,
     /// The functions of the file that end the judging whatever the event is.
     pub(super) endings: BTreeSet<String>,
+    /// What exists outside of the rule files.
+    known: Names,
     pub(super) rules: Vec<Rule>,
     /// Where the rule of each name stands among the rules.
     names: HashMap<Arc<str>, usize>,
@@ -55,6 +57,11 @@ pub(super) struct Collector {
 }
 
 impl Collector {
+    /// One for files that may name only what there is.
+    pub(super) fn knowing(names: &Names) -> Collector {
+        Collector { known: names.clone(), ..Collector::default() }
+    }
+
     /// One that takes nothing more.
     pub(super) fn closed() -> Collector {
         Collector { closed: true, ..Collector::default() }
@@ -174,10 +181,8 @@ impl Collector {
             self.fault(position, message, "give each command a name of its own");
             return;
         }
-        if let Some(unknown) = role.as_deref().filter(|role| !permit::ROLES.contains(role)) {
-            let meant = meant(unknown, permit::ROLES.iter().copied());
-            let message = format!("command `{name}`: there is no role `{unknown}`{meant}");
-            self.fault(position, message, "leave `role` out where anybody may");
+        if let Some((message, help)) = role.as_deref().and_then(|role| self.known.role_fault(role)) {
+            self.fault(position, format!("command `{name}`: {message}"), &help);
             return;
         }
         let at = self.at(position, name);

@@ -1,5 +1,6 @@
 //! Names that exist outside of the rule files, for telling at load which are wrong.
 
+use crate::command::right::ROLES;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The name that always stands for a target.
@@ -15,12 +16,26 @@ pub struct Names {
     /// The named templates of each target, `default` included: those that its sink
     /// would look into.
     pub templates: Option<BTreeMap<String, BTreeSet<String>>>,
+    /// The roles of the configuration, besides the built-in ones.
+    pub roles: Option<BTreeSet<String>>,
 }
 
 impl Names {
     /// Any name is taken, as in a replay.
     pub fn any() -> Names {
         Names::default()
+    }
+
+    /// Why there is no such role, and what would help.
+    pub(super) fn role_fault(&self, name: &str) -> Option<(String, String)> {
+        let known = ROLES.iter().copied().chain(self.roles.as_ref()?.iter().map(String::as_str));
+        let known: Vec<&str> = known.collect();
+        if known.contains(&name) {
+            return None;
+        }
+        let meant = super::fault::meant(name, known.iter().copied());
+        let help = "leave `role` out where anybody may; a new one is `[role.NAME]` in watchbell.toml";
+        Some((format!("there is no role `{name}`{meant}"), help.to_owned()))
     }
 
     /// Why there is no such target, and what would help.

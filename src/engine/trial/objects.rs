@@ -1,7 +1,7 @@
 //! What there is in a trial: hosts and services with their configuration, and people.
 
 use super::Trial;
-use crate::command::permit;
+use crate::command::right::ROLES;
 use crate::config::{Accounts, Person};
 use crate::engine::matcher::nearest;
 use crate::model::{Input, Object, ObjectKey};
@@ -49,8 +49,7 @@ impl Trial {
     /// Somebody with just these roles, whose account has their name.
     pub(in crate::engine) fn person(&mut self, name: &str, roles: Vec<String>) -> Result<(), String> {
         let configured = &self.road.engine().settings().roles;
-        let known: Vec<&str> =
-            permit::ROLES.iter().copied().chain(configured.keys().map(String::as_str)).collect();
+        let known: Vec<&str> = ROLES.iter().copied().chain(configured.keys().map(String::as_str)).collect();
         if let Some(unknown) = roles.iter().find(|role| !known.contains(&role.as_str())) {
             return Err(format!("there is no role `{unknown}`; there are: {}", known.join(", ")));
         }
@@ -79,7 +78,7 @@ impl Trial {
                 Err(format!("[person.{name}] of watchbell.toml has no `irc` account to speak with"))
             }
             None => {
-                self.person(name, permit::ROLES.iter().map(|role| (*role).to_owned()).collect())?;
+                self.person(name, ROLES.iter().map(|role| (*role).to_owned()).collect())?;
                 Ok(on_any())
             }
         }

@@ -38,6 +38,7 @@ pub(super) enum Entry {
     Calendar(String),
     ToldGap(String),
     LastOverride,
+    Code(String),
     NextIncident,
     NextMute,
 }
@@ -160,6 +161,10 @@ impl World {
             Entry::LastOverride => {
                 ("next", text("override".to_owned()), json(Some(&self.oncall.last_override)))
             }
+            Entry::Code(person) => {
+                let value = json(self.codes.get(&person));
+                ("code", text(person), value)
+            }
             Entry::NextIncident => ("next", text("incident".to_owned()), json(Some(&self.next_incident))),
             Entry::NextMute => ("next", text("mute".to_owned()), json(Some(&self.next_mute))),
         };
@@ -234,6 +239,9 @@ impl World {
             }
             "source" => {
                 self.sources.insert(Arc::from(key), parse(value)?);
+            }
+            "code" => {
+                self.codes.insert(key.to_owned(), parse(value)?);
             }
             "post" => self.posts.put(key, parse(value)?),
             "override" => self.oncall.restore_override(parse(value)?),
@@ -311,7 +319,7 @@ impl Restoring {
 fn is_needed(kind: &str, key: &str) -> bool {
     match kind {
         "object" | "record" | "incident" | "mute" | "told" | "downtime" | "comment" | "source"
-        | "escalation" | "override" => true,
+        | "escalation" | "override" | "code" => true,
         "next" => matches!(key, "incident" | "mute" | "override"),
         _ => false,
     }
