@@ -7,12 +7,14 @@ use super::durable::Entry;
 use crate::engine::bounds;
 use crate::engine::watch::Watch;
 use crate::model::{ObjectKey, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// All watches, and until when who wants quiet.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Watches {
     watches: BTreeMap<String, Watch>,
+    /// The names of the watches of each object: every event asks for them.
+    by_object: HashMap<ObjectKey, BTreeSet<String>>,
     quiet: BTreeMap<String, Timestamp>,
 }
 
@@ -22,7 +24,20 @@ impl Watches {
     }
 
     pub(super) fn put_watch(&mut self, watch: Watch) {
-        self.watches.insert(watch.name(), watch);
+        let name = watch.name();
+        self.by_object.entry(watch.object.clone()).or_default().insert(name.clone());
+        self.watches.insert(name, watch);
+    }
+
+    fn take_watch(&mut self, name: &str) -> Option<Watch> {
+        let watch = self.watches.remove(name)?;
+        if let Some(names) = self.by_object.get_mut(&watch.object) {
+            names.remove(name);
+            if names.is_empty() {
+                self.by_object.remove(&watch.object);
+            }
+        }
+        Some(watch)
     }
 
     pub(super) fn quiet(&self, who: &str) -> Option<&Timestamp> {
@@ -54,7 +69,8 @@ impl World {
 
     /// The watches of an object.
     pub fn watches_of(&self, object: &ObjectKey) -> Vec<Watch> {
-        self.watches.watches.values().filter(|watch| watch.object == *object).cloned().collect()
+        let names = self.watches.by_object.get(object).into_iter().flatten();
+        names.filter_map(|name| self.watches.watch(name)).cloned().collect()
     }
 
     /// What somebody watches.
@@ -65,7 +81,7 @@ impl World {
     /// Ends a watch.
     pub fn unwatch(&mut self, watch: &Watch) {
         let name = watch.name();
-        if self.watches.watches.remove(&name).is_some() {
+        if self.watches.take_watch(&name).is_some() {
             self.change(|| Entry::Watch(name));
         }
     }
