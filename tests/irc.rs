@@ -204,6 +204,39 @@ fn check_accounts(options: &InspircdOptions) {
     }
 }
 
+/// A call is for a person, and reaches them under whatever nick the network knows them by.
+#[test]
+fn who_is_there_under_an_account_is_told_and_an_impostor_is_not() {
+    for account_tag in [true, false] {
+        let dir = folder();
+        let server =
+            Inspircd::start_with(dir.path(), &InspircdOptions { account_tag, ..InspircdOptions::default() });
+        server.register("alice", "alicepw");
+        let mut bell = Bell::start_ready(&settings(server.port), &["#ops"]);
+        let nobody = SendError::Rejected("alice is not on the network under that account".to_owned());
+        assert_eq!(bell.tell("account:alice", "db1 is DOWN"), Err(nobody.clone()), "she is not there");
+        let mut impostor = Client::connect(server.port, "alice", None);
+        assert_eq!(bell.tell("account:alice", "db1 is DOWN"), Err(nobody), "that is not she");
+        let mut alice = Client::connect(server.port, "al", Some(("alice", "alicepw")));
+        alice.join("#ops");
+        // From what she says, her nick is known.
+        alice.say("#ops", "!whoami");
+        assert_eq!(bell.hear().speaker.account.as_deref(), Some("alice"));
+        bell.tell("account:alice", "db1 is DOWN").expect("she is told");
+        alice.expect_line("PRIVMSG al :db1 is DOWN");
+        alice.raw("NICK alina");
+        alice.expect_line("NICK :alina");
+        // What somebody else says behind that comes behind that.
+        impostor.say("bell", "!whoami");
+        assert_eq!(bell.hear().speaker.account, None);
+        bell.tell("account:alice", "db1 is UP").expect("she is told under her new nick");
+        alice.expect_line("PRIVMSG alina :db1 is UP");
+        impostor.raw("PING :enough");
+        let heard = impostor.lines_until(|line| line.contains("enough"));
+        assert!(!heard.iter().any(|line| line.contains("db1")), "{heard:?}");
+    }
+}
+
 #[test]
 fn it_logs_in_with_sasl() {
     let dir = folder();

@@ -387,8 +387,11 @@ impl<'a> Session<'a> {
     }
 
     fn renamed(&mut self, old: &str, new: String, now: Instant) {
-        self.changed(old);
-        self.changed(&new);
+        self.whereabouts.renamed(old, &new);
+        self.lookups.changed(old);
+        self.lookups.changed(&new);
+        self.whereabouts.spoil(old);
+        self.whereabouts.spoil(&new);
         if self.me.is(old) {
             self.me.renamed(new);
         } else {

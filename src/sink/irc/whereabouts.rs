@@ -111,9 +111,21 @@ impl Whereabouts {
     pub(super) fn changed(&mut self, nick: &str) {
         let mapping = self.mapping;
         self.seen.retain(|_, seen| !mapping.same(seen, nick));
+        self.spoil(nick);
+    }
+
+    /// What is answered of this nick from now on may be about somebody else.
+    pub(super) fn spoil(&mut self, nick: &str) {
+        let mapping = self.mapping;
         if let Some(search) = self.search.as_mut().filter(|search| mapping.same(&search.nick, nick)) {
             search.spoilt = true;
         }
+    }
+
+    /// Somebody goes by another nick now; who they are has not changed.
+    pub(super) fn renamed(&mut self, old: &str, new: &str) {
+        let mapping = self.mapping;
+        self.seen.values_mut().filter(|seen| mapping.same(seen, old)).for_each(|seen| new.clone_into(seen));
     }
 
     /// Gives up a search that took too long.
