@@ -32,7 +32,7 @@ sink = "terminal"
 target = "ops"
 zone = "UTC"
 [role.dba]
-commands = ["acknowledge", "unack", "mute", "unmute", "freeze"]
+commands = ["acknowledge", "unack", "mute", "unmute", "freeze", "take"]
 rooms = ["#dba", "private"]
 objects = { host.vars.role = "db" }
 longest = "8h"
@@ -116,6 +116,7 @@ fn a_role_gives_its_commands_in_its_rooms_on_its_objects_for_its_time() {
         (Some("#dba"), "!mute db* 1d", "this lasts 1d, and dba gives at most 8h"),
         (Some("#dba"), "!mute web1 1h", "web1 is none of the objects of dba"),
         (Some("#dba"), "!freeze db1", "it may change nothing"),
+        (Some("#dba"), "!take web1", "web1 is none of the objects of dba"),
     ] {
         let answer = say(&mut world, room, dora, line);
         assert!(answer.contains(words), "{line}: {answer}");
@@ -136,7 +137,7 @@ fn a_role_gives_its_commands_in_its_rooms_on_its_objects_for_its_time() {
     let asked: Vec<_> =
         world.actions.iter().map(|action| (action.object.name(), action.author.as_str())).collect();
     assert_eq!(asked, [("db1!postgres", "dora@icinga"), ("db2", "dora@icinga"), ("web1", "dora@icinga")]);
-    assert!(say(&mut world, Some("#dba"), dora, "!whoami").contains("roles: dba: acknowledge, freeze, mute, unack, unmute in #dba, private, where host.vars.role = db, at most 8h, at most 3 objects; checker: recheck"));
+    assert!(say(&mut world, Some("#dba"), dora, "!whoami").contains("roles: dba: acknowledge, freeze, mute, take, unack, unmute in #dba, private, where host.vars.role = db, at most 8h, at most 3 objects; checker: recheck"));
     assert!(say(&mut world, Some("#ops"), dora, "!help").contains("recheck"));
     assert!(!say(&mut world, Some("#ops"), dora, "!help").contains("unack"));
 }

@@ -22,10 +22,11 @@ pub(super) fn answer(asked: &mut Asked<'_>, request: &Request) -> Option<Answere
     Some(done.map(Answer::Text))
 }
 
-/// The open incident of an object.
-fn incident(world: &World, object: &str) -> Result<(ObjectKey, Arc<Incident>), String> {
-    let key = find(world, object, Kind::Any)?;
-    let incident = world.incident_of(&key).filter(|incident| incident.closed.is_none());
+/// The open incident of an object that the caller may have people called about.
+fn incident(asked: &mut Asked<'_>, object: &str) -> Result<(ObjectKey, Arc<Incident>), String> {
+    let key = find(asked.world(), object, Kind::Any)?;
+    asked.permit(std::slice::from_ref(&key), None)?;
+    let incident = asked.world().incident_of(&key).filter(|incident| incident.closed.is_none());
     incident.cloned().map(|incident| (key.clone(), incident)).ok_or(format!("{key} has no problem now"))
 }
 
@@ -34,7 +35,7 @@ fn running(world: &World, incident: &Incident) -> Vec<EscalationKey> {
 }
 
 fn escalate(asked: &mut Asked<'_>, object: &str, policy: Option<&str>) -> Result<String, String> {
-    let (key, incident) = incident(asked.world(), object)?;
+    let (key, incident) = incident(asked, object)?;
     let (now, author) = (asked.now, asked.author());
     let stage = asked.stage();
     let under_way = running(&stage.world, &incident);
@@ -74,7 +75,7 @@ fn only(policies: &std::collections::BTreeMap<String, Policy>) -> Result<String,
 }
 
 fn take(asked: &mut Asked<'_>, object: &str) -> Result<String, String> {
-    let (key, incident) = incident(asked.world(), object)?;
+    let (key, incident) = incident(asked, object)?;
     let (now, author) = (asked.now, asked.author());
     let stage = asked.stage();
     let under_way = running(&stage.world, &incident);
@@ -95,7 +96,7 @@ fn take(asked: &mut Asked<'_>, object: &str) -> Result<String, String> {
 }
 
 fn release(asked: &mut Asked<'_>, object: &str) -> Result<String, String> {
-    let (key, incident) = incident(asked.world(), object)?;
+    let (key, incident) = incident(asked, object)?;
     let (now, author) = (asked.now, asked.author());
     let stage = asked.stage();
     let taken = |at: &EscalationKey| {
