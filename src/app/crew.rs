@@ -3,7 +3,7 @@
 //! ```text
 //! sources   source NAME, webhooks                               ended by `upstream`
 //! tasks     reloader, inquiry, ticker, chat, troubles, distress, ended by `upstream`
-//!           tidy
+//!           tidy, calendars
 //! workers   sink NAME, actions NAME                             ended by `sending`
 //! ```
 //! Promises: each is kept running by the supervisor. Never: waits for one.

@@ -20,6 +20,7 @@ use crate::lag::Lag;
 use crate::model::Input;
 use crate::pipeline::{self, Pipeline, Wires};
 use crate::reload::Reloader;
+use crate::source::calendar::Calendars;
 use crate::source::post::postbox;
 use crate::store::writer::StoreWriter;
 use crate::store::{JournalLimits, Store};
@@ -169,6 +170,9 @@ pub(super) async fn start(
     if let Some(deadman) = &crew.config.deadman {
         let pings = Pings::new(deadman.clone(), reports)?;
         crew.beside("deadman", pings, |pings| Box::pin(pings.run()));
+    }
+    if let Some(calendars) = Calendars::of(crew.config.schedules.values(), inputs.clone())? {
+        crew.beside("calendars", calendars, |calendars| Box::pin(calendars.run()));
     }
     let clock = ClockWatch { supervisor: crew.supervisor.clone(), calm_at: None };
     crew.beside("clock", clock, |clock| Box::pin(clock.run()));

@@ -1,12 +1,13 @@
 //! `watchbell check`.
 
 use super::print::{err, out, styled_errors};
+use super::schedules::Schedules;
 use crate::config::{self, Config, Folders};
 use crate::diagnostic::{self, Diagnostic};
 use crate::engine::rights;
 use crate::load::{self, Set};
-use crate::model::RuleRef;
 use crate::model::words::counted;
+use crate::model::{RuleRef, Timestamp};
 use crate::store::sqlite::SqliteReader;
 use crate::trial::{self, Targets};
 use std::collections::BTreeSet;
@@ -36,7 +37,13 @@ pub(super) fn check(path: &Path, coverage: bool) -> anyhow::Result<ExitCode> {
     if !unknown.is_empty() {
         return Ok(refuse(&unknown));
     }
-    let warnings = set.warnings(&config.rules);
+    let now = Timestamp::now();
+    let schedules = Schedules::read(&config, now)?;
+    if !schedules.faults().is_empty() {
+        return Ok(refuse(schedules.faults()));
+    }
+    let mut warnings = set.warnings(&config.rules);
+    warnings.extend(schedules.doubts(&config, now));
     if !warnings.is_empty() {
         err(diagnostic::render(&warnings, styled_errors()).trim_end());
     }
@@ -125,7 +132,7 @@ fn touched_by_events(config: &Config) -> anyhow::Result<Option<BTreeSet<String>>
     if !config.store.exists() {
         return Ok(None);
     }
-    let since = crate::model::Timestamp::now() - jiff::SignedDuration::from_hours(24 * AUDIT_DAYS);
+    let since = Timestamp::now() - jiff::SignedDuration::from_hours(24 * AUDIT_DAYS);
     Ok(Some(SqliteReader::open(&config.store)?.rules_touched(since)?))
 }
 

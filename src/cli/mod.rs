@@ -10,10 +10,12 @@ mod check;
 mod dead;
 mod demo;
 mod diff;
+mod oncall;
 mod print;
 mod replay;
 mod route;
 mod run;
+mod schedules;
 mod test;
 mod why;
 
@@ -91,6 +93,9 @@ enum Verb {
     /// known now, and what would follow by itself. Changes and sends nothing. Exit 0 if
     /// anybody would be told, 3 if nobody.
     Route(RouteArguments),
+    /// Say who is on call, and whose turn comes when, overrides and all. Exit 3 if nobody is
+    /// on call by one of the schedules.
+    Oncall(OncallArguments),
     /// Copy the database, also while Watchbell runs: whole, checked, for its owner only.
     Backup {
         /// The file to make; one that is there is not overwritten.
@@ -212,6 +217,22 @@ struct AuditArguments {
     json: bool,
 }
 
+/// What `oncall` takes.
+#[derive(Debug, Args)]
+struct OncallArguments {
+    /// Which schedule [default: all].
+    schedule: Option<String>,
+    /// When: 3:00, "fri 3:00", 2h, "2026-11-24 3:00" [default: now].
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+    /// How many days to show.
+    #[arg(long, default_value_t = 14, value_parser = clap::value_parser!(u16).range(1..=366))]
+    days: u16,
+    /// As a calendar (iCalendar), to be imported elsewhere.
+    #[arg(long)]
+    ical: bool,
+}
+
 /// What `route` takes.
 #[derive(Debug, Args)]
 struct RouteArguments {
@@ -289,6 +310,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Verb::WhyNot { object, target } => why::why_not(&named(config), object, target),
         Verb::Route(options) => route::route(config, options),
         Verb::Diff(options) => Ok(diff::diff(config, options)),
+        Verb::Oncall(options) => oncall::oncall(&named(config), options),
         Verb::Backup { file } => backup::backup(&named(config), file),
         Verb::Demo => demo::demo(),
     };

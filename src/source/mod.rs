@@ -5,6 +5,7 @@
 //! it could not read, and counts it. Never: decides anything, keeps rule state,
 //! or waits for a sink.
 
+pub mod calendar;
 pub mod icinga;
 pub mod post;
 pub mod replay;
