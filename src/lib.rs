@@ -42,4 +42,5 @@ pub mod span;
 pub mod store;
 pub mod supervise;
 pub mod tls;
+pub mod token;
 pub mod trial;

@@ -195,7 +195,7 @@ impl Pipeline {
             object: String::new(),
             incident: None,
             rule: "command".to_owned(),
-            message: Message { text: reply.text, ..Message::default() },
+            message: Message { text: reply.text, answers: reply.thread, ..Message::default() },
             brief: Brief::default(),
             attempts: 0,
             revived: None,

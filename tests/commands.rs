@@ -130,6 +130,7 @@ fn who_asked_hears_how_it_went() {
             kind,
             reply_to: Some(("irc".to_owned(), "#ops".to_owned())),
             asked_by: "alice".to_owned(),
+            thread: Vec::new(),
         };
         let unasked = Action { reply_to: None, ..action.clone() };
         let replies = world.step(Input::ActionResult(ActionResult { action, outcome: outcome.clone() }));

@@ -186,7 +186,13 @@ async fn answered(folder: &TempDir, questions: usize) -> Vec<String> {
     let (ask, asks) = mpsc::channel(4);
     let (reloads, _requests) = mpsc::channel(1);
     let (inputs, mut answers) = mpsc::channel(4);
-    let reply = Reply { sink: "irc".into(), room: "#ops".into(), text: "al: ".into(), at: Timestamp::now() };
+    let reply = Reply {
+        sink: "irc".into(),
+        room: "#ops".into(),
+        text: "al: ".into(),
+        at: Timestamp::now(),
+        thread: Vec::new(),
+    };
     for _ in 0..questions {
         let question = Question::Diff { length: Duration::from_secs(3 * 3600) };
         ask.send(Ask { question, reply: reply.clone() }).await.expect("there is room");

@@ -35,6 +35,7 @@ const PAGES: &[&str] = &[
     "docs/configuration.md",
     "docs/cookbook.md",
     "docs/escalation.md",
+    "docs/mail-answers.md",
     "docs/oncall.md",
     "docs/people.md",
     "docs/performance.md",

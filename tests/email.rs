@@ -28,6 +28,7 @@ fn settings(server: &Smtp) -> EmailSettings {
         server_name: None,
         from: "Wächter <bell@example.org>".parse().expect("a mailbox"),
         login: None,
+        reply_key: None,
     }
 }
 

@@ -32,6 +32,7 @@ fn action(object: &str, kind: ActionKind) -> Action {
         kind,
         reply_to: None,
         asked_by: String::new(),
+        thread: Vec::new(),
     }
 }
 

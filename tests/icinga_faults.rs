@@ -292,6 +292,7 @@ async fn an_action_that_was_sent_and_not_answered_is_not_sent_to_the_other_maste
         kind: ActionKind::AddComment { comment: "once".to_owned() },
         reply_to: None,
         asked_by: String::new(),
+        thread: Vec::new(),
     };
     let lost = client.act(&action).await;
     assert!(

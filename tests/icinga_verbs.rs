@@ -61,6 +61,7 @@ fn each_verb_asks_one_action_for_the_object_of_the_event() {
             kind: expected(now),
             reply_to: None,
             asked_by: String::new(),
+            thread: Vec::new(),
         };
         assert_eq!(actions, [expected], "{verb}");
     }

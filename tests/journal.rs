@@ -117,10 +117,16 @@ fn inputs_that_are_no_events_are_read_as_they_were_kept() {
         },
         reply_to: Some(("irc".to_owned(), "#ops".to_owned())),
         asked_by: "alice".to_owned(),
+        thread: Vec::new(),
     };
     let delivery = crate::common::deliveries::delivery("k", "db1");
-    let reply =
-        Reply { sink: "irc".to_owned(), room: "#ops".to_owned(), text: "a\nb".to_owned(), at: second(3) };
+    let reply = Reply {
+        sink: "irc".to_owned(),
+        room: "#ops".to_owned(),
+        text: "a\nb".to_owned(),
+        at: second(3),
+        thread: Vec::new(),
+    };
     let truth = Truth::new().state("db1", State::Down).state("db1!disk", State::Warning);
     let inputs = [
         Input::Snapshot(Arc::new(truth.read(second(1)))),

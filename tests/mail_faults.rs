@@ -24,6 +24,7 @@ fn email(port: u16) -> Email {
         server_name: None,
         from: "bell@example.org".parse().expect("a mailbox"),
         login: None,
+        reply_key: None,
     };
     Email::new("mail", &settings).expect("settings that work")
 }

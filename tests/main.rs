@@ -44,6 +44,7 @@ mod late_results;
 mod later;
 mod ledger;
 mod limits;
+mod mail_answers;
 mod mail_faults;
 mod masters;
 mod mixed_sets;

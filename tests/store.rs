@@ -52,6 +52,7 @@ fn action(comment: &str) -> Action {
         kind: ActionKind::AddComment { comment: comment.to_owned() },
         reply_to: Some(("irc".to_owned(), "#ops".to_owned())),
         asked_by: "alice".to_owned(),
+        thread: Vec::new(),
     }
 }
 
@@ -95,6 +96,7 @@ fn every_field_survives_with_hostile_text() {
         json: Some("{}".to_owned()),
         fallback: Some(Box::new(Message { text: hostile.clone(), ..Message::default() })),
         thread: Some(hostile.clone()),
+        answers: vec![hostile.clone()],
         severity: 255,
     };
     let mut wanted =

@@ -34,6 +34,7 @@ fn answer(store: &SqliteStore, outcome: Result<String, String>) -> ActionResult 
         kind: ActionKind::AddComment { comment: "looking".to_owned() },
         reply_to: Some(("terminal".to_owned(), String::new())),
         asked_by: "alice".to_owned(),
+        thread: Vec::new(),
     };
     commit(store, &Batch { actions: vec![action], ..Batch::default() });
     let action = store.pending_actions().expect("actions").remove(0);

@@ -1,7 +1,7 @@
 //! Every task by its name: what it needs, and which group ends it.
 //!
 //! ```text
-//! sources   source NAME, webhooks                               ended by `upstream`
+//! sources   source NAME, webhooks, mailbox NAME                 ended by `upstream`
 //! tasks     reloader, inquiry, ticker, chat, troubles, distress, ended by `upstream`
 //!           tidy, calendars
 //! workers   sink NAME, actions NAME                             ended by `sending`
@@ -12,16 +12,19 @@ use super::Peer;
 use super::chores::Webhooks;
 use super::nudges::Nudges;
 use super::supervisor::Supervisor;
-use crate::config::{Config, SinkSettings};
+use crate::config::{Config, SinkKind, SinkSettings};
 use crate::load::Set;
 use crate::model::Input;
 use crate::outbox::{ActionWorker, BackoffPolicy, Fallbacks, Storms, Worker};
 use crate::pipeline;
 use crate::sink::Sink;
+use crate::source::mailbox::MailboxSource;
 use crate::source::post::Postbox;
 use crate::source::webhook::WebhookSource;
 use crate::store::Store;
 use crate::store::writer::WriterHandle;
+use crate::token::Signer;
+use anyhow::Context;
 use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -109,6 +112,21 @@ impl Crew {
         Ok(())
     }
 
+    /// Starts to read the mailboxes that answers to mails come to.
+    pub(super) fn read_mail(&self, postbox: &Postbox) -> anyhow::Result<()> {
+        let Groups { sources, upstream, .. } = &self.groups;
+        for settings in self.config.mailboxes.values() {
+            let signers =
+                settings.sinks.iter().filter_map(|name| signer(self.config.sinks.get(name)?)).collect();
+            let (postbox, inputs) = (postbox.clone(), self.inputs.clone());
+            let source = MailboxSource::new(settings.clone(), signers, postbox, inputs)
+                .with_context(|| format!("the mailbox `{}` cannot be read", settings.name))?;
+            let name = format!("mailbox {}", settings.name);
+            self.supervisor.start_until(sources, &name, upstream, source, |source| Box::pin(source.run()));
+        }
+        Ok(())
+    }
+
     /// Starts what each Icinga needs: a source, and a worker that asks it.
     pub(super) fn follow(&self, peers: Vec<Peer>) {
         for peer in peers {
@@ -148,5 +166,13 @@ impl Crew {
                 }
             })
         });
+    }
+}
+
+/// Who signs the mails of a sink; `None` where they are not signed.
+fn signer(sink: &SinkSettings) -> Option<Signer> {
+    match &sink.kind {
+        SinkKind::Email(email) => Some(Signer::new(sink.name.clone(), email.reply_key.clone()?)),
+        _ => None,
     }
 }

@@ -177,6 +177,7 @@ pub(super) async fn start(
     let clock = ClockWatch { supervisor: crew.supervisor.clone(), calm_at: None };
     crew.beside("clock", clock, |clock| Box::pin(clock.run()));
     crew.beside("tidy", store, move |store| Box::pin(chores::tidy(store.clone(), keep)));
+    crew.read_mail(&postbox)?;
     crew.listen(webhooks, postbox)?;
     crew.follow(peers);
     nudges.all();

@@ -349,6 +349,8 @@ fn load(path: &Path) -> Result<Config, ExitCode> {
 fn log(default: &str) {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+    // At `trace` it writes each line to the server, the password among them.
+    let filter = filter.add_directive("async_imap::imap_stream=info".parse().expect("it is written right"));
     let colour = styled_errors();
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -8,6 +8,7 @@
 use super::right::{ADMIN, OPERATOR, Right};
 use super::verbs;
 use crate::config::{Person, Role, Wanted};
+use crate::model::mail::comparable;
 use crate::model::time::short_length;
 use crate::model::{Speaker, Timestamp, Utterance};
 use std::collections::BTreeMap;
@@ -72,6 +73,12 @@ pub fn known(utterance: &Utterance, person: &Person, roles: &BTreeMap<String, Ro
         held: person.roles.iter().filter_map(|name| roles.get(name)).cloned().collect(),
         ..stranger(utterance, format!("{proof}, person {}", person.name))
     }
+}
+
+/// Whose mail address this is; `None` where it is nobody's.
+pub fn by_mail<'a>(address: &str, persons: &'a BTreeMap<String, Person>) -> Option<&'a Person> {
+    let is_theirs = |mail: &String| comparable(mail) == comparable(address);
+    persons.values().find(|person| person.mail.as_ref().is_some_and(is_theirs))
 }
 
 /// Somebody whom nobody vouches for, and why.

@@ -5,11 +5,13 @@
 //! Never: checks a value.
 
 mod calling;
+mod mailbox;
 mod people;
 mod schedules;
 mod sinks;
 
 pub(super) use calling::{ESCALATION, STEP, WAY};
+pub(super) use mailbox::MAILBOX;
 pub(super) use people::{PERSON, ROLE};
 pub(super) use schedules::{LAYER, SCHEDULE};
 use sinks::{CONSOLE, EMAIL, EXEC, IRC, WEBHOOK};
@@ -105,6 +107,7 @@ pub(super) const ROOT: Table = Table {
         "deadman",
         "webhook",
         "sink",
+        "mailbox",
         "target",
         "defaults",
         "role",
@@ -297,7 +300,7 @@ pub(super) const ROLES: &[&str] = &["operator", "admin"];
 /// All tables, in the order of the reference.
 pub(super) const TABLES: &[Table] = &[
     ROOT, STORE, JOURNAL, ICINGA, LISTEN, DEADMAN, INCOMING, CONSOLE, IRC, EMAIL, WEBHOOK, HEADER, EXEC,
-    TARGET, DEFAULTS, ROLE, PERSON, WAY, SCHEDULE, LAYER, ESCALATION, STEP,
+    MAILBOX, TARGET, DEFAULTS, ROLE, PERSON, WAY, SCHEDULE, LAYER, ESCALATION, STEP,
 ];
 
 /// Writes the reference of all keys, in Markdown: `docs/configuration.md`.

@@ -10,6 +10,7 @@ mod calling;
 mod check;
 mod faults;
 mod keys;
+mod mailbox;
 mod people;
 mod raw;
 mod reader;
@@ -20,6 +21,7 @@ mod values;
 pub use calling::{Policy, PolicyStep, Quiet, Reach, Recipient, Way};
 pub use faults::Faults;
 pub use keys::reference;
+pub use mailbox::MailboxSettings;
 pub use people::{Accounts, Person, Role, Wanted};
 pub use schedule::{Handover, LayerSettings, Rotation, ScheduleSettings, ScheduleSource};
 
@@ -95,6 +97,7 @@ pub fn builtin(rules: PathBuf, templates: PathBuf) -> Config {
         incoming: None,
         deadman: None,
         sinks: BTreeMap::from([(console.clone(), sink)]),
+        mailboxes: BTreeMap::new(),
         targets: BTreeMap::from([(console.clone(), target)]),
         default_target: console,
         mirror_mutes: false,
@@ -142,6 +145,8 @@ pub struct Config {
     pub deadman: Option<Deadman>,
     /// `[sink.<kind>.<name>]`, by name; a name is used once over all kinds.
     pub sinks: BTreeMap<String, SinkSettings>,
+    /// `[mailbox.<name>]`, by name.
+    pub mailboxes: BTreeMap<String, MailboxSettings>,
     /// `[target.<name>]`, by name.
     pub targets: BTreeMap<String, Target>,
     /// `[defaults] target`: the name of an existing target.
@@ -337,6 +342,9 @@ pub struct EmailSettings {
     pub from: lettre::message::Mailbox,
     /// `user` with `password_file` or `password_env`.
     pub login: Option<Sasl>,
+    /// `reply_key_file` or `reply_key_env`: what the ids of its mails are signed with, so that
+    /// they can be answered.
+    pub reply_key: Option<SecretString>,
 }
 
 /// How a mail connection is protected.

@@ -339,6 +339,7 @@ fn unacknowledge(object: &ObjectKey, by: &str) -> Action {
         kind: ActionKind::RemoveAcknowledgement,
         reply_to: None,
         asked_by: String::new(),
+        thread: Vec::new(),
     }
 }
 

@@ -78,5 +78,5 @@ fn ends_soon(stage: &Stage, mute: &Mute, now: Timestamp) -> Option<Reply> {
         kept = mute.kept_quiet(),
         prefix = stage.settings.prefix,
     );
-    Some(Reply { sink, room, text, at: now })
+    Some(Reply { sink, room, text, at: now, thread: Vec::new() })
 }

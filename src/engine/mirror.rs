@@ -53,5 +53,13 @@ pub(super) fn late_removal(world: &World, result: &ActionResult) -> Option<Actio
 }
 
 fn action(object: ObjectKey, author: &str, kind: ActionKind) -> Action {
-    Action { id: 0, object, author: author.to_owned(), kind, reply_to: None, asked_by: String::new() }
+    Action {
+        id: 0,
+        object,
+        author: author.to_owned(),
+        kind,
+        reply_to: None,
+        asked_by: String::new(),
+        thread: Vec::new(),
+    }
 }

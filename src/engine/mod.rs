@@ -248,6 +248,12 @@ impl Engine {
                 outcome.log.append(&mut self.stage().run.log);
                 outcome.actions.append(&mut self.stage().run.actions);
             }
+            Input::MailAnswer(mail) => {
+                answers::mail::answer(self, mail, now, &mut outcome);
+                outcome.log.append(&mut self.stage().run.log);
+                outcome.actions.append(&mut self.stage().run.actions);
+            }
+            Input::MailRefused(mail) => answers::mail::refused(self, &mail, now, &mut outcome),
             Input::ActionResult(result) => {
                 outcome.actions.extend(mirror::late_removal(self.world(), &result));
                 answers::action_result(result, now, &mut outcome);

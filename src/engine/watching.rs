@@ -25,6 +25,7 @@ pub(super) fn tell(world: &mut World, event: &Event, now: Timestamp, outcome: &m
                 room: watch.nick,
                 text: format!("{said}{end}"),
                 at: now,
+                thread: Vec::new(),
             });
         }
     }

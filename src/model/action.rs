@@ -24,6 +24,9 @@ pub struct Action {
     pub reply_to: Option<(String, String)>,
     /// The person who asked, as the room knows them; empty without `reply_to`.
     pub asked_by: String,
+    /// Where they asked by mail: what the answer names, see [`super::Reply::thread`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub thread: Vec<String>,
 }
 
 /// The verbs of `POST /v1/actions/...` that Watchbell uses.

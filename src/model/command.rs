@@ -43,6 +43,10 @@ pub struct Reply {
     pub text: String,
     /// When the command was heard.
     pub at: Timestamp,
+    /// Where the command was a mail: the `Message-ID`s that the answer names, see
+    /// [`super::MailAnswer::thread`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub thread: Vec<String>,
 }
 
 /// A command that somebody wrote, and what came of it: a row of its audit.

@@ -1,7 +1,10 @@
 //! The one kind of value that enters the engine.
 
 use super::event::{Comment, Downtime, RulesetChanged, SinkOutage};
-use super::{ActionResult, Attempt, Event, Object, ObjectKey, Reply, State, Timestamp, Utterance};
+use super::{
+    ActionResult, Attempt, Event, MailAnswer, MailRefused, Object, ObjectKey, Reply, State, Timestamp,
+    Utterance,
+};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -27,6 +30,10 @@ pub enum Input {
     ObjectsGone(Vec<ObjectKey>),
     /// A person said something.
     Utterance(Utterance),
+    /// Somebody answered a mail of ours.
+    MailAnswer(MailAnswer),
+    /// A mail came that is no answer that counts; for the audit.
+    MailRefused(MailRefused),
     /// What somebody asked was answered outside of the engine.
     Answer(Reply),
     /// Icinga answered an action.

@@ -24,6 +24,10 @@ pub struct Message {
     /// What belongs together, such as `incident-42`; the same for all that is
     /// said of one incident.
     pub thread: Option<String>,
+    /// The `Message-ID`s of the mails that it answers, oldest first; empty unless it answers
+    /// one. Each is safe in a header.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<String>,
     /// The colour it deserves, where the sink knows colours.
     pub severity: u8,
 }

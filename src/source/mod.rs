@@ -7,6 +7,7 @@
 
 pub mod calendar;
 pub mod icinga;
+pub mod mailbox;
 pub mod post;
 pub mod replay;
 pub mod webhook;

@@ -80,7 +80,7 @@ fn settings() -> Settings {
             name: name.to_owned(),
             icinga_author: format!("{name}@icinga"),
             irc: Accounts::Everywhere(name.to_owned()),
-            mail: None,
+            mail: Some(format!("{name}@example.org")),
             roles: roles.iter().map(|role| (*role).to_owned()).collect(),
             code: None,
         };

@@ -10,6 +10,7 @@ pub(crate) mod cli;
 pub(crate) mod committing;
 pub(crate) mod config;
 pub(crate) mod deliveries;
+pub(crate) mod dovecot;
 pub(crate) mod engine;
 pub(crate) mod fake_icinga;
 pub(crate) mod happenings;

@@ -5,16 +5,21 @@ use crate::config::reader::Written;
 use crate::config::values::Server;
 use crate::config::{EmailSettings, EmailTls, Sasl};
 use lettre::message::Mailbox;
+use secrecy::{ExposeSecret, SecretString};
+
+/// The least bytes of a reply key: as many as a digest of SHA-256 has (RFC 2104, section 3).
+const SHORTEST_KEY: usize = 32;
 
 /// A mail server.
 pub(super) fn email(section: &Section<'_>) -> Option<EmailSettings> {
     let server = server(section);
     let from = from(section);
     let login = login(section);
+    let reply_key = reply_key(section);
     let ca_file = section.certificate_file("ca_file");
     let server_name = section.server_name();
     let (Server { host, port }, tls) = server?;
-    Some(EmailSettings { host, port, tls, ca_file, server_name, from: from?, login })
+    Some(EmailSettings { host, port, tls, ca_file, server_name, from: from?, login, reply_key })
 }
 
 fn server(section: &Section<'_>) -> Option<(Server, EmailTls)> {
@@ -45,7 +50,8 @@ fn server(section: &Section<'_>) -> Option<(Server, EmailTls)> {
     Some((server, EmailTls::Off))
 }
 
-fn tls_is_off(section: &Section<'_>) -> bool {
+/// Whether `tls` is "off"; it may be nothing else.
+pub(super) fn tls_is_off(section: &Section<'_>) -> bool {
     let Some(Written { value, spot }) = section.text("tls") else { return false };
     if value != "off" {
         section.reader.fault(
@@ -73,4 +79,19 @@ fn login(section: &Section<'_>) -> Option<Sasl> {
     let user = section.required_text("user");
     let password = section.required_secret("password");
     Some(Sasl { user: user?.value, password: password? })
+}
+
+/// `reply_key_file` or `reply_key_env` of a mail sink; `None` where its mails are not to be
+/// answered, and where a fault was noted.
+fn reply_key(section: &Section<'_>) -> Option<SecretString> {
+    if !section.has("reply_key_file") && !section.has("reply_key_env") {
+        return None;
+    }
+    let Written { value: key, spot } = section.secret("reply_key_file", "reply_key_env")?;
+    if key.expose_secret().len() < SHORTEST_KEY {
+        let message = format!("holds a key of fewer than {SHORTEST_KEY} bytes, which can be guessed");
+        section.reader.fault(&spot, message, "make one with: openssl rand -hex 32");
+        return None;
+    }
+    Some(key)
 }

@@ -10,6 +10,7 @@ mod fallbacks;
 mod icinga;
 mod incoming;
 mod mail;
+mod mailbox;
 mod people;
 mod reach;
 mod schedules;
@@ -50,6 +51,7 @@ pub(super) fn config(root: &Section<'_>, path: &Path, folders: Folders) -> Optio
     let incoming = incoming::incoming(root);
     let deadman = deadman::deadman(root);
     let (mut sinks, kinds) = sinks::sinks(root);
+    let mailboxes = mailbox::mailboxes(root, &sinks, &kinds);
     let (mut targets, target_names) = targets::targets(root, &kinds);
     let defaults = root.section("defaults", &DEFAULTS).and_then(|section| defaults(&section, &target_names));
     let roles = people::roles(root);
@@ -86,6 +88,7 @@ pub(super) fn config(root: &Section<'_>, path: &Path, folders: Folders) -> Optio
         incoming,
         deadman,
         sinks,
+        mailboxes,
         targets,
         default_target,
         mirror_mutes,

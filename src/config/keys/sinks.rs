@@ -64,6 +64,12 @@ pub(super) const EMAIL: Table = table(
         optional("user", r#""watchbell""#, "Name to log in with, where the server wants that."),
         optional("password_file", r#""mail.password""#, "File that holds its password."),
         optional("password_env", r#""MAIL_PASSWORD""#, "Environment variable that holds its password."),
+        optional(
+            "reply_key_file",
+            r#""reply.key""#,
+            "File that holds a key of 32 bytes or more, such as `openssl rand -hex 32` makes. With it, mails can be answered through a `[mailbox.NAME]`: their `Message-ID` proves who got them.",
+        ),
+        optional("reply_key_env", r#""REPLY_KEY""#, "Environment variable that holds that key."),
     ],
 );
 

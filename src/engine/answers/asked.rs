@@ -126,6 +126,7 @@ impl Asked<'_> {
             kind,
             reply_to: Some((self.utterance.sink.clone(), self.utterance.room.clone())),
             asked_by: self.utterance.speaker.nick.clone(),
+            thread: Vec::new(),
         };
         self.outcome.actions.push(action);
         Ok(())
@@ -146,5 +147,11 @@ fn length(kind: &ActionKind, now: Timestamp) -> Option<Length> {
 pub(super) fn reply(utterance: &Utterance, text: &str) -> Reply {
     let addressed = utterance.private || utterance.speaker.local || text.contains('\n');
     let text = if addressed { text.to_owned() } else { format!("{}: {text}", utterance.speaker.nick) };
-    Reply { sink: utterance.sink.clone(), room: utterance.room.clone(), text, at: utterance.at }
+    Reply {
+        sink: utterance.sink.clone(),
+        room: utterance.room.clone(),
+        text,
+        at: utterance.at,
+        thread: Vec::new(),
+    }
 }

@@ -67,7 +67,8 @@ pub(in crate::engine) fn action_result(result: ActionResult, now: Timestamp, out
         Ok(_) => format!("{}: {}", result.action.asked_by, done(&result.action.kind, object)),
         Err(reason) => format!("{}: not done: {reason}", result.action.asked_by),
     };
-    outcome.replies.push(Reply { sink, room, text, at: now });
+    let thread = result.action.thread.clone();
+    outcome.replies.push(Reply { sink, room, text, at: now, thread });
 }
 
 fn done(kind: &ActionKind, object: &ObjectKey) -> String {

@@ -12,6 +12,7 @@ mod find;
 mod help;
 mod icinga;
 mod lists;
+pub(super) mod mail;
 mod mutes;
 mod objects;
 mod oncall;
@@ -23,7 +24,7 @@ use super::Engine;
 use super::outcome::Outcome;
 use super::ruleset::Ruleset;
 use crate::command::rate::Turn;
-use crate::command::{Command, Request, Right, code, parse};
+use crate::command::{Caller, Command, Request, Right, code, parse};
 use crate::model::{CommandEnd, Commanded, Decision, Facts, Timestamp, Utterance, Verdict};
 use asked::{Answer, Answered, Asked, reply};
 
@@ -51,18 +52,31 @@ pub(super) fn answer(engine: &mut Engine, utterance: Utterance, now: Timestamp, 
     if !utterance.private && !custom::is_ours(engine.ruleset(), line) {
         return;
     }
-    let (mut caller, turn) = proof::hear(engine, &utterance, line, now);
+    let heard = proof::hear(engine, &utterance, line, now);
+    answer_line(engine, line, heard, &utterance, now, outcome);
+}
+
+/// Answers a command, wherever it came from.
+fn answer_line(
+    engine: &mut Engine,
+    line: &str,
+    (mut caller, turn): (Caller, Turn),
+    utterance: &Utterance,
+    now: Timestamp,
+    outcome: &mut Outcome,
+) {
+    let zone = engine.settings().zone.clone();
     let (actions, mut objects) = (outcome.actions.len(), Vec::new());
     let answered = match turn {
         Turn::Silence => return,
         Turn::TooMuch(seconds) => Err(Nothing::Done(format!("too many commands; wait {seconds} s"))),
         Turn::Answer => {
-            match proof::prove(engine, &utterance, line, now).unwrap_or(Ok((caller.clone(), line))) {
+            match proof::prove(engine, utterance, line, now).unwrap_or(Ok((caller.clone(), line))) {
                 Err(why) => Err(Nothing::Done(why)),
                 Ok((proved, line)) => {
                     caller = proved;
-                    parse(line, now, &settings.zone).map_err(Nothing::Understood).and_then(|command| {
-                        let asked = Asked::new(engine, &caller, &utterance, now, outcome);
+                    parse(line, now, &zone).map_err(Nothing::Understood).and_then(|command| {
+                        let asked = Asked::new(engine, &caller, utterance, now, outcome);
                         respond(asked, &command, &mut objects)
                     })
                 }
@@ -81,7 +95,7 @@ pub(super) fn answer(engine: &mut Engine, utterance: Utterance, now: Timestamp, 
         Err(Nothing::Understood(why)) => (why, CommandEnd::Unknown),
     };
     if !text.is_empty() {
-        outcome.replies.push(reply(&utterance, &text));
+        outcome.replies.push(reply(utterance, &text));
     }
     let line = code::blanked(line);
     let (speaker, ruleset) = (&utterance.speaker, engine.ruleset.hash().to_owned());

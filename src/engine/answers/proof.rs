@@ -28,6 +28,23 @@ pub(super) fn hear(engine: &mut Engine, utterance: &Utterance, line: &str, now: 
     (caller, turn)
 }
 
+/// Somebody who proved to be this person, and whether they ask too often.
+pub(super) fn hear_from(
+    engine: &mut Engine,
+    utterance: &Utterance,
+    person: &Person,
+    proof: &str,
+    now: Timestamp,
+) -> (Caller, Turn) {
+    let settings = engine.stage().settings.clone();
+    let caller = permit::known(utterance, person, &settings.roles, proof);
+    if !settings.bounds_commands {
+        return (caller, Turn::Answer);
+    }
+    let turn = engine.rates.turn(Asker::Person(person.name.clone()), now);
+    (caller, turn)
+}
+
 /// Whose code stands in front of the command. Strangers who flood must not keep out those who
 /// can prove who they are.
 fn claimed(settings: &Settings, utterance: &Utterance, line: &str) -> Option<Asker> {

@@ -104,7 +104,15 @@ fn action(scene: &Scene, kind: ActionKind) -> Result<Action, String> {
         let event = scene.event.event_type();
         format!("icinga: a {event} is about no host or service, so there is nothing to ask of Icinga")
     })?;
-    Ok(Action { id: 0, object, author: AUTHOR.to_owned(), kind, reply_to: None, asked_by: String::new() })
+    Ok(Action {
+        id: 0,
+        object,
+        author: AUTHOR.to_owned(),
+        kind,
+        reply_to: None,
+        asked_by: String::new(),
+        thread: Vec::new(),
+    })
 }
 
 /// Counts what a rule asks for one object.

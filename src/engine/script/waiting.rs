@@ -133,6 +133,7 @@ fn ask_check(stage: &mut Stage, object: ObjectKey) {
         kind: ActionKind::RescheduleCheck,
         reply_to: None,
         asked_by: String::new(),
+        thread: Vec::new(),
     });
 }
 

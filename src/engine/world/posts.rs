@@ -7,14 +7,16 @@
 use super::World;
 use super::durable::Entry;
 use crate::engine::bounds;
-use crate::model::Timestamp;
 use crate::model::event::{PostId, Webhook};
 use crate::model::identity::digest;
+use crate::model::{MailAnswer, Timestamp};
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 /// For how long a post is known by the name that its sender gave it.
 const KEY_LASTS: Duration = Duration::from_secs(24 * 3600);
+/// For how long an answer by mail is known: longer than a mail can be answered.
+const MAIL_LASTS: Duration = Duration::from_secs(8 * 86_400);
 /// For how long it is known by what was sent.
 const CONTENT_LASTS: Duration = Duration::from_secs(60);
 
@@ -24,6 +26,9 @@ pub(super) struct Posts {
     until: HashMap<String, Timestamp>,
     by_end: BTreeSet<(Timestamp, String)>,
 }
+
+/// It was taken in before.
+struct AlreadyKnown;
 
 impl Posts {
     pub(super) fn until(&self, post: &str) -> Option<&Timestamp> {
@@ -52,17 +57,28 @@ impl World {
     /// was sent again.
     pub fn take_post(&mut self, webhook: &Webhook, at: Timestamp) -> Result<(), String> {
         let Some(id) = &webhook.id else { return Ok(()) };
-        while self.posts.next_end().is_some_and(|until| until <= at) {
-            self.forget_post();
-        }
+        self.forget_posts(at);
         let (post, lasts) = match id {
             PostId::Key(key) => (digest(&[&webhook.name, "key", key]), KEY_LASTS),
             PostId::Content => {
                 (digest(&[&webhook.name, "content", &webhook.body.to_string()]), CONTENT_LASTS)
             }
         };
+        self.take(post, at, lasts).map_err(|AlreadyKnown| repeated(id))
+    }
+
+    /// Takes in an answer by mail. Why it does not count, where it was read before.
+    pub fn take_mail(&mut self, mail: &MailAnswer) -> Result<(), String> {
+        self.forget_posts(mail.at);
+        // Four parts: no webhook has the same.
+        let post = digest(&["mail", &mail.mailbox, "id", &mail.id]);
+        self.take(post, mail.at, MAIL_LASTS)
+            .map_err(|AlreadyKnown| "it was read before: a mail of its id has counted".to_owned())
+    }
+
+    fn take(&mut self, post: String, at: Timestamp, lasts: Duration) -> Result<(), AlreadyKnown> {
         if self.posts.until(&post).is_some() {
-            return Err(repeated(id));
+            return Err(AlreadyKnown);
         }
         if self.posts.until.len() >= bounds::POSTS {
             self.forget_post();
@@ -71,6 +87,12 @@ impl World {
         self.posts.put(&post, at.checked_add(lasts).unwrap_or(Timestamp::MAX));
         self.change(|| Entry::Post(post));
         Ok(())
+    }
+
+    fn forget_posts(&mut self, now: Timestamp) {
+        while self.posts.next_end().is_some_and(|until| until <= now) {
+            self.forget_post();
+        }
     }
 
     fn forget_post(&mut self) {
@@ -164,6 +186,36 @@ mod tests {
             post("a", Some("bc"), ""),
         ] {
             assert_eq!(world.take_post(&post, at(0.0)), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_mail_counts_once_as_long_as_it_can_be_answered() {
+        let mail = |mailbox: &str, id: &str, seconds: f64| MailAnswer {
+            mailbox: mailbox.to_owned(),
+            id: id.to_owned(),
+            at: at(seconds),
+            from: String::new(),
+            sink: String::new(),
+            subject: crate::model::Subject { incident: None, object: None },
+            text: Ok(String::new()),
+            thread: Vec::new(),
+        };
+        let (mut world, mut disk) = (World::new(true), HashMap::new());
+        for (seconds, mailbox, id, counts) in [
+            (0.0, "a", "1", true),
+            (1.0, "a", "1", false),
+            (1.0, "a", "2", true),
+            (1.0, "b", "1", true),
+            (8.0 * DAY - 1.0, "a", "1", false),
+            (8.0 * DAY, "a", "1", true),
+        ] {
+            assert_eq!(
+                world.take_mail(&mail(mailbox, id, seconds)).is_ok(),
+                counts,
+                "{seconds} {mailbox} {id}"
+            );
+            world = restarted(&mut world, &mut disk);
         }
     }
 

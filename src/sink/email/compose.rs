@@ -10,6 +10,7 @@
 
 use crate::model::{Delivery, Timestamp};
 use crate::sink::{identity, plain};
+use crate::token::Signer;
 use lettre::Message;
 use lettre::address::{Address, Envelope};
 use lettre::message::header::{HeaderName, HeaderValue};
@@ -28,19 +29,24 @@ pub(super) struct Letter {
     pub(super) bytes: Vec<u8>,
 }
 
-/// Writes the letter of a delivery.
+/// Writes the letter of a delivery; with a signer, one that can be answered.
 ///
 /// Errors: the recipient is no mail address, in words for people.
-pub(super) fn compose(delivery: &Delivery, from: &Mailbox) -> Result<Letter, String> {
+pub(super) fn compose(
+    delivery: &Delivery,
+    from: &Mailbox,
+    signer: Option<&Signer>,
+) -> Result<Letter, String> {
     let to = recipient(&delivery.recipient)?;
     let envelope = Envelope::new(Some(from.email.clone()), vec![to.email.clone()])
         .map_err(|error| format!("`{}`: {error}", to.email))?;
+    let id = message_id(&own_name(delivery, &to.email, signer), &from.email);
     let builder = Message::builder()
         .from(from.clone())
         .to(to)
         .subject(subject(delivery))
         .date(SystemTime::from(delivery.at.max(Timestamp::UNIX_EPOCH)))
-        .message_id(Some(message_id(&delivery.key, &from.email)));
+        .message_id(Some(id));
     let builder = thread(builder, delivery, &from.email);
     let builder = labels(delivery)
         .into_iter()
@@ -68,27 +74,39 @@ fn subject(delivery: &Delivery) -> String {
     header_text(message.subject.as_deref().unwrap_or_else(first_line))
 }
 
-/// Stable for a key: a letter sent again is the same letter.
-fn message_id(key: &str, from: &Address) -> String {
+/// Stable for a delivery: a letter sent again is the same letter.
+fn own_name(delivery: &Delivery, to: &Address, signer: Option<&Signer>) -> String {
+    // An answer of ours has no token: a program that answers it answers nothing.
+    match signer.filter(|_| delivery.message.answers.is_empty()) {
+        Some(signer) => signer.token(delivery, to.as_ref()),
+        None => identity::of(&delivery.key),
+    }
+}
+
+fn message_id(name: &str, from: &Address) -> String {
     // A domain outside ASCII has no place in a Message-ID (RFC 5322, 3.6.4).
     let domain = if from.domain().is_ascii() { from.domain() } else { "watchbell.invalid" };
-    format!("<{}@{domain}>", identity::of(key))
+    format!("<{name}@{domain}>")
 }
 
 fn thread(builder: MessageBuilder, delivery: &Delivery, from: &Address) -> MessageBuilder {
+    if let Some(last) = delivery.message.answers.last() {
+        return builder.in_reply_to(last.clone()).references(delivery.message.answers.join(" "));
+    }
     let Some(thread) = &delivery.message.thread else {
         return builder;
     };
     // Another hash than any delivery's, so that a thread is never its own answer.
-    let root = message_id(&format!("thread {thread}"), from);
+    let root = message_id(&identity::of(&format!("thread {thread}")), from);
     builder.in_reply_to(root.clone()).references(root)
 }
 
 /// What filters and auto-responders look at.
 fn labels(delivery: &Delivery) -> Vec<(&'static str, String)> {
     // RFC 3834: no vacation notice shall answer.
+    let how = if delivery.message.answers.is_empty() { "auto-generated" } else { "auto-replied" };
     let mut labels = vec![
-        ("Auto-Submitted", "auto-generated".to_owned()),
+        ("Auto-Submitted", how.to_owned()),
         ("X-Watchbell-Target", delivery.target.clone()),
         ("X-Watchbell-Event", delivery.event.clone()),
         ("X-Watchbell-Rule", delivery.rule.clone()),
@@ -151,7 +169,7 @@ mod tests {
     }
 
     fn written(delivery: &Delivery) -> String {
-        let letter = compose(delivery, &from()).expect("a letter");
+        let letter = compose(delivery, &from(), None).expect("a letter");
         String::from_utf8(letter.bytes).expect("ASCII")
     }
 
@@ -208,10 +226,41 @@ mod tests {
 
     #[test]
     fn ids_are_stable_and_differ() {
-        let from = from().email;
-        assert_eq!(message_id("a", &from), message_id("a", &from));
-        assert_ne!(message_id("a", &from), message_id("b", &from));
-        assert!(message_id("a", &from).ends_with("@example.org>"));
+        let id = |delivery: &Delivery, signer: Option<&Signer>| {
+            let letter = compose(delivery, &from(), signer).expect("a letter");
+            let letter = String::from_utf8(letter.bytes).expect("ASCII");
+            let line = letter.lines().find_map(|line| line.strip_prefix("Message-ID: "));
+            line.expect("it has an id").to_owned()
+        };
+        let signer = Signer::new("mail", "k".repeat(32).into());
+        let other = Delivery { key: "event-2".to_owned(), ..delivery() };
+        let again = Delivery { attempts: 3, ..delivery() };
+        for signer in [None, Some(&signer)] {
+            assert_eq!(id(&delivery(), signer), id(&again, signer));
+            assert_ne!(id(&delivery(), signer), id(&other, signer));
+            assert!(id(&delivery(), signer).ends_with("@example.org>"));
+        }
+        let signed = id(&delivery(), Some(&signer));
+        assert!(signed.starts_with("<w1.") && signed.contains(".42.-."), "{signed}");
+        assert!(signed.len() < 77, "it fits into a line: {signed}");
+    }
+
+    #[test]
+    fn an_answer_names_the_mail_that_it_answers_and_has_no_token() {
+        let mut answer = delivery();
+        answer.message.thread = None;
+        answer.message.answers = vec!["<w1.x@example.org>".to_owned(), "<theirs@example.org>".to_owned()];
+        let signer = Signer::new("mail", "k".repeat(32).into());
+        let letter = compose(&answer, &from(), Some(&signer)).expect("a letter");
+        let letter = String::from_utf8(letter.bytes).expect("ASCII");
+        for line in [
+            "In-Reply-To: <theirs@example.org>",
+            "References: <w1.x@example.org> <theirs@example.org>",
+            "Auto-Submitted: auto-replied",
+        ] {
+            assert!(letter.contains(&format!("\r\n{line}\r\n")), "{line} in {letter}");
+        }
+        assert!(!letter.contains("Message-ID: <w1."), "{letter}");
     }
 
     #[test]
@@ -225,7 +274,7 @@ mod tests {
     fn what_is_no_mailbox_is_refused() {
         for text in ["", "alice", "a@b.c, d@e.f", "a@b.c\r\nBcc: x@y.z", "\"a\nb\" <a@b.c>"] {
             let bad = Delivery { recipient: text.to_owned(), ..delivery() };
-            let reason = compose(&bad, &from()).err().unwrap_or_else(|| panic!("{text:?} was taken"));
+            let reason = compose(&bad, &from(), None).err().unwrap_or_else(|| panic!("{text:?} was taken"));
             assert!(reason.contains("no mail address"), "{reason}");
             assert!(!reason.contains(['\r', '\n']), "{reason:?}");
         }

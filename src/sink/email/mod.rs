@@ -12,6 +12,7 @@ mod server;
 use super::{BuildError, Receipt, SendError, Sink, plain};
 use crate::config::EmailSettings;
 use crate::model::Delivery;
+use crate::token::Signer;
 use compose::compose;
 use futures_util::future::BoxFuture;
 use lettre::message::Mailbox;
@@ -24,6 +25,8 @@ const LONGEST_RECEIPT: usize = 200;
 /// Hands deliveries to a mail server.
 pub struct Email {
     from: Mailbox,
+    /// Signs the ids of letters that can be answered.
+    signer: Option<Signer>,
     server: Server,
     /// How long one letter may take, from the connection to the server's final
     /// reply; 30 s. RFC 5321 (4.5.3.2) would wait longer, but then whoever is
@@ -37,11 +40,12 @@ impl Email {
     /// Errors: the CA file cannot be read, or the TLS settings cannot work.
     pub fn new(name: &str, settings: &EmailSettings) -> Result<Email, BuildError> {
         let server = Server::new(settings).map_err(|reason| BuildError { sink: name.to_owned(), reason })?;
-        Ok(Email { from: settings.from.clone(), server, deadline: Duration::from_secs(30) })
+        let signer = settings.reply_key.clone().map(|key| Signer::new(name, key));
+        Ok(Email { from: settings.from.clone(), signer, server, deadline: Duration::from_secs(30) })
     }
 
     async fn mail(&self, delivery: &Delivery) -> Result<Receipt, SendError> {
-        let letter = compose(delivery, &self.from).map_err(SendError::Rejected)?;
+        let letter = compose(delivery, &self.from, self.signer.as_ref()).map_err(SendError::Rejected)?;
         let taken = tokio::time::timeout(self.deadline, self.server.hand_over(&letter)).await;
         let Ok(taken) = taken else {
             // The server may have taken it; the Message-ID makes a second copy recognisable.

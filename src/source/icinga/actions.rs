@@ -189,6 +189,7 @@ mod tests {
             kind,
             reply_to: None,
             asked_by: String::new(),
+            thread: Vec::new(),
         }
     }
 
