@@ -14,7 +14,7 @@ mod words;
 pub use absence::{absence, brief_absence};
 pub use forecast::forecast;
 pub use letters::{NO_LETTERS, became, brief_letters, given_up, letter, no_number, revived, whole_letter};
-pub use story::{brief_story, nothing, story};
+pub use story::{brief_story, history, nothing, story};
 pub use words::moment;
 
 /// How many decisions `why-not` looks back over.

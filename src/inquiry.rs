@@ -97,6 +97,9 @@ fn from_store(store: &dyn Store, config: &Config, question: &Question) -> Result
             let past = store.past(about, LOOK_BACK)?;
             Ok(explain::brief_story(about, &past, &config.zone, &config.prefix))
         }
+        Question::History { about, count } => {
+            Ok(explain::history(about, &store.past(about, *count)?, &config.zone))
+        }
         Question::WhyNot(case) => {
             let about = About::Object(case.object.name().to_owned());
             let past = store.past(&about, explain::LOOK_BACK)?;

@@ -76,6 +76,8 @@ fn what_anybody_may_ask_is_answered() {
         "!problems",
         "!problems POST",
         "!problems nothing",
+        "!problems warning",
+        "!downtimes",
         "!mutes",
         "!rules",
     ];
@@ -131,6 +133,7 @@ fn who_asked_hears_how_it_went() {
             reply_to: Some(("irc".to_owned(), "#ops".to_owned())),
             asked_by: "alice".to_owned(),
             thread: Vec::new(),
+            is_one_of_many: false,
         };
         let unasked = Action { reply_to: None, ..action.clone() };
         let replies = world.step(Input::ActionResult(ActionResult { action, outcome: outcome.clone() }));
@@ -150,6 +153,7 @@ fn what_cannot_be_done_is_refused_with_the_reason() {
         "!unack db1",
         "!ack #2",
         "!ack",
+        "!ack #2 for 2h",
         "!ack #2 for ever",
         "!ack #2 until 2020-01-01 9:00 looking",
         "!comment db1",
@@ -169,7 +173,8 @@ fn an_acknowledgement_is_asked_for_once() {
     world.happens("db1!postgres", acknowledged(State::Warning));
     assert_eq!(
         world.say("alice", "!ack #3 again"),
-        "alice: db1!postgres is acknowledged already; `unack db1!postgres` first to change it"
+        "alice: db1!postgres is acknowledged already; `ack db1!postgres for 2h` extends it, `unack db1!postgres` \
+         removes it"
     );
     assert_eq!(world.actions.len(), 1);
 }
@@ -313,7 +318,7 @@ fn in_a_channel_the_prefix_marks_a_command_and_the_answer_names_who_asked() {
     let mut world = site();
     assert_eq!(world.say("bob", "!ping"), "bob: pong");
     assert_eq!(world.say("bob", "  !PING  "), "bob: pong");
-    for line in ["ping", "! ping", "!!ping", "!", "", "hello !ping"] {
+    for line in ["ping", "! ping", "!!ping", "!", "!!!", "", "hello !ping"] {
         assert_eq!(world.say("bob", line), "", "{line}");
     }
     assert!(world.say("bob", "!mutes").starts_with("bob: "));
@@ -390,6 +395,19 @@ fn any_line() -> impl Strategy<Value = String> {
         "unack",
         "comment",
         "recheck",
+        "downtime",
+        "undowntime",
+        "notify",
+        "history",
+        "yes",
+        "again",
+        "last",
+        "host.name=*",
+        "state=DOWN&",
+        "db1,web",
+        "from",
+        "flexible",
+        "children",
         "mute",
         "unmute",
         "host",

@@ -33,6 +33,7 @@ fn action(object: &str, kind: ActionKind) -> Action {
         reply_to: None,
         asked_by: String::new(),
         thread: Vec::new(),
+        is_one_of_many: false,
     }
 }
 
@@ -82,6 +83,7 @@ async fn a_snapshot_holds_configuration_state_comments_and_downtimes() {
         end: now + Duration::from_secs(3600),
         flexible_seconds: None,
         all_services: false,
+        children: false,
     };
     client.act(&action("host2", downtime)).await.expect("it is scheduled");
 
@@ -323,6 +325,7 @@ async fn actions_are_done_and_their_events_come_back() {
         end: now + Duration::from_secs(7200),
         flexible_seconds: Some(600),
         all_services: true,
+        children: false,
     };
     client.act(&action(object, schedule)).await.expect("it is scheduled");
     let event = reader.event(EventType::DowntimeAdded, object).await;

@@ -293,6 +293,7 @@ async fn an_action_that_was_sent_and_not_answered_is_not_sent_to_the_other_maste
         reply_to: None,
         asked_by: String::new(),
         thread: Vec::new(),
+        is_one_of_many: false,
     };
     let lost = client.act(&action).await;
     assert!(

@@ -26,6 +26,7 @@ fn each_verb_asks_one_action_for_the_object_of_the_event() {
         end: now + hour,
         flexible_seconds: None,
         all_services,
+        children: false,
     };
     type Expected<'a> = &'a dyn Fn(Timestamp) -> ActionKind;
     let cases: &[(&str, Expected)] = &[
@@ -62,6 +63,7 @@ fn each_verb_asks_one_action_for_the_object_of_the_event() {
             reply_to: None,
             asked_by: String::new(),
             thread: Vec::new(),
+            is_one_of_many: false,
         };
         assert_eq!(actions, [expected], "{verb}");
     }

@@ -118,6 +118,7 @@ fn inputs_that_are_no_events_are_read_as_they_were_kept() {
         reply_to: Some(("irc".to_owned(), "#ops".to_owned())),
         asked_by: "alice".to_owned(),
         thread: Vec::new(),
+        is_one_of_many: false,
     };
     let delivery = crate::common::deliveries::delivery("k", "db1");
     let reply = Reply {

@@ -68,6 +68,7 @@ mod route;
 mod rule_tests;
 mod rules;
 mod satellite;
+mod selections;
 mod shipped_rules;
 mod stopping;
 mod store;

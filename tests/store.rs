@@ -53,6 +53,7 @@ fn action(comment: &str) -> Action {
         reply_to: Some(("irc".to_owned(), "#ops".to_owned())),
         asked_by: "alice".to_owned(),
         thread: Vec::new(),
+        is_one_of_many: false,
     }
 }
 

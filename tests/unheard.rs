@@ -35,6 +35,7 @@ fn answer(store: &SqliteStore, outcome: Result<String, String>) -> ActionResult 
         reply_to: Some(("terminal".to_owned(), String::new())),
         asked_by: "alice".to_owned(),
         thread: Vec::new(),
+        is_one_of_many: false,
     };
     commit(store, &Batch { actions: vec![action], ..Batch::default() });
     let action = store.pending_actions().expect("actions").remove(0);

@@ -313,7 +313,8 @@ fn move_downtime(downtime: &mut Downtime, shift: SignedDuration) {
 fn answer(action: &Action, state: State) -> Option<Event> {
     let now = Timestamp::now();
     let detail = match &action.kind {
-        ActionKind::Acknowledge { comment, expiry, sticky, notify } => {
+        ActionKind::Acknowledge { comment, expiry, sticky, notify }
+        | ActionKind::ExtendAcknowledgement { comment, expiry, sticky, notify } => {
             Detail::AcknowledgementSet(Acknowledgement {
                 author: action.author.clone(),
                 comment: comment.clone(),

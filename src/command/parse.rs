@@ -34,6 +34,7 @@ pub fn parse(line: &str, now: Timestamp, zone: &TimeZone) -> Result<Command, Str
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::request::{Acknowledging, Scheduling};
 
     fn read(line: &str) -> Result<Request, String> {
         parse(line, Timestamp::from_second(1_700_000_000).expect("a moment"), &TimeZone::UTC)
@@ -46,18 +47,21 @@ mod tests {
 
     #[test]
     fn each_command_is_read() {
-        let ack = |comment: &str, expiry, sticky| Request::Acknowledge {
-            object: "#1".to_owned(),
-            comment: comment.to_owned(),
-            expiry,
-            sticky,
+        let ack = |comment: &str, expiry, sticky| {
+            let (objects, comment) = ("#1".to_owned(), comment.to_owned());
+            Request::Acknowledge(Acknowledging { objects, comment, expiry, sticky, notify: true })
+        };
+        let downtime = |start, end| {
+            let (objects, comment) = ("db1".to_owned(), "new disks".to_owned());
+            let (start, end) = (in_seconds(start), in_seconds(end));
+            Scheduling { objects, comment, start, end, flexible: None, services: false, children: false }
         };
         for (line, wanted) in [
             ("ping", Request::Ping),
             ("PING", Request::Ping),
             ("help ack", Request::Help(Some("ack".to_owned()))),
             ("service db1 postgres", Request::Service("db1!postgres".to_owned())),
-            ("problems", Request::Problems(None)),
+            ("problems", Request::Problems(vec![])),
             ("reload", Request::Reload { force: false }),
             ("reload force", Request::Reload { force: true }),
             ("dead", Request::Dead(None)),
@@ -65,10 +69,44 @@ mod tests {
             ("dead replay D12 d13", Request::ReplayDead(vec![12, 13])),
             ("diff", Request::Diff(std::time::Duration::from_secs(86_400))),
             ("diff 2h", Request::Diff(std::time::Duration::from_secs(7200))),
-            ("problems db", Request::Problems(Some("db".to_owned()))),
+            ("problems db critical", Request::Problems(vec!["db".to_owned(), "critical".to_owned()])),
+            ("history #3", Request::History { object: "#3".to_owned(), count: 5 }),
+            ("history db1 9", Request::History { object: "db1".to_owned(), count: 9 }),
+            // 1 700 000 000 is 22:13:20.
+            ("downtime db1 new disks", Request::Downtime(downtime(0, 3600))),
+            ("downtime db1 for 2h new disks", Request::Downtime(downtime(0, 7200))),
+            ("downtime db1 from now until 23:13 new disks", Request::Downtime(downtime(0, 3580))),
+            ("downtime db1 from 23:13 until 23:43 new disks", Request::Downtime(downtime(3580, 5380))),
+            ("downtime db1 from 23:13 for 2h new disks", Request::Downtime(downtime(3580, 10_780))),
+            (
+                "downtime db1 services flexible 30m children 2h new disks",
+                Request::Downtime(Scheduling {
+                    flexible: Some(std::time::Duration::from_secs(1800)),
+                    services: true,
+                    children: true,
+                    ..downtime(0, 7200)
+                }),
+            ),
+            ("downtimes db", Request::Downtimes(Some("db".to_owned()))),
+            ("undowntime db1!x", Request::RemoveDowntimes("db1!x".to_owned())),
+            ("notify db1 call me", Request::Notify { objects: "db1".to_owned(), text: "call me".to_owned() }),
+            ("yes", Request::Yes),
+            ("again", Request::Again),
+            ("!", Request::Again),
             ("ack #1 looking into it", ack("looking into it", None, false)),
             ("ack #1 for 2h looking", ack("looking", Some(in_seconds(7200)), false)),
             ("ack #1 sticky 2h looking", ack("looking", Some(in_seconds(7200)), true)),
+            ("ack #1 for 2h", ack("", Some(in_seconds(7200)), false)),
+            (
+                "ack db1,db2 quiet looking",
+                Request::Acknowledge(Acknowledging {
+                    objects: "db1,db2".to_owned(),
+                    comment: "looking".to_owned(),
+                    expiry: None,
+                    sticky: false,
+                    notify: false,
+                }),
+            ),
             (
                 "comment db1 moved to rack 7",
                 Request::Comment { object: "db1".to_owned(), text: "moved to rack 7".to_owned() },
@@ -90,7 +128,14 @@ mod tests {
         for (line, words) in [
             ("ack", "write: ack OBJECT"),
             ("ack #1", "say in a few words"),
-            ("ack #1 for 2h", "say in a few words"),
+            ("history db1 0", "say how many, from 1 to 9"),
+            ("history db1 many", "say how many, from 1 to 9"),
+            ("downtime db1 for 2h", "say in a few words why"),
+            ("downtime db1 from 23:00 new disks", "say until when"),
+            ("downtime db1 from 2020-01-01 9:00 until 10:00 x", "2020-01-01 9:00 is in the past"),
+            ("downtime db1 from 2030-01-02 9:00 until 2030-01-01 x", "2030-01-01 lies before its beginning"),
+            ("downtime db1 flexible soon x", "`soon` is not"),
+            ("notify db1", "write: notify OBJECT TEXT"),
             ("ack #1 for ever", "`ever` is not a time"),
             ("comment db1", "write: comment OBJECT TEXT"),
             ("host", "write: host HOST"),

@@ -1,6 +1,6 @@
 //! Reading what stands behind the name of a command, where that is more than a word.
 
-use super::request::{MuteAsked, Request};
+use super::request::{Acknowledging, MuteAsked, Request, Scheduling};
 use super::words::Words;
 use crate::model::About;
 use crate::model::time::{later, parse_duration};
@@ -12,6 +12,13 @@ const MUTE_UNLESS_SAID: Duration = Duration::from_secs(3600);
 
 /// How many words a span of the week has at most: days and times, and a zone.
 const MOST_WORDS_OF_SPAN: usize = 12;
+
+/// How long a downtime lasts unless it is said.
+const DOWNTIME_UNLESS_SAID: Duration = Duration::from_secs(3600);
+
+/// How much of a history is told unless it is said, and at most: chat takes so many lines.
+const HISTORY_UNLESS_SAID: usize = 5;
+const MOST_HISTORY: usize = 9;
 
 /// How far back rules are compared unless it is said.
 const COMPARED_UNLESS_SAID: Duration = Duration::from_secs(86_400);
@@ -38,13 +45,26 @@ pub(super) fn replay_dead(words: &mut Words<'_>) -> Reading {
     words.all().iter().map(number).collect::<Result<_, _>>().map(Request::ReplayDead)
 }
 
-pub(super) fn acknowledge(words: &mut Words<'_>) -> Reading {
+pub(super) fn history(words: &mut Words<'_>) -> Reading {
     let object = words.one()?;
+    let count = words.optional().map_or(Ok(HISTORY_UNLESS_SAID), str::parse);
+    match count {
+        Ok(count @ 1..=MOST_HISTORY) => Ok(Request::History { object, count }),
+        _ => Err(format!("say how many, from 1 to {MOST_HISTORY}. {}", words.usage())),
+    }
+}
+
+pub(super) fn acknowledge(words: &mut Words<'_>) -> Reading {
+    let objects = words.one()?;
     let mut expiry = None;
-    let mut sticky = false;
+    let (mut sticky, mut notify) = (false, true);
     loop {
         if words.took("sticky") {
             sticky = true;
+        } else if words.took("quiet") {
+            notify = false;
+        } else if words.took("notify") {
+            notify = true;
         } else if expiry.is_none()
             && let Some(moment) = words.time()?
         {
@@ -53,10 +73,46 @@ pub(super) fn acknowledge(words: &mut Words<'_>) -> Reading {
             break;
         }
     }
-    if words.is_empty() {
+    // Whoever extends an acknowledgement has said why.
+    if words.is_empty() && expiry.is_none() {
         return Err(format!("say in a few words what you do about it. {}", words.usage()));
     }
-    Ok(Request::Acknowledge { object, comment: words.rest(), expiry, sticky })
+    Ok(Request::Acknowledge(Acknowledging { objects, comment: words.rest(), expiry, sticky, notify }))
+}
+
+pub(super) fn downtime(words: &mut Words<'_>) -> Reading {
+    let objects = words.one()?;
+    let (mut span, mut flexible) = (None, None);
+    let (mut services, mut children) = (false, false);
+    loop {
+        if words.took("services") {
+            services = true;
+        } else if words.took("children") {
+            children = true;
+        } else if flexible.is_none() && words.took("flexible") {
+            flexible = Some(parse_duration(&words.one()?).map_err(|error| error.to_string())?);
+        } else if span.is_none()
+            && let Some(taken) = words.span()?
+        {
+            span = Some(taken);
+        } else {
+            break;
+        }
+    }
+    let (start, end) = span.unwrap_or_else(|| (words.now(), later(words.now(), DOWNTIME_UNLESS_SAID)));
+    if words.is_empty() {
+        return Err(format!("say in a few words why. {}", words.usage()));
+    }
+    let comment = words.rest();
+    Ok(Request::Downtime(Scheduling { objects, comment, start, end, flexible, services, children }))
+}
+
+pub(super) fn notify(words: &mut Words<'_>) -> Reading {
+    let objects = words.one()?;
+    if words.is_empty() {
+        return Err(words.usage());
+    }
+    Ok(Request::Notify { objects, text: words.rest() })
 }
 
 pub(super) fn comment(words: &mut Words<'_>) -> Reading {

@@ -1,6 +1,7 @@
 //! What somebody asks for, as it was understood: one variant for each built-in command.
 
 use crate::model::{DeliveryId, Timestamp};
+use std::time::Duration;
 
 /// What somebody asks for. Objects are still as written.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,14 +18,21 @@ pub enum Request {
     Host(String),
     /// `service`.
     Service(String),
-    /// `problems`, all or those whose name holds a part.
-    Problems(Option<String>),
+    /// `problems`, all or those that fit each of these words.
+    Problems(Vec<String>),
     /// `mutes`.
     Mutes,
     /// `rules`.
     Rules,
     /// `why`, of an object, an incident or a delivery.
     Why(String),
+    /// `history`.
+    History {
+        /// An object, an incident or a delivery.
+        object: String,
+        /// How much of it at most.
+        count: usize,
+    },
     /// `why-not`.
     WhyNot {
         /// Which object.
@@ -37,16 +45,7 @@ pub enum Request {
     /// `dead replay`, by the numbers of deliveries.
     ReplayDead(Vec<DeliveryId>),
     /// `ack`.
-    Acknowledge {
-        /// Which.
-        object: String,
-        /// What is being done about it.
-        comment: String,
-        /// When it ends by itself.
-        expiry: Option<Timestamp>,
-        /// Whether it survives a change between problem states.
-        sticky: bool,
-    },
+    Acknowledge(Acknowledging),
     /// `unack`.
     RemoveAcknowledgement(String),
     /// `comment`.
@@ -56,8 +55,25 @@ pub enum Request {
         /// The text.
         text: String,
     },
+    /// `downtime`.
+    Downtime(Scheduling),
+    /// `downtimes`, all or those whose object holds a part.
+    Downtimes(Option<String>),
+    /// `undowntime`: a downtime's full name, or objects.
+    RemoveDowntimes(String),
     /// `recheck`.
     Recheck(String),
+    /// `notify`.
+    Notify {
+        /// About which.
+        objects: String,
+        /// The text.
+        text: String,
+    },
+    /// `yes`: what waits for it is done.
+    Yes,
+    /// `!!`: the last command once more.
+    Again,
     /// `mute`.
     Mute(MuteAsked),
     /// `unmute`.
@@ -129,7 +145,7 @@ pub enum Request {
         force: bool,
     },
     /// `diff`: how far back.
-    Diff(std::time::Duration),
+    Diff(Duration),
     /// A command that is none of ours: perhaps one of a rule file.
     Other {
         /// The first word.
@@ -156,4 +172,38 @@ pub struct MuteAsked {
     pub mirror: bool,
     /// Why; may be empty.
     pub reason: String,
+}
+
+/// What `ack` asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Acknowledging {
+    /// Which.
+    pub objects: String,
+    /// What is being done about it; may be empty where an acknowledgement is extended.
+    pub comment: String,
+    /// When it ends by itself.
+    pub expiry: Option<Timestamp>,
+    /// Whether it survives a change between problem states.
+    pub sticky: bool,
+    /// Whether Icinga tells its own users.
+    pub notify: bool,
+}
+
+/// What `downtime` asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scheduling {
+    /// For which.
+    pub objects: String,
+    /// Why.
+    pub comment: String,
+    /// From when.
+    pub start: Timestamp,
+    /// Until when.
+    pub end: Timestamp,
+    /// For a flexible one, how long it lasts once a problem has begun it.
+    pub flexible: Option<Duration>,
+    /// Whether all services of a host are included.
+    pub services: bool,
+    /// Whether what depends on it is included.
+    pub children: bool,
 }

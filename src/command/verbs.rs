@@ -68,6 +68,13 @@ impl Verb {
     }
 }
 
+/// The name of the command that has done what waits for it.
+pub const YES: &str = "yes";
+/// The name of the command that says the last one again.
+pub const AGAIN: &str = "again";
+/// The same as one types it behind a prefix that is `!`, too.
+pub const SHOUTED: &str = "!";
+
 /// All built-in commands, in the order of `help`.
 pub static VERBS: &[Verb] = &[
     reads("help", "[COMMAND]", "the commands you may use, or one of them in full", |words| {
@@ -88,8 +95,20 @@ pub static VERBS: &[Verb] = &[
         Ok(Request::Host(words.one()?))
     }),
     reads("service", "HOST!SERVICE", "state of a service", reading::service),
-    reads("problems", "[PART]", "what is broken now, worst first", |words| {
-        Ok(Request::Problems((!words.is_empty()).then(|| words.rest())))
+    reads(
+        "problems",
+        "[PART | STATE | unhandled | FIELD=VALUE ...]",
+        "what is broken now, worst first; of it, what fits each word",
+        |words| Ok(Request::Problems(words.all().iter().map(|word| (*word).to_owned()).collect())),
+    ),
+    reads(
+        "history",
+        "OBJECT [N]",
+        "what happened to it lately, and what was done with each",
+        reading::history,
+    ),
+    reads("downtimes", "[PART]", "the downtimes there are, by whom, why and until when", |words| {
+        Ok(Request::Downtimes((!words.is_empty()).then(|| words.rest())))
     }),
     reads("mutes", "", "what is muted, by whom, why and until when", |_| Ok(Request::Mutes)),
     reads("rules", "", "the rules in force", |_| Ok(Request::Rules)),
@@ -105,8 +124,8 @@ pub static VERBS: &[Verb] = &[
     operator("dead replay", "D12 ...", "send after all what was given up", reading::replay_dead),
     operator(
         "ack",
-        "OBJECT [for 2h | until 18:00] [sticky] COMMENT",
-        "acknowledge a problem in Icinga",
+        "OBJECT [for 2h | until fri 9:00] [sticky] [quiet] COMMENT",
+        "acknowledge a problem in Icinga, or with a time extend that; quiet: Icinga tells nobody",
         reading::acknowledge,
     )
     .also(&["acknowledge"]),
@@ -114,7 +133,20 @@ pub static VERBS: &[Verb] = &[
         Ok(Request::RemoveAcknowledgement(words.one()?))
     }),
     operator("comment", "OBJECT TEXT", "add a comment in Icinga", reading::comment),
+    operator(
+        "downtime",
+        "OBJECT [for 2h | from 22:00 until 23:30] [flexible 30m] [services] [children] COMMENT",
+        "a downtime in Icinga, of an hour unless said; with its services, with what depends on it",
+        reading::downtime,
+    ),
+    operator(
+        "undowntime",
+        "OBJECT|NAME",
+        "remove the downtimes of an object, or one by its full name",
+        |words| Ok(Request::RemoveDowntimes(words.one()?)),
+    ),
     operator("recheck", "OBJECT", "check it now", |words| Ok(Request::Recheck(words.one()?))),
+    operator("notify", "OBJECT TEXT", "have Icinga tell its own users something of it", reading::notify),
     operator(
         "mute",
         "OBJECT|PATTERN|FIELD=VALUE ... [1h | until 18:00 | until ok] [every tue 02:00-04:00] [unused 7d] [mirror] [REASON]",
@@ -177,6 +209,8 @@ pub static VERBS: &[Verb] = &[
         "read rules and templates again now; by force, even if their tests fail",
         reading::reload,
     ),
+    reads(YES, "", "do what was shown and waits for it, within 60 s", |_| Ok(Request::Yes)),
+    reads(AGAIN, "", "your last command here once more", |_| Ok(Request::Again)).also(&[SHOUTED]),
     operator(
         "diff",
         "[24h]",

@@ -50,6 +50,12 @@ pub fn take_moment(words: &[&str], now: Timestamp, zone: &TimeZone) -> Result<(T
     }
 }
 
+/// Takes the moment at which something begins from the front of the words: `now`, `22:00`,
+/// `fri 9:00`; it is not past. The moment, and how many words it took.
+pub fn beginning(words: &[&str], now: Timestamp, zone: &TimeZone) -> Result<(Timestamp, usize), WhenError> {
+    if words.first() == Some(&"now") { Ok((now, 1)) } else { until(words, now, zone) }
+}
+
 /// Reads one moment, which may be past: a time as in chat, `until` and `for` left out or
 /// not, a date with its time, or RFC 3339 as in `2026-11-24T09:00:00Z`.
 pub fn moment(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, WhenError> {

@@ -119,6 +119,26 @@ impl<'a> Words<'a> {
         }))
     }
 
+    /// A span of time, if one is next: from now on as [`Words::time`] has it, or
+    /// `from 22:00` and then until when.
+    pub fn span(&mut self) -> Result<Option<(Timestamp, Timestamp)>, String> {
+        if !self.took("from") {
+            return Ok(self.time()?.map(|end| (self.now, end)));
+        }
+        let (start, used) =
+            when::beginning(self.left, self.now, self.zone).map_err(|error| error.to_string())?;
+        self.left = &self.left[used..];
+        match when::take(self.left, start, self.zone) {
+            Ok(Some((end, used))) => {
+                self.left = &self.left[used..];
+                Ok(Some((start, end)))
+            }
+            Ok(None) => Err("say until when, as in from 22:00 until 23:30 or from 22:00 for 2h".to_owned()),
+            Err(when::WhenError::Past(end)) => Err(format!("{end} lies before its beginning")),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
     /// All that is left as one text; empty where nothing is.
     pub fn rest(&mut self) -> String {
         std::mem::take(&mut self.left).join(" ")

@@ -419,6 +419,13 @@ pub struct Target {
     pub fallback: Option<Fallback>,
 }
 
+impl Target {
+    /// Its name, and where it is told: the sink and the recipients there.
+    pub fn place(&self) -> (String, (String, Vec<String>)) {
+        (self.name.clone(), (self.sink.clone(), self.to.clone()))
+    }
+}
+
 /// Who is told besides when a target cannot be told.
 #[derive(Debug, Clone)]
 pub struct Fallback {

@@ -340,6 +340,7 @@ fn unacknowledge(object: &ObjectKey, by: &str) -> Action {
         reply_to: None,
         asked_by: String::new(),
         thread: Vec::new(),
+        is_one_of_many: false,
     }
 }
 

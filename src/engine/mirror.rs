@@ -20,6 +20,7 @@ pub(super) fn downtime(mute: &Mute) -> Option<Action> {
         end,
         flexible_seconds: None,
         all_services,
+        children: false,
     };
     Some(action(object, &mute.owner, kind))
 }
@@ -61,5 +62,6 @@ fn action(object: ObjectKey, author: &str, kind: ActionKind) -> Action {
         reply_to: None,
         asked_by: String::new(),
         thread: Vec::new(),
+        is_one_of_many: false,
     }
 }

@@ -44,7 +44,7 @@ pub use ruleset::{Names, RuleFault, RuleFile, RuleTest, Ruleset, SCRIPT_STACK};
 pub use world::World;
 
 use crate::command::rate::Rates;
-use crate::config::{Accounts, Config, Person, Policy, Reach, Role};
+use crate::config::{Accounts, Config, Person, Policy, Reach, Role, Target};
 use crate::model::event::{Reminder, RulesetChanged};
 use crate::model::time::age;
 use crate::model::{Detail, Event, Input, ObjectKey, Timestamp};
@@ -62,6 +62,8 @@ use std::sync::Arc;
 pub struct Settings {
     /// Names of all targets.
     pub targets: BTreeSet<String>,
+    /// Where each target is told: its sink and recipients there.
+    pub places: BTreeMap<String, (String, Vec<String>)>,
     /// Whether rules may name targets that are not configured; so in a replay.
     pub any_target: bool,
     /// The target that `default` stands for.
@@ -93,6 +95,7 @@ impl Settings {
     pub fn of(config: &Config) -> Settings {
         Settings {
             targets: config.targets.keys().cloned().collect(),
+            places: config.targets.values().map(Target::place).collect(),
             any_target: false,
             default_target: config.default_target.clone(),
             mirror_mutes: config.mirror_mutes,
@@ -256,7 +259,7 @@ impl Engine {
             Input::MailRefused(mail) => answers::mail::refused(self, &mail, now, &mut outcome),
             Input::ActionResult(result) => {
                 outcome.actions.extend(mirror::late_removal(self.world(), &result));
-                answers::action_result(result, now, &mut outcome);
+                answers::action_result(result, &self.settings().zone, now, &mut outcome);
             }
             Input::GivenUp(attempt) => queue.extend(self.given_up(attempt, now).map(Next::Event)),
             Input::Answer(reply) => outcome.replies.push(reply),
@@ -282,6 +285,7 @@ impl Engine {
         }
         self.take_due(now, &mut outcome);
         self.end_well_mutes(now, &mut outcome);
+        self.world_mut().note_heard(&outcome.notifications, now);
         outcome
     }
 

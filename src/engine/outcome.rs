@@ -91,6 +91,13 @@ pub enum Question {
     Lag,
     /// What was decided about something, and why.
     Why(About),
+    /// What happened to something lately, and what was done with each.
+    History {
+        /// About what.
+        about: About,
+        /// How many decisions at most.
+        count: usize,
+    },
     /// Why a target did not hear of an object.
     WhyNot(Box<Case>),
     /// Which deliveries were given up, of all targets or one.

@@ -16,6 +16,7 @@ mod oncall;
 mod posts;
 mod record;
 mod set_back;
+pub mod talks;
 mod watches;
 
 pub use durable::{RestoreError, Restoring};
@@ -41,6 +42,7 @@ use posts::Posts;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use talks::Talks;
 use watches::Watches;
 
 /// What is known of one Icinga.
@@ -104,6 +106,8 @@ pub struct World {
     /// What was made of one-time codes, by person; see [`World::take_code`].
     codes: BTreeMap<String, Used>,
     uses: Uses,
+    /// What was said lately. Not kept.
+    talks: Talks,
     /// What went for want of room.
     pub(super) forgotten: Forgotten,
     changes: Changes,

@@ -115,6 +115,18 @@ pub fn brief_story(about: &About, past: &Past, zone: &TimeZone, prefix: &str) ->
     lines.join("\n")
 }
 
+/// What happened and what was done with each, a line for each, newest first.
+pub fn history(about: &About, past: &Past, zone: &TimeZone) -> String {
+    if past.decisions.is_empty() {
+        return nothing(about);
+    }
+    let line = |decision: &Decision| {
+        let line = format!("{} {}: {}", moment(decision.at, zone), event(decision), verdict(decision, false));
+        short(&line, LONGEST_LINE)
+    };
+    past.decisions.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
 /// What is said where nothing is kept.
 pub fn nothing(about: &About) -> String {
     match about {

@@ -27,6 +27,10 @@ pub struct Action {
     /// Where they asked by mail: what the answer names, see [`super::Reply::thread`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub thread: Vec<String>,
+    /// Whether it was asked along with others, and who asked was answered for all of them:
+    /// they hear of it again only if it is refused.
+    #[serde(default)]
+    pub is_one_of_many: bool,
 }
 
 /// The verbs of `POST /v1/actions/...` that Watchbell uses.
@@ -34,6 +38,18 @@ pub struct Action {
 pub enum ActionKind {
     /// `acknowledge-problem`. A second one is refused with 409.
     Acknowledge {
+        /// Why, or what is being done.
+        comment: String,
+        /// When it ends by itself.
+        expiry: Option<Timestamp>,
+        /// Whether it survives a change between problem states.
+        sticky: bool,
+        /// Whether Icinga tells its own users.
+        notify: bool,
+    },
+    /// `remove-acknowledgement` and `acknowledge-problem` in one step: an acknowledgement that
+    /// stands gets another end.
+    ExtendAcknowledgement {
         /// Why, or what is being done.
         comment: String,
         /// When it ends by itself.
@@ -62,6 +78,9 @@ pub enum ActionKind {
         flexible_seconds: Option<u64>,
         /// Whether all services of a host are included.
         all_services: bool,
+        /// Whether the hosts and services that depend on it are included.
+        #[serde(default)]
+        children: bool,
     },
     /// `remove-downtime` of one downtime by its full name.
     RemoveDowntime {
@@ -83,7 +102,9 @@ impl ActionKind {
     /// Icinga's name of the action, as in `/v1/actions/<name>`.
     pub fn name(&self) -> &'static str {
         match self {
-            ActionKind::Acknowledge { .. } => "acknowledge-problem",
+            ActionKind::Acknowledge { .. } | ActionKind::ExtendAcknowledgement { .. } => {
+                "acknowledge-problem"
+            }
             ActionKind::RemoveAcknowledgement => "remove-acknowledgement",
             ActionKind::AddComment { .. } => "add-comment",
             ActionKind::ScheduleDowntime { .. } => "schedule-downtime",

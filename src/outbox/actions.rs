@@ -115,6 +115,7 @@ fn harmless_twice(kind: &ActionKind) -> bool {
     matches!(
         kind,
         ActionKind::Acknowledge { .. }
+            | ActionKind::ExtendAcknowledgement { .. }
             | ActionKind::RemoveAcknowledgement
             | ActionKind::RemoveDowntime { .. }
             | ActionKind::RescheduleCheck

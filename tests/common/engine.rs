@@ -88,6 +88,7 @@ fn settings() -> Settings {
     };
     Settings {
         targets: BTreeSet::from(["ops".to_owned(), "dba".to_owned()]),
+        places: BTreeMap::from([("ops".to_owned(), ("irc".to_owned(), vec!["#ops".to_owned()]))]),
         default_target: "ops".to_owned(),
         mirror_mutes: false,
         zone: jiff::tz::TimeZone::UTC,

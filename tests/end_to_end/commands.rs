@@ -13,6 +13,21 @@ impl Room {
         answer["results"][0]["attrs"].clone()
     }
 
+    /// Which objects of a host are in a downtime.
+    async fn downtimes(&self, host: &str) -> Vec<String> {
+        let answer = self.icinga.call(reqwest::Method::GET, "/v1/objects/downtimes", json!({})).await;
+        let object = |found: &Value| {
+            let attrs = &found["attrs"];
+            let name = |field: &str| attrs[field].as_str().unwrap_or_default().to_owned();
+            let (host, service) = (name("host_name"), name("service_name"));
+            if service.is_empty() { host } else { format!("{host}!{service}") }
+        };
+        let found = answer["results"].as_array().expect("a list").iter().map(object);
+        let mut found: Vec<String> = found.filter(|object| object.split('!').next() == Some(host)).collect();
+        found.sort();
+        found
+    }
+
     async fn comments(&self) -> Vec<(String, String)> {
         let answer = self.icinga.call(reqwest::Method::GET, "/v1/objects/comments", json!({})).await;
         let text = |value: &Value| value.as_str().expect("a text").to_owned();
@@ -54,7 +69,10 @@ async fn a_verified_operator_commands_icinga_and_the_channel_sees_it() {
     room.expect_both("alice.smith acknowledged #1 host1!svc0 (CRITICAL): looking");
     assert_eq!(room.attributes("services", "host1!svc0").await["acknowledgement"], json!(1));
     assert_eq!(room.comments().await, [("alice.smith".to_owned(), "looking".to_owned())]);
-    room.ask("!ack #1 again", "alice: host1!svc0 is acknowledged already; `unack host1!svc0` first");
+    room.ask(
+        "!ack #1 again",
+        "alice: host1!svc0 is acknowledged already by alice.smith: looking; `ack host1!svc0",
+    );
 
     room.ask("!unack #1", "alice: the acknowledgement of host1!svc0 is removed");
     room.expect_both("#1 host1!svc0 is no longer acknowledged and still CRITICAL");
@@ -67,6 +85,38 @@ async fn a_verified_operator_commands_icinga_and_the_channel_sees_it() {
     let before = room.attributes("services", "host1!svc0").await["next_check"].clone();
     room.ask("!recheck host1!svc0", "alice: host1!svc0 is checked now");
     assert_ne!(room.attributes("services", "host1!svc0").await["next_check"], before);
+}
+
+#[tokio::test]
+async fn acknowledgements_are_extended_and_downtimes_come_and_go_in_icinga() {
+    let mut room = Room::open(8, 2).await;
+    room.fail_hard("host1!svc0", 2, "disk full").await;
+    room.fail_hard("host2!svc0", 2, "disk full, too").await;
+    room.expect_all(&["disk full", "disk full, too"]);
+
+    room.ask("!ack #1,#2 looking", "Icinga is asked to acknowledge 2 objects: host1!svc0, host2!svc0");
+    room.expect_all(&["acknowledged #1 host1!svc0", "acknowledged #2 host2!svc0"]);
+    room.ask("!ack last", "say in a few words");
+    room.ask("!ack #1 for 2h", "alice: the acknowledgement of host1!svc0 is extended until");
+    room.expect("(until");
+    let expiry = room.attributes("services", "host1!svc0").await["acknowledgement_expiry"].as_f64();
+    assert!(expiry.is_some_and(|expiry| expiry > channel::now() + 7000.0), "{expiry:?}");
+    let comments: Vec<String> = room.comments().await.into_iter().map(|(_, text)| text).collect();
+    assert_eq!(comments, ["looking", "looking"], "the one before is gone with its acknowledgement");
+
+    room.ask("!downtime host0 for 2h services children new firmware", "with the 1 host behind it; `!yes`");
+    room.ask("!yes", "alice: host0 and its services are in downtime from");
+    // By the host behind it, the last of them, all are known.
+    room.expect("has scheduled downtime for host7");
+    assert_eq!(room.downtimes("host0").await, ["host0", "host0!svc0", "host0!svc1"]);
+    assert!(room.downtimes("host7").await.contains(&"host7".to_owned()));
+    room.ask("!downtimes host0", "3 downtimes:");
+    room.expect("  host0!svc1 until");
+    room.ask("!undowntime host0", "alice: the downtime host0!");
+    assert_eq!(room.downtimes("host0").await, [""; 0], "Icinga takes those of the services along");
+
+    room.ask("!notify host1!svc0 call me", "alice: Icinga tells its users of host1!svc0");
+    room.ask("!history host1!svc0 2", "AcknowledgementSet");
 }
 
 impl Room {

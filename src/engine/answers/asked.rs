@@ -1,10 +1,13 @@
 //! A command under way: who asks, what may be looked at, and what comes of it.
 
+use super::find::{Kind, find};
+use super::select::{LAST, Selection, select};
 use crate::command::permit::{Caller, Length, Permit, Reach};
 use crate::engine::costs::Costs;
 use crate::engine::outcome::{Ask, Outcome, Question};
 use crate::engine::ruleset::Ruleset;
 use crate::engine::stage::Stage;
+use crate::engine::world::talks::{CONFIRM_WITHIN, Talker, Waiting};
 use crate::engine::{Engine, Settings, World};
 use crate::model::{Action, ActionKind, ObjectKey, Reply, Timestamp, Utterance};
 use std::collections::BTreeSet;
@@ -23,6 +26,16 @@ pub(super) enum Answer {
 /// An answer. `Err` says why nothing was done.
 pub(super) type Answered = Result<Answer, String>;
 
+/// A command as it was said, or as `yes` and `!!` say it again.
+pub(super) struct Said {
+    /// Without the prefix.
+    pub(super) line: String,
+    /// When; its times count from then.
+    pub(super) at: Timestamp,
+    /// What was shown before the `yes`; `None` without one.
+    pub(super) confirmed: Option<BTreeSet<ObjectKey>>,
+}
+
 /// A command under way.
 pub(super) struct Asked<'a> {
     pub(super) engine: &'a mut Engine,
@@ -30,6 +43,8 @@ pub(super) struct Asked<'a> {
     pub(super) utterance: &'a Utterance,
     pub(super) now: Timestamp,
     pub(super) outcome: &'a mut Outcome,
+    /// The command, without the prefix, and when it was said.
+    pub(super) said: &'a Said,
     /// What the caller's roles give of it.
     pub(super) permit: Permit,
     /// The objects that it is about.
@@ -45,11 +60,12 @@ impl<'a> Asked<'a> {
         engine: &'a mut Engine,
         caller: &'a Caller,
         utterance: &'a Utterance,
+        said: &'a Said,
         now: Timestamp,
         outcome: &'a mut Outcome,
     ) -> Asked<'a> {
         let permit = caller.reads();
-        Asked { engine, caller, utterance, now, outcome, permit, touched: BTreeSet::new() }
+        Asked { engine, caller, utterance, said, now, outcome, permit, touched: BTreeSet::new() }
     }
 }
 
@@ -116,8 +132,79 @@ impl Asked<'_> {
         self.outcome.asks.push(Ask { question, reply });
     }
 
-    /// Asks something of Icinga, whose answer is told to who asked. `Err`: the caller may not.
-    pub(super) fn ask_icinga(&mut self, object: ObjectKey, kind: ActionKind) -> Result<(), String> {
+    /// Finds the one object that is meant, and remembers it for `last`. `Err` holds what to
+    /// answer.
+    pub(super) fn find(&mut self, text: &str, kind: Kind) -> Result<ObjectKey, String> {
+        let key = if text == LAST { self.last()? } else { find(self.world(), text, kind)? };
+        self.note_named(&key);
+        Ok(key)
+    }
+
+    /// Finds the objects that are meant; of those a matcher holds for, the ones that `fits`
+    /// takes. `Err` holds what to answer.
+    pub(super) fn select(
+        &mut self,
+        text: &str,
+        fits: &dyn Fn(&World, &ObjectKey) -> bool,
+    ) -> Result<Selection, String> {
+        let world = self.world();
+        let selection = select(world, text, &|| self.last(), &|key| fits(world, key), self.now)?;
+        if let [one] = selection.objects.as_slice() {
+            self.note_named(one);
+        }
+        Ok(selection)
+    }
+
+    fn note_named(&mut self, key: &ObjectKey) {
+        let (talker, now) = (Talker::of(self.utterance), self.now);
+        self.engine.world_mut().note_named(&talker, key, now);
+    }
+
+    /// What `last` stands for here.
+    fn last(&self) -> Result<ObjectKey, String> {
+        let is_here = |(sink, to): &(String, Vec<String>)| {
+            *sink == self.utterance.sink && to.iter().any(|to| to.eq_ignore_ascii_case(self.room()))
+        };
+        let places = self.settings().places.iter();
+        let targets: Vec<&str> =
+            places.filter(|(_, place)| is_here(place)).map(|(name, _)| name.as_str()).collect();
+        let last = self.world().last_object(&Talker::of(self.utterance), &targets);
+        last.ok_or_else(|| "there is no `last`: nothing was told here, and you named nothing".to_owned())
+    }
+
+    /// Whether what hits these objects may be done now; if not, what to answer: it waits for
+    /// a `yes`. `words` say what would be done.
+    pub(super) fn confirm(&mut self, words: &str, objects: &[ObjectKey]) -> Result<(), String> {
+        let shown = self.said.confirmed.as_ref();
+        if shown.is_some_and(|shown| objects.iter().all(|key| shown.contains(key))) {
+            return Ok(());
+        }
+        let waiting = Waiting {
+            line: self.said.line.clone(),
+            at: self.said.at,
+            since: self.now,
+            objects: objects.iter().cloned().collect(),
+        };
+        let (talker, now) = (Talker::of(self.utterance), self.now);
+        self.engine.world_mut().await_yes(&talker, waiting, now);
+        let (prefix, within) = (&self.settings().prefix, CONFIRM_WITHIN.as_secs());
+        Err(format!("this would {words}; `{prefix}yes` within {within} s does it"))
+    }
+
+    /// Whether the caller's roles give all of this. `Err` holds what to answer.
+    pub(super) fn permit_all(&mut self, wanted: &[(ObjectKey, ActionKind)]) -> Result<(), String> {
+        let now = self.now;
+        wanted.iter().try_for_each(|(key, kind)| self.permit(std::slice::from_ref(key), length(kind, now)))
+    }
+
+    /// Asks something of Icinga, whose answer is told to who asked; of many, only refusals.
+    /// `Err`: the caller may not.
+    pub(super) fn ask_icinga(
+        &mut self,
+        object: ObjectKey,
+        kind: ActionKind,
+        is_one_of_many: bool,
+    ) -> Result<(), String> {
         self.permit(std::slice::from_ref(&object), length(&kind, self.now))?;
         let action = Action {
             id: 0,
@@ -127,6 +214,7 @@ impl Asked<'_> {
             reply_to: Some((self.utterance.sink.clone(), self.utterance.room.clone())),
             asked_by: self.utterance.speaker.nick.clone(),
             thread: Vec::new(),
+            is_one_of_many,
         };
         self.outcome.actions.push(action);
         Ok(())
@@ -136,8 +224,10 @@ impl Asked<'_> {
 /// How long something lasts that is asked of Icinga.
 fn length(kind: &ActionKind, now: Timestamp) -> Option<Length> {
     match kind {
-        ActionKind::Acknowledge { expiry: Some(expiry), .. } => Some(Length::between(now, *expiry)),
-        ActionKind::Acknowledge { expiry: None, .. } => Some(Length::Open),
+        ActionKind::Acknowledge { expiry: Some(expiry), .. }
+        | ActionKind::ExtendAcknowledgement { expiry: Some(expiry), .. } => Some(Length::between(now, *expiry)),
+        ActionKind::Acknowledge { expiry: None, .. }
+        | ActionKind::ExtendAcknowledgement { expiry: None, .. } => Some(Length::Open),
         ActionKind::ScheduleDowntime { end, .. } => Some(Length::between(now, *end)),
         _ => None,
     }

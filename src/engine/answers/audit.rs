@@ -3,7 +3,8 @@
 //! Never: reads the audit; it is asked, and the answer comes later.
 
 use super::asked::{Answer, Answered, Asked};
-use super::find::{Kind, find, find_past};
+use super::find::{Kind, find_past};
+use super::select::LAST;
 use crate::command::Request;
 use crate::engine::Case;
 use crate::engine::outcome::Question;
@@ -12,6 +13,10 @@ use crate::model::About;
 /// Answers what is asked of the audit; `None` if it is about something else.
 pub(super) fn answer(asked: &mut Asked<'_>, request: &Request) -> Option<Answered> {
     let question = match request {
+        Request::History { object, count } => {
+            let count = *count;
+            about(asked, object).map(|about| Question::History { about, count })
+        }
         Request::Why(what) => about(asked, what).map(Question::Why),
         Request::WhyNot { object, target } => why_not(asked, object, target),
         Request::Dead(target) => Ok(Question::Dead { target: target.clone() }),
@@ -24,17 +29,20 @@ pub(super) fn answer(asked: &mut Asked<'_>, request: &Request) -> Option<Answere
     }))
 }
 
-fn about(asked: &Asked<'_>, what: &str) -> Result<About, String> {
+fn about(asked: &mut Asked<'_>, what: &str) -> Result<About, String> {
     let (world, about) = (asked.world(), About::parse(what));
     let named = matches!(about, About::Object(_)) || world.object_keys().any(|key| key.name() == what);
     if named {
-        return Ok(About::Object(find(world, what, Kind::Any)?.name().to_owned()));
+        return Ok(About::Object(asked.find(what, Kind::Any)?.name().to_owned()));
     }
     Ok(about)
 }
 
-fn why_not(asked: &Asked<'_>, object: &str, target: &str) -> Result<Question, String> {
-    let key = find_past(asked.world(), object)?;
+fn why_not(asked: &mut Asked<'_>, object: &str, target: &str) -> Result<Question, String> {
+    let key = match object {
+        LAST => asked.find(object, Kind::Any)?,
+        _ => find_past(asked.world(), object)?,
+    };
     let case = Case::of(asked.world(), asked.settings(), asked.ruleset(), &key, target, asked.now)?;
     Ok(Question::WhyNot(Box::new(case)))
 }

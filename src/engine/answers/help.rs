@@ -26,7 +26,9 @@ fn help(topic: Option<&str>, asked: &Asked<'_>) -> String {
         }
         let name = words[0];
         if let Some(command) = commands.get(name) {
-            return format!("{prefix}{name} - {} ({})", command.help, command.at.file);
+            let role =
+                command.right().role().map_or(String::new(), |role| format!("; needs the role {role}"));
+            return format!("{prefix}{name} - {} ({}){role}", command.help, command.at.file);
         }
         return format!("there is no command `{name}`; `{prefix}help` lists them");
     }

@@ -1,59 +1,114 @@
 //! Commands that ask something of Icinga, and how that went.
 //!
-//! Never: calls Icinga; it adds an action to the outcome, and the answer comes with Icinga's.
+//! Never: calls Icinga; it adds actions to the outcome, and the answer comes with Icinga's.
 
-use super::asked::{Answer, Answered, Asked};
-use super::find::{Kind, find};
-use crate::command::Request;
+use super::asked::{Answered, Asked};
+use super::each::{Plan, each, plan};
+use super::lists::moment;
+use super::select::can_mean;
+use crate::command::request::Acknowledging;
+use crate::command::{Request, verbs};
 use crate::engine::outcome::Outcome;
 use crate::engine::world::World;
+use crate::model::event::Comment;
+use crate::model::time::short_length;
 use crate::model::{ActionKind, ActionResult, ObjectKey, Reply, State, Timestamp};
+use jiff::tz::TimeZone;
+
+/// `entry_type` of a comment that was made with an acknowledgement.
+const BY_ACKNOWLEDGEMENT: i64 = 4;
 
 /// Asks Icinga what a command wants of it; `None` if it wants something else.
 pub(super) fn answer(asked: &mut Asked<'_>, request: &Request) -> Option<Answered> {
-    let wanted = match request {
-        Request::Acknowledge { object, comment, expiry, sticky } => {
-            let (comment, expiry, sticky) = (comment.clone(), *expiry, *sticky);
-            may_acknowledge(asked.world(), object)
-                .map(|key| (key, ActionKind::Acknowledge { comment, expiry, sticky, notify: true }))
+    let acknowledged = |world: &World, key: &ObjectKey| world.status(key).acknowledged;
+    Some(match request {
+        Request::Acknowledge(wanted) => acknowledge(asked, wanted),
+        Request::RemoveAcknowledgement(objects) => {
+            let kind = |world: &World, key: &ObjectKey| match acknowledged(world, key) {
+                true => Ok(ActionKind::RemoveAcknowledgement),
+                false => Err(format!("{key} is not acknowledged")),
+            };
+            each(asked, objects, &plan("unacknowledge", &acknowledged, &kind))
         }
-        Request::RemoveAcknowledgement(object) => {
-            acknowledged(asked.world(), object).map(|key| (key, ActionKind::RemoveAcknowledgement))
+        Request::Comment { object, text } => {
+            let all = |_: &World, key: &ObjectKey| can_mean(object, key);
+            let kind = |_: &World, _: &ObjectKey| Ok(ActionKind::AddComment { comment: text.clone() });
+            each(asked, object, &plan("comment on", &all, &kind))
         }
-        Request::Comment { object, text } => find(asked.world(), object, Kind::Any)
-            .map(|key| (key, ActionKind::AddComment { comment: text.clone() })),
-        Request::Recheck(object) => {
-            find(asked.world(), object, Kind::Any).map(|key| (key, ActionKind::RescheduleCheck))
+        Request::Notify { objects, text } => {
+            let all = |_: &World, key: &ObjectKey| can_mean(objects, key);
+            let kind = |_: &World, _: &ObjectKey| {
+                Ok(ActionKind::SendCustomNotification { comment: text.clone(), force: false })
+            };
+            each(asked, objects, &plan("notify of", &all, &kind))
+        }
+        Request::Recheck(objects) => {
+            let all = |_: &World, key: &ObjectKey| can_mean(objects, key);
+            let kind = |_: &World, _: &ObjectKey| Ok(ActionKind::RescheduleCheck);
+            each(asked, objects, &plan("check", &all, &kind))
         }
         _ => return None,
+    })
+}
+
+fn acknowledge(asked: &mut Asked<'_>, wanted: &Acknowledging) -> Answered {
+    let zone = asked.settings().zone.clone();
+    let kind = |world: &World, key: &ObjectKey| acknowledgement(world, key, wanted);
+    let fits = |world: &World, key: &ObjectKey| {
+        let status = world.status(key);
+        status.state.is_some_and(State::is_problem) && (!status.acknowledged || wanted.expiry.is_some())
     };
-    Some(wanted.and_then(|(key, kind)| {
-        asked.ask_icinga(key, kind)?;
-        Ok(Answer::Later)
-    }))
+    let how = wanted.expiry.map_or(String::new(), |expiry| format!(" until {}", moment(expiry, &zone)));
+    each(asked, &wanted.objects, &Plan { how, ..plan("acknowledge", &fits, &kind) })
 }
 
-fn acknowledged(world: &World, object: &str) -> Result<ObjectKey, String> {
-    let key = find(world, object, Kind::Any)?;
-    if world.status(&key).acknowledged { Ok(key) } else { Err(format!("{key} is not acknowledged")) }
-}
-
-fn may_acknowledge(world: &World, object: &str) -> Result<ObjectKey, String> {
-    let key = find(world, object, Kind::Any)?;
-    let status = world.status(&key);
+/// What is asked for one problem: an acknowledgement, or one more time for the one it has.
+fn acknowledgement(world: &World, key: &ObjectKey, wanted: &Acknowledging) -> Result<ActionKind, String> {
+    let status = world.status(key);
     if !status.state.is_some_and(State::is_problem) {
         let state = status.state.map_or("not checked yet", State::name);
         return Err(format!("{key} is {state}: there is nothing to acknowledge"));
     }
-    if status.acknowledged {
-        return Err(format!("{key} is acknowledged already; `unack {key}` first to change it"));
+    let Acknowledging { comment, expiry, sticky, notify, .. } = wanted.clone();
+    if !status.acknowledged {
+        if comment.is_empty() {
+            let usage = verbs::find("ack").map_or(String::new(), verbs::Verb::usage);
+            return Err(format!("say in a few words what you do about it. {usage}"));
+        }
+        return Ok(ActionKind::Acknowledge { comment, expiry, sticky, notify });
     }
-    Ok(key)
+    let before = acknowledged_by(world, key);
+    if expiry.is_none() {
+        let by = before.map_or(String::new(), |by| format!(" by {}: {}", by.author, by.text));
+        return Err(format!(
+            "{key} is acknowledged already{by}; `ack {key} for 2h` extends it, `unack {key}` removes it"
+        ));
+    }
+    let comment = match before {
+        Some(before) if comment.is_empty() => before.text.clone(),
+        None if comment.is_empty() => "extended".to_owned(),
+        _ => comment,
+    };
+    Ok(ActionKind::ExtendAcknowledgement { comment, expiry, sticky, notify })
+}
+
+/// The comment that was made with the acknowledgement an object has, as far as we may read it.
+fn acknowledged_by<'a>(world: &'a World, key: &ObjectKey) -> Option<&'a Comment> {
+    let comments = world
+        .comments()
+        .values()
+        .filter(|(object, comment)| object == key && comment.entry_type == BY_ACKNOWLEDGEMENT);
+    comments.map(|(_, comment)| comment).max_by_key(|comment| (comment.entry_time, &comment.name))
 }
 
 /// Tells who asked how an action went. Where a rule asked, the log hears what was not
 /// done.
-pub(in crate::engine) fn action_result(result: ActionResult, now: Timestamp, outcome: &mut Outcome) {
+pub(in crate::engine) fn action_result(
+    result: ActionResult,
+    zone: &TimeZone,
+    now: Timestamp,
+    outcome: &mut Outcome,
+) {
     let object = &result.action.object;
     let Some((sink, room)) = result.action.reply_to.clone() else {
         let not_done = |reason| {
@@ -63,20 +118,39 @@ pub(in crate::engine) fn action_result(result: ActionResult, now: Timestamp, out
         outcome.log.extend(result.outcome.err().map(not_done));
         return;
     };
+    let asked_by = &result.action.asked_by;
     let text = match &result.outcome {
-        Ok(_) => format!("{}: {}", result.action.asked_by, done(&result.action.kind, object)),
-        Err(reason) => format!("{}: not done: {reason}", result.action.asked_by),
+        // That it was asked for several was said.
+        Ok(_) if result.action.is_one_of_many => return,
+        Ok(_) => format!("{asked_by}: {}", done(&result.action.kind, object, zone)),
+        Err(reason) if result.action.is_one_of_many => {
+            format!("{asked_by}: not done for {object}: {reason}")
+        }
+        Err(reason) => format!("{asked_by}: not done: {reason}"),
     };
     let thread = result.action.thread.clone();
     outcome.replies.push(Reply { sink, room, text, at: now, thread });
 }
 
-fn done(kind: &ActionKind, object: &ObjectKey) -> String {
+fn done(kind: &ActionKind, object: &ObjectKey, zone: &TimeZone) -> String {
+    let until = |expiry: &Option<Timestamp>| {
+        expiry.map_or(String::new(), |expiry| format!(" until {}", moment(expiry, zone)))
+    };
     match kind {
-        ActionKind::Acknowledge { .. } => format!("{object} is acknowledged"),
+        ActionKind::Acknowledge { expiry, .. } => format!("{object} is acknowledged{}", until(expiry)),
+        ActionKind::ExtendAcknowledgement { expiry, .. } => {
+            format!("the acknowledgement of {object} is extended{}", until(expiry))
+        }
         ActionKind::RemoveAcknowledgement => format!("the acknowledgement of {object} is removed"),
         ActionKind::AddComment { .. } => format!("the comment stands on {object}"),
-        ActionKind::ScheduleDowntime { .. } => format!("the downtime of {object} is scheduled"),
+        ActionKind::ScheduleDowntime { start, end, flexible_seconds, all_services, .. } => {
+            let services = if *all_services { " and its services are" } else { " is" };
+            let length = flexible_seconds.map_or(String::new(), |seconds| {
+                format!(", for {} from the first problem on", short_length(seconds as f64))
+            });
+            let (start, end) = (moment(*start, zone), moment(*end, zone));
+            format!("{object}{services} in downtime from {start} until {end}{length}")
+        }
         ActionKind::RemoveDowntime { downtime } => format!("the downtime {downtime} is removed"),
         ActionKind::RescheduleCheck => format!("{object} is checked now"),
         ActionKind::SendCustomNotification { .. } => format!("Icinga tells its users of {object}"),

@@ -1,8 +1,9 @@
-//! What answers that list things have in common: how much is shown, and how long ago it was.
+//! What answers have in common: how much is shown, how long ago it was, and when it will be.
 
 use crate::model::Timestamp;
 use crate::model::time::short_length;
 use crate::model::words;
+use jiff::tz::TimeZone;
 
 /// How many lines of a list are shown.
 const SHOWN: usize = 8;
@@ -28,4 +29,9 @@ pub(super) fn capped(mut lines: Vec<String>, of_what: &str) -> Vec<String> {
         lines.push(format!("  and {more} more {of_what}"));
     }
     lines
+}
+
+/// A moment as it is echoed, with the zone, so that nobody has to guess.
+pub(super) fn moment(moment: Timestamp, zone: &TimeZone) -> String {
+    moment.to_zoned(zone.clone()).strftime("%a %Y-%m-%d %H:%M %Z").to_string()
 }

@@ -8,6 +8,8 @@ mod asked;
 mod audit;
 mod calls;
 mod custom;
+mod downtimes;
+mod each;
 mod find;
 mod help;
 mod icinga;
@@ -18,15 +20,17 @@ mod objects;
 mod oncall;
 mod proof;
 mod rules;
+mod select;
 mod watches;
 
 use super::Engine;
 use super::outcome::Outcome;
 use super::ruleset::Ruleset;
+use super::world::talks::Talker;
 use crate::command::rate::Turn;
-use crate::command::{Caller, Command, Request, Right, code, parse};
+use crate::command::{Caller, Command, Request, Right, code, parse, verbs};
 use crate::model::{CommandEnd, Commanded, Decision, Facts, Timestamp, Utterance, Verdict};
-use asked::{Answer, Answered, Asked, reply};
+use asked::{Answer, Answered, Asked, Said, reply};
 
 pub use find::find_by_name;
 pub(super) use icinga::action_result;
@@ -36,6 +40,7 @@ const TOPICS: &[fn(&mut Asked<'_>, &Request) -> Option<Answered>] = &[
     help::answer,
     objects::answer,
     icinga::answer,
+    downtimes::answer,
     mutes::answer,
     watches::answer,
     oncall::answer,
@@ -66,6 +71,8 @@ fn answer_line(
     outcome: &mut Outcome,
 ) {
     let zone = engine.settings().zone.clone();
+    // What `yes` and `!!` stood for.
+    let mut stands_for = String::new();
     let (actions, mut objects) = (outcome.actions.len(), Vec::new());
     let answered = match turn {
         Turn::Silence => return,
@@ -75,8 +82,14 @@ fn answer_line(
                 Err(why) => Err(Nothing::Done(why)),
                 Ok((proved, line)) => {
                     caller = proved;
-                    parse(line, now, &zone).map_err(Nothing::Understood).and_then(|command| {
-                        let asked = Asked::new(engine, &caller, utterance, now, outcome);
+                    meant(engine, utterance, line, now).map_err(Nothing::Done).and_then(|said| {
+                        let Some(said) = said else { return Ok(Answer::NotForUs) };
+                        if said.line != line {
+                            stands_for = format!(": {}", said.line);
+                        }
+                        let command =
+                            parse(&said.line, said.at, &zone).map_err(Nothing::Understood)?;
+                        let asked = Asked::new(engine, &caller, utterance, &said, now, outcome);
                         respond(asked, &command, &mut objects)
                     })
                 }
@@ -97,7 +110,7 @@ fn answer_line(
     if !text.is_empty() {
         outcome.replies.push(reply(utterance, &text));
     }
-    let line = code::blanked(line);
+    let line = format!("{}{stands_for}", code::blanked(line));
     let (speaker, ruleset) = (&utterance.speaker, engine.ruleset.hash().to_owned());
     outcome.decisions.push(Decision {
         at: now,
@@ -137,9 +150,43 @@ fn command_line<'a>(utterance: &'a Utterance, prefix: &str) -> Option<&'a str> {
     let line = utterance.text.trim();
     match line.strip_prefix(prefix) {
         Some(command) if command.starts_with(char::is_alphanumeric) => Some(command),
+        Some(verbs::SHOUTED) => Some(verbs::SHOUTED),
         Some(_) => None,
         None if utterance.private && !line.is_empty() => Some(line),
         None => None,
+    }
+}
+
+/// What is to be done: the line itself, or what `yes` and `!!` stand for. Whatever is said,
+/// nothing waits for a `yes` any longer. `None` where nobody meant us; `Err` holds what to
+/// answer.
+fn meant(
+    engine: &mut Engine,
+    utterance: &Utterance,
+    line: &str,
+    now: Timestamp,
+) -> Result<Option<Said>, String> {
+    let talker = Talker::of(utterance);
+    let world = engine.world_mut();
+    let waiting = world.take_waiting(&talker, now);
+    let name = line.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
+    match verbs::find(&name).map(|verb| verb.name) {
+        Some(verbs::YES) => match waiting {
+            Some(waiting) => {
+                Ok(Some(Said { line: waiting.line, at: waiting.at, confirmed: Some(waiting.objects) }))
+            }
+            None => Err("nothing waits for your `yes`; say the command again".to_owned()),
+        },
+        Some(verbs::AGAIN) => match world.said_last(&talker) {
+            Some(last) => Ok(Some(Said { line: last.to_owned(), at: now, confirmed: None })),
+            // Other people shout as well.
+            None if name == verbs::SHOUTED => Ok(None),
+            None => Err("you have said no command here".to_owned()),
+        },
+        _ => {
+            world.note_said(&talker, line, now);
+            Ok(Some(Said { line: line.to_owned(), at: now, confirmed: None }))
+        }
     }
 }
 

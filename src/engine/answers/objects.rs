@@ -1,13 +1,15 @@
 //! Answers that show states: of one object, of all problems, of the whole.
 
 use super::asked::{Answer, Answered, Asked};
-use super::find::{Kind, find};
+use super::find::Kind;
 use super::lists::{ago, capped, first_line};
+use super::select;
 use crate::command::Request;
 use crate::engine::outcome::Question;
 use crate::engine::world::{Record, World};
 use crate::model::words::counted;
 use crate::model::{Object, ObjectKey, State, Status, Timestamp};
+use std::collections::BTreeSet;
 
 /// Answers what is asked about states; `None` if it is about something else.
 pub(super) fn answer(asked: &mut Asked<'_>, request: &Request) -> Option<Answered> {
@@ -19,13 +21,13 @@ pub(super) fn answer(asked: &mut Asked<'_>, request: &Request) -> Option<Answere
         }
         Request::Host(text) => shown(asked, Kind::Host, text),
         Request::Service(text) => shown(asked, Kind::Service, text),
-        Request::Problems(part) => Ok(Answer::Text(problems(asked.world(), part.as_deref(), now))),
+        Request::Problems(words) => problems(asked.world(), words, now).map(Answer::Text),
         _ => return None,
     })
 }
 
-fn shown(asked: &Asked<'_>, kind: Kind, text: &str) -> Answered {
-    let key = find(asked.world(), text, kind)?;
+fn shown(asked: &mut Asked<'_>, kind: Kind, text: &str) -> Answered {
+    let key = asked.find(text, kind)?;
     Ok(Answer::Text(object(asked.world(), &key, asked.now)))
 }
 
@@ -139,20 +141,20 @@ fn away(world: &World, now: Timestamp) -> String {
 }
 
 /// `problems`: what is broken, what nobody handles first, worst first.
-fn problems(world: &World, part: Option<&str>, now: Timestamp) -> String {
-    let part = part.unwrap_or("").to_lowercase();
+fn problems(world: &World, words: &[String], now: Timestamp) -> Result<String, String> {
+    let filters = words.iter().map(|word| filter(world, word, now)).collect::<Result<Vec<_>, _>>()?;
     let mut problems: Vec<(&ObjectKey, &Record)> = world
         .records()
         .filter(|(key, record)| {
             record.status.hard_state.is_some_and(State::is_problem)
-                && key.name().to_lowercase().contains(&part)
+                && filters.iter().all(|filter| filter.takes(key, record))
         })
         .collect();
     if problems.is_empty() {
         let nothing_known = world.object_keys().next().is_none();
         let words =
             if nothing_known { "nothing is known yet: no Icinga has been read" } else { "no problems" };
-        return away(world, now) + words;
+        return Ok(away(world, now) + words);
     }
     let unhandled = problems.iter().filter(|(_, record)| !is_handled(&record.status)).count();
     problems.sort_by_key(|(key, record)| {
@@ -161,7 +163,41 @@ fn problems(world: &World, part: Option<&str>, now: Timestamp) -> String {
     let lines = problems.iter().map(|(key, record)| problem_line(key, record, now)).collect();
     let problems = counted(problems.len() as u64, "problem");
     let head = format!("{}{problems}, {unhandled} not handled:", away(world, now));
-    std::iter::once(head).chain(capped(lines, "problems")).collect::<Vec<_>>().join("\n")
+    Ok(std::iter::once(head).chain(capped(lines, "problems")).collect::<Vec<_>>().join("\n"))
+}
+
+/// What `problems` shows alone.
+enum Filter {
+    State(State),
+    Unhandled,
+    Part(String),
+    Objects(BTreeSet<ObjectKey>),
+}
+
+/// A word behind `problems`: a state, `unhandled`, a matcher, or a part of a name.
+fn filter(world: &World, word: &str, now: Timestamp) -> Result<Filter, String> {
+    if let Some(state) = State::from_name(&word.to_ascii_uppercase()).filter(|state| state.is_problem()) {
+        return Ok(Filter::State(state));
+    }
+    if word.eq_ignore_ascii_case("unhandled") {
+        return Ok(Filter::Unhandled);
+    }
+    if !select::is_matcher(world, word) {
+        return Ok(Filter::Part(word.to_lowercase()));
+    }
+    // A matcher of hosts shows the problems of their services, too.
+    Ok(Filter::Objects(select::matching(world, word, now)?.into_iter().collect()))
+}
+
+impl Filter {
+    fn takes(&self, key: &ObjectKey, record: &Record) -> bool {
+        match self {
+            Filter::State(state) => record.status.hard_state == Some(*state),
+            Filter::Unhandled => !is_handled(&record.status),
+            Filter::Part(part) => key.name().to_lowercase().contains(part),
+            Filter::Objects(objects) => objects.contains(key),
+        }
+    }
 }
 
 fn is_handled(status: &Status) -> bool {

@@ -60,6 +60,7 @@ fn downtime(icinga: &mut Icinga, length: &str, comment: &str, mut options: Map) 
         end: later(start, duration(length)?),
         flexible_seconds: None,
         all_services: take_flag(&mut options, "downtime", "all_services", false)?,
+        children: false,
     };
     no_more(&options, "downtime", "all_services")?;
     ask(icinga, kind)
@@ -112,6 +113,7 @@ fn action(scene: &Scene, kind: ActionKind) -> Result<Action, String> {
         reply_to: None,
         asked_by: String::new(),
         thread: Vec::new(),
+        is_one_of_many: false,
     })
 }
 

@@ -134,6 +134,7 @@ fn ask_check(stage: &mut Stage, object: ObjectKey) {
         reply_to: None,
         asked_by: String::new(),
         thread: Vec::new(),
+        is_one_of_many: false,
     });
 }
 

@@ -136,7 +136,7 @@ fn listed(items: &[String]) -> String {
 
 fn word(kind: &ActionKind) -> &'static str {
     match kind {
-        ActionKind::Acknowledge { .. } => "ack",
+        ActionKind::Acknowledge { .. } | ActionKind::ExtendAcknowledgement { .. } => "ack",
         ActionKind::RemoveAcknowledgement => "unack",
         ActionKind::AddComment { .. } => "comment",
         ActionKind::ScheduleDowntime { .. } => "downtime",

@@ -56,6 +56,13 @@ impl Icinga {
                 let set = acknowledgement(world, object, &author, comment);
                 self.acknowledge(object, Acknowledgement { expiry: *expiry, sticky: *sticky, ..set }, now)
             }
+            ActionKind::ExtendAcknowledgement { comment, expiry, sticky, .. } => {
+                let mut events = vec![self.end_acknowledgement(world, object, now)];
+                let set = acknowledgement(world, object, &author, comment);
+                let set = Acknowledgement { expiry: *expiry, sticky: *sticky, ..set };
+                events.extend(self.acknowledge(object, set, now));
+                events
+            }
             ActionKind::RemoveAcknowledgement => vec![self.end_acknowledgement(world, object, now)],
             ActionKind::AddComment { comment } => vec![self.comment(object, &author, comment, BY_USER, now)],
             ActionKind::ScheduleDowntime { comment, start, end, flexible_seconds, .. } => {

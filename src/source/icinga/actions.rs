@@ -32,7 +32,13 @@ impl IcingaClient {
     pub async fn act(&self, action: &Action) -> Result<String, ActError> {
         let body = Body::of(action)?;
         let name = action.kind.name();
-        let answer = self.first_that_answers(|api| perform(api, name, &body)).await;
+        let before = match action.kind {
+            ActionKind::ExtendAcknowledgement { .. } => Some(ActionKind::RemoveAcknowledgement),
+            _ => None,
+        };
+        let before = before.map(|kind| Action { kind, ..action.clone() });
+        let first = before.as_ref().map(Body::of).transpose()?;
+        let answer = self.first_that_answers(|api| perform_both(api, first.as_ref(), name, &body)).await;
         answer.map_err(|error| match error {
             error if error.is_passing() => ActError::Unavailable(error.to_string()),
             ApiError::NotFound => {
@@ -42,6 +48,19 @@ impl IcingaClient {
             _ => ActError::Refused(error.to_string()),
         })
     }
+}
+
+/// Takes what stands in the way away first, if anything does.
+async fn perform_both(
+    api: Api,
+    first: Option<&Body<'_>>,
+    name: &str,
+    body: &Body<'_>,
+) -> Result<String, ApiError> {
+    if let Some(first) = first {
+        perform(api.clone(), ActionKind::RemoveAcknowledgement.name(), first).await?;
+    }
+    perform(api, name, body).await
 }
 
 async fn perform(api: Api, name: &str, body: &Body<'_>) -> Result<String, ApiError> {
@@ -113,6 +132,8 @@ enum Verb<'a> {
         duration: Option<u64>,
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         all_services: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        child_options: Option<&'static str>,
     },
     RescheduleCheck {
         force: bool,
@@ -141,14 +162,27 @@ impl<'a> Body<'a> {
 impl<'a> Verb<'a> {
     fn of(kind: &'a ActionKind, object: &ObjectKey) -> Verb<'a> {
         match kind {
-            ActionKind::Acknowledge { comment, expiry, sticky, notify } => Verb::Acknowledge {
+            ActionKind::Acknowledge { comment, expiry, sticky, notify }
+            | ActionKind::ExtendAcknowledgement { comment, expiry, sticky, notify } => Verb::Acknowledge {
                 comment,
                 expiry: expiry.map(unix_seconds),
                 sticky: *sticky,
                 notify: *notify,
             },
             ActionKind::AddComment { comment } => Verb::Comment { comment },
-            ActionKind::ScheduleDowntime { comment, start, end, flexible_seconds, all_services } => {
+            ActionKind::ScheduleDowntime {
+                comment,
+                start,
+                end,
+                flexible_seconds,
+                all_services,
+                children,
+            } => {
+                // Children of a flexible one begin with it, those of a fixed one at its time.
+                let options = match flexible_seconds {
+                    Some(_) => "DowntimeTriggeredChildren",
+                    None => "DowntimeNonTriggeredChildren",
+                };
                 Verb::ScheduleDowntime {
                     comment,
                     start_time: unix_seconds(*start),
@@ -156,6 +190,7 @@ impl<'a> Verb<'a> {
                     fixed: flexible_seconds.is_none(),
                     duration: *flexible_seconds,
                     all_services: *all_services && object.is_host(),
+                    child_options: children.then_some(options),
                 }
             }
             ActionKind::RescheduleCheck => Verb::RescheduleCheck { force: true },
@@ -190,6 +225,7 @@ mod tests {
             reply_to: None,
             asked_by: String::new(),
             thread: Vec::new(),
+            is_one_of_many: false,
         }
     }
 
@@ -232,6 +268,7 @@ mod tests {
                     end: at(2),
                     flexible_seconds: None,
                     all_services: true,
+                    children: false,
                 },
                 json!({"host": "web1", "author": "alice", "comment": comment(), "start_time": 1.0, "end_time": 2.0, "fixed": true, "all_services": true}),
             ),
@@ -243,8 +280,31 @@ mod tests {
                     end: at(2),
                     flexible_seconds: Some(60),
                     all_services: true,
+                    children: false,
                 },
                 json!({"service": "web1!http", "author": "alice", "comment": comment(), "start_time": 1.0, "end_time": 2.0, "fixed": false, "duration": 60}),
+            ),
+            (
+                "web1",
+                ActionKind::ScheduleDowntime {
+                    comment: comment(),
+                    start: at(1),
+                    end: at(2),
+                    flexible_seconds: None,
+                    all_services: false,
+                    children: true,
+                },
+                json!({"host": "web1", "author": "alice", "comment": comment(), "start_time": 1.0, "end_time": 2.0, "fixed": true, "child_options": "DowntimeNonTriggeredChildren"}),
+            ),
+            (
+                "web1",
+                ActionKind::ExtendAcknowledgement {
+                    comment: comment(),
+                    expiry: Some(at(9)),
+                    sticky: false,
+                    notify: true,
+                },
+                json!({"host": "web1", "author": "alice", "comment": comment(), "expiry": 9.0, "sticky": false, "notify": true}),
             ),
             (
                 "web1",

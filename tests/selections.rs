@@ -1,0 +1,298 @@
+//! One command over several objects: which, what waits for a `yes`, and what stands for what
+//! was said before.
+
+use crate::common::engine::{World, key};
+use crate::common::happenings::{acknowledged, comment, downtime};
+use watchbell::model::event::Comment;
+use watchbell::model::{ActionKind, ActionResult, Detail, Input, State, Timestamp};
+
+const RULES: &str = r#"
+rule("all", #{ on: "StateChange" }, |e| e.notify("ops"));
+rule("rest", #{}, |e| e.drop("not of this test"));
+"#;
+
+/// Seven databases of which four are down, all behind one switch, and a web server with a
+/// service.
+fn site() -> World {
+    let mut world = World::new(RULES);
+    world.object("sw", |_| {});
+    for number in 1..=7 {
+        let name = format!("db{number}");
+        world.object(&name, |host| {
+            host.parents = vec![key("sw")];
+            let vars = serde_json::json!({"role": "db", "rack": number});
+            host.vars = std::sync::Arc::new(vars.as_object().expect("a map").clone());
+        });
+        world.state(&name, if number <= 4 { "DOWN" } else { "UP" });
+    }
+    world.object("web", |_| {});
+    world.object("web!http", |_| {});
+    world.state("web", "UP");
+    world.state("web!http", "CRITICAL");
+    world.told();
+    world
+}
+
+/// What was asked of Icinga since the last look: kind and object.
+fn asked(world: &mut World) -> Vec<String> {
+    let actions = std::mem::take(&mut world.actions);
+    actions.iter().map(|action| format!("{} {}", action.kind.name(), action.object)).collect()
+}
+
+fn at(text: &str) -> Timestamp {
+    text.parse().expect("a moment")
+}
+
+#[test]
+fn a_list_is_one_answer_and_one_action_for_each() {
+    let mut world = site();
+    assert_eq!(
+        world.say("alice", "!ack #1,db2,db2,db5 until 18:00 power is out"),
+        "alice: Icinga is asked to acknowledge 2 objects: db1, db2 until Sun 2026-11-22 18:00 UTC; \
+         left out: db5 is UP: there is nothing to acknowledge"
+    );
+    assert!(world.actions.iter().all(|action| action.is_one_of_many));
+    let actions = world.actions.clone();
+    assert_eq!(asked(&mut world), ["acknowledge-problem db1", "acknowledge-problem db2"]);
+    // Only what is refused is told again.
+    let outcomes = [Ok("done".to_owned()), Err("Icinga says 409".to_owned())];
+    let replies: Vec<String> = actions
+        .into_iter()
+        .zip(outcomes)
+        .flat_map(|(action, outcome)| world.step(Input::ActionResult(ActionResult { action, outcome })))
+        .map(|reply| reply.text)
+        .collect();
+    assert_eq!(replies, ["alice: not done for db2: Icinga says 409"]);
+    assert_eq!(
+        world.say("alice", "!ack db5,db6 x"),
+        "alice: db5 is UP: there is nothing to acknowledge; db6 is UP: there is nothing to acknowledge"
+    );
+    assert!(world.say("alice", "!ack db1,nothing x").contains("I know no `nothing`"));
+    assert_eq!(asked(&mut world), [""; 0]);
+}
+
+#[test]
+fn what_a_matcher_finds_is_shown_and_done_only_after_a_yes() {
+    let mut world = site();
+    assert_eq!(
+        world.say("alice", "!ack host.vars.role=db power is out"),
+        "alice: this would acknowledge 4 objects: db1, db2, db3, db4; `!yes` within 60 s does it"
+    );
+    assert_eq!(asked(&mut world), [""; 0]);
+    assert_eq!(
+        world.say("alice", "!YES"),
+        "alice: Icinga is asked to acknowledge 4 objects: db1, db2, db3, db4"
+    );
+    assert_eq!(asked(&mut world).len(), 4);
+    let decision = world.decisions.last().expect("it is in the audit");
+    assert_eq!(decision.summary, "alice in #ops: YES: ack host.vars.role=db power is out");
+    assert!(world.say("alice", "!yes").contains("nothing waits for your `yes`"), "only once");
+    assert_eq!(asked(&mut world), [""; 0]);
+    // A matcher of hosts means hosts, unless it is about problems.
+    assert!(world.say("alice", "!recheck host.name=web").contains("would check web;"));
+    assert!(world.say("alice", "!ack host.name=web x").contains("would acknowledge web!http;"));
+    assert!(world.say("alice", "!recheck host.vars.role=mail").contains("fits nothing"));
+    assert!(world.say("alice", "!recheck host.var.role=db").contains("there is no field"));
+}
+
+#[test]
+fn anything_else_than_a_yes_of_the_same_person_in_the_same_room_drops_it() {
+    for (words, by, private) in
+        [("!ping", "alice", false), ("!yes", "root", false), ("!yes", "bob", false), ("yes", "alice", true)]
+    {
+        let mut world = site();
+        world.say("alice", "!recheck db1,db2,db3,db4,db5,db6");
+        world.utter(by, Some(by), private, words);
+        assert_eq!(asked(&mut world), [""; 0], "{by} {words}");
+        let later = world.say("alice", "!yes");
+        let dropped = by == "alice" && !private;
+        assert_eq!(later.contains("nothing waits"), dropped, "{by} {words}: {later}");
+    }
+    let mut world = site();
+    world.say("alice", "!recheck db1,db2,db3,db4,db5,db6");
+    world.utter("alice", None, false, "!yes");
+    assert_eq!(asked(&mut world), [""; 0], "a nick is nobody");
+    world.wait("61s");
+    assert!(world.say("alice", "!yes").contains("nothing waits"), "too late");
+}
+
+#[test]
+fn what_comes_to_be_hit_meanwhile_is_shown_anew() {
+    let mut world = site();
+    world.say("alice", "!ack host.vars.role=db x");
+    world.state("db7", "DOWN");
+    let answer = world.say("alice", "!yes");
+    assert!(answer.contains("this would acknowledge 5 objects"), "{answer}");
+    assert_eq!(asked(&mut world), [""; 0]);
+    world.say("alice", "!yes");
+    assert_eq!(asked(&mut world).len(), 5);
+}
+
+#[test]
+fn who_may_not_is_refused_before_anything_waits() {
+    let mut world = site();
+    assert!(world.say("bob", "!ack host.vars.role=db x").contains("needs the role `operator`"));
+    assert!(world.say("bob", "!yes").contains("nothing waits"));
+    // The right is asked again when it is done.
+    world.say("alice", "!ack host.vars.role=db x");
+    world.restart_with(|settings| settings.persons.clear());
+    assert!(world.say("alice", "!yes").contains("nothing waits"), "nor does it outlive a restart");
+}
+
+#[test]
+fn a_downtime_of_what_others_stand_behind_says_how_many_and_waits() {
+    let mut world = site();
+    let answer = world.say("alice", "!downtime sw for 2h children new firmware");
+    assert_eq!(
+        answer,
+        "alice: this would schedule a downtime of sw from Sun 2026-11-22 12:00 UTC until \
+         Sun 2026-11-22 14:00 UTC, with the 7 hosts behind it; `!yes` within 60 s does it"
+    );
+    let said = world.now;
+    assert_eq!(world.say("alice", "!yes"), "", "one object: the answer comes with Icinga's");
+    let kind = ActionKind::ScheduleDowntime {
+        comment: "new firmware".to_owned(),
+        start: said,
+        end: said + std::time::Duration::from_secs(7200),
+        flexible_seconds: None,
+        all_services: false,
+        children: true,
+    };
+    assert_eq!(world.actions[0].kind, kind, "its times count from when it was said");
+}
+
+#[test]
+fn downtimes_are_scheduled_listed_and_removed() {
+    let mut world = site();
+    assert_eq!(world.say("bob", "!downtimes"), "bob: no downtimes");
+    assert_eq!(
+        world.say("alice", "!downtime web from 22:00 until 23:30 flexible 30m services new disks"),
+        ""
+    );
+    let action = world.actions.remove(0);
+    assert_eq!(
+        action.kind,
+        ActionKind::ScheduleDowntime {
+            comment: "new disks".to_owned(),
+            start: at("2026-11-22T22:00:00Z"),
+            end: at("2026-11-22T23:30:00Z"),
+            flexible_seconds: Some(1800),
+            all_services: true,
+            children: false,
+        }
+    );
+    let replies = world.step(Input::ActionResult(ActionResult { action, outcome: Ok(String::new()) }));
+    assert_eq!(
+        replies[0].text,
+        "alice: web and its services are in downtime from Sun 2026-11-22 22:00 UTC until \
+         Sun 2026-11-22 23:30 UTC, for 30m from the first problem on"
+    );
+    for name in ["web!a", "web!b"] {
+        let mut window = downtime(name, world.now);
+        if name == "web!b" {
+            window.config_owner = "web!nightly".to_owned();
+        }
+        world.happens("web", Detail::DowntimeAdded(window));
+    }
+    let list = world.say("bob", "!downtimes WEB");
+    assert!(list.starts_with("2 downtimes:\n  web "), "{list}");
+    assert_eq!(world.say("bob", "!downtimes db"), "bob: no such downtimes");
+    assert_eq!(world.say("alice", "!undowntime web"), "");
+    assert_eq!(
+        world.actions.remove(0).kind,
+        ActionKind::RemoveDowntime { downtime: "web!a".to_owned() },
+        "what Icinga's configuration makes is left to it"
+    );
+    assert!(world.say("alice", "!undowntime web!b").contains("made by Icinga's configuration"));
+    assert!(world.say("alice", "!undowntime db1").contains("db1 is in no downtime that is known"));
+    assert_eq!(asked(&mut world), [""; 0]);
+}
+
+#[test]
+fn an_acknowledgement_is_extended_in_one_step_or_says_whose_it_is() {
+    let mut world = site();
+    let note = Comment { author: "carol".to_owned(), entry_type: 4, ..comment("web!http!c", "looking") };
+    world.happens("web!http", Detail::CommentAdded(note));
+    world.happens("web!http", acknowledged(State::Critical));
+    assert_eq!(
+        world.say("alice", "!ack web!http me too"),
+        "alice: web!http is acknowledged already by carol: looking; `ack web!http for 2h` extends it, \
+         `unack web!http` removes it"
+    );
+    assert_eq!(world.say("alice", "!ack web!http until 18:00"), "");
+    let action = world.actions.remove(0);
+    assert_eq!(
+        action.kind,
+        ActionKind::ExtendAcknowledgement {
+            comment: "looking".to_owned(),
+            expiry: Some(at("2026-11-22T18:00:00Z")),
+            sticky: false,
+            notify: true,
+        }
+    );
+    let replies = world.step(Input::ActionResult(ActionResult { action, outcome: Ok(String::new()) }));
+    assert_eq!(
+        replies[0].text,
+        "alice: the acknowledgement of web!http is extended until Sun 2026-11-22 18:00 UTC"
+    );
+    assert!(
+        world.say("alice", "!ack db1 for 2h").contains("say in a few words"),
+        "a first one needs a reason"
+    );
+}
+
+#[test]
+fn last_is_what_was_told_here_or_named_by_oneself_whichever_came_later() {
+    let mut world = World::new(RULES);
+    assert!(world.say("bob", "!service last").contains("there is no `last`"));
+    world.object("web!http", |_| {});
+    world.object("db1", |_| {});
+    world.state("web!http", "CRITICAL");
+    assert!(world.say("bob", "!service last").contains("web!http is CRITICAL"));
+    world.say("bob", "!host db1");
+    assert!(world.say("bob", "!why last").is_empty());
+    assert!(world.say("bob", "!host last").contains("db1 is not checked yet"));
+    assert_eq!(world.say("alice", "!comment last see ticket 42"), "", "others have named nothing");
+    assert_eq!(asked(&mut world), ["add-comment web!http"]);
+    assert!(world.whisper("alice", "service last").contains("there is no `last`"), "nor elsewhere");
+    world.restart();
+    assert!(world.say("bob", "!service last").contains("web!http is CRITICAL"), "known from the incident");
+}
+
+#[test]
+fn two_shouts_repeat_ones_last_command() {
+    let mut world = site();
+    assert_eq!(world.say("alice", "!!"), "", "people shout");
+    assert!(world.say("alice", "!again").contains("you have said no command here"));
+    world.say("alice", "!recheck db1");
+    world.say("alice", "!!");
+    assert_eq!(asked(&mut world), ["reschedule-check db1", "reschedule-check db1"]);
+    assert_eq!(world.say("bob", "!!"), "", "it is for oneself");
+    // With the rights one has now.
+    world.utter("alice", None, false, "!recheck db1");
+    let answer = world.utter("alice", None, false, "!!");
+    assert!(answer.contains("needs the role `operator`"), "{answer}");
+    assert_eq!(asked(&mut world), [""; 0]);
+}
+
+#[test]
+fn problems_are_filtered_by_part_state_and_matcher() {
+    let mut world = site();
+    for (words, count) in [
+        ("", 5),
+        ("down", 4),
+        ("critical", 1),
+        ("db", 4),
+        ("host.vars.role=db", 4),
+        ("host.vars.rack=3", 1),
+        ("host.name=web", 1),
+        ("down host.vars.rack=3", 1),
+        ("critical db", 0),
+        ("unhandled", 5),
+    ] {
+        let answer = world.say("bob", &format!("!problems {words}"));
+        let head = if count == 0 { "bob: no problems".to_owned() } else { format!("{count} problem") };
+        assert!(answer.starts_with(&head), "{words}: {answer}");
+    }
+    assert!(world.say("bob", "!problems host.adress=x").contains("did you mean `host.address`?"));
+}
