@@ -27,6 +27,9 @@ const LETTERS_IN_CHAT: usize = 5;
 /// Says how Watchbell itself is.
 pub type Health = Arc<dyn Fn() -> String + Send + Sync>;
 
+/// Has a sink be in a room, or no longer: the sink, the room, whether to be there.
+pub type Attend = Arc<dyn Fn(&str, &str, bool) -> Result<(), String> + Send + Sync>;
+
 /// Answers what people ask.
 pub struct Inquiry {
     /// What is asked.
@@ -41,6 +44,8 @@ pub struct Inquiry {
     pub lag: Arc<Lag>,
     /// How Watchbell itself is, in lines for people.
     pub health: Health,
+    /// Has rooms joined and left.
+    pub attend: Attend,
     /// Where answers go.
     pub inputs: mpsc::Sender<Input>,
 }
@@ -58,6 +63,13 @@ impl Inquiry {
                 }
                 Question::Lag => {
                     let words = format!("{}\n{}", self.lag.in_words(), (self.health)());
+                    self.say(words, ask.reply).await
+                }
+                Question::Attend { sink, room, stays } => {
+                    let done = (self.attend)(&sink, &room, stays);
+                    let words = if stays { "joining" } else { "leaving" };
+                    let words =
+                        done.map_or_else(|why| why, |()| format!("{words} {room}, until the next start"));
                     self.say(words, ask.reply).await
                 }
                 question => self.answer(question, ask.reply).await,
@@ -92,7 +104,9 @@ impl Inquiry {
 /// The answer of the store, in a few lines.
 fn from_store(store: &dyn Store, config: &Config, question: &Question) -> Result<String, StoreError> {
     match question {
-        Question::Reload { .. } | Question::Diff { .. } | Question::Lag => Ok(String::new()),
+        Question::Attend { .. } | Question::Reload { .. } | Question::Diff { .. } | Question::Lag => {
+            Ok(String::new())
+        }
         Question::Why(about) => {
             let past = store.past(about, LOOK_BACK)?;
             Ok(explain::brief_story(about, &past, &config.zone, &config.prefix))

@@ -364,6 +364,7 @@ fn reading_the_rules_again_is_asked_for_with_the_place_to_answer() {
     assert_eq!(ask.question, Question::Reload { force: false });
     assert_eq!((ask.reply.sink.as_str(), ask.reply.room.as_str()), ("irc", "#ops"));
     world.say("root", "!reload force");
+    world.say("root", "!yes");
     assert_eq!(world.asks[1].question, Question::Reload { force: true });
 }
 

@@ -200,7 +200,8 @@ async fn answered(folder: &TempDir, questions: usize) -> Vec<String> {
     let store = Arc::new(SqliteStore::open_in_memory().expect("memory is there"));
     let config = Arc::new(config);
     let health: watchbell::inquiry::Health = Arc::new(|| "Watchbell is well".to_owned());
-    let mut inquiry = Inquiry { asks, reloads, store, config, lag: Arc::default(), health, inputs };
+    let attend: watchbell::inquiry::Attend = Arc::new(|_, _, _| Err("there are no rooms here".to_owned()));
+    let mut inquiry = Inquiry { asks, reloads, store, config, lag: Arc::default(), health, attend, inputs };
     let inquiry = tokio::spawn(async move { inquiry.run().await });
     let mut texts = Vec::new();
     for _ in 0..questions {

@@ -32,6 +32,7 @@ const PAGES: &[&str] = &[
     "README.md",
     "CHANGELOG.md",
     "docs/ARCHITECTURE.md",
+    "docs/commands.md",
     "docs/configuration.md",
     "docs/cookbook.md",
     "docs/escalation.md",
@@ -285,6 +286,16 @@ fn command_table() -> String {
     table(&["Write", "It does", "Needs the role"], rows)
 }
 
+fn command_reference() -> String {
+    let rows = VERBS.iter().map(|verb| {
+        let typed = |words: &str| if words.is_empty() { String::new() } else { code(&format!("!{words}")) };
+        let aliases: Vec<String> = verb.aliases.iter().map(|name| typed(name)).collect();
+        let role = verb.right.role().unwrap_or_default();
+        row(&[&typed(&verb.written()), verb.help, role, &aliases.join(", "), &typed(verb.example)])
+    });
+    table(&["Write", "It does", "Needs the role", "Also", "Such as"], rows)
+}
+
 /// The text of a type's documentation stands in the source only; what a reader needs is its origin.
 fn type_table() -> String {
     let list = |is_icinga: bool| {
@@ -347,6 +358,7 @@ fn the_tables_of_the_pages_are_those_of_the_code() {
     let expected = [
         ("README.md", "commands", command_table()),
         ("docs/rules.md", "commands", command_table()),
+        ("docs/commands.md", "command reference", command_reference()),
         ("docs/rules.md", "types", type_table()),
         ("docs/rules.md", "fields", fields),
         ("docs/rules.md", "object fields", table(&["Field", "It says"], of_objects)),

@@ -3,6 +3,7 @@
 
 use crate::common::engine::{World, key};
 use crate::common::happenings::{acknowledged, comment, downtime};
+use watchbell::engine::Question;
 use watchbell::model::event::Comment;
 use watchbell::model::{ActionKind, ActionResult, Detail, Input, State, Timestamp};
 
@@ -295,4 +296,61 @@ fn problems_are_filtered_by_part_state_and_matcher() {
         assert!(answer.starts_with(&head), "{words}: {answer}");
     }
     assert!(world.say("bob", "!problems host.adress=x").contains("did you mean `host.address`?"));
+}
+
+// What would happen.
+
+#[test]
+fn route_says_who_would_be_told_and_changes_nothing() {
+    let mut world = World::new(r#"rule("all", #{ on: "StateChange" }, |e| e.notify("ops"));"#);
+    world.object("db1", |_| {});
+    world.state("db1", "UP");
+    world.told();
+    let kept = world.engine.world().incidents().count();
+    let answer = world.say("bob", "!route db1 down");
+    assert_eq!(answer, "bob: if db1 became DOWN now, ops would be told (test.rhai:1 all)");
+    assert_eq!(world.engine.world().incidents().count(), kept);
+    assert!(world.told().is_empty() && world.say("bob", "!problems").contains("no problems"));
+    let answer = world.say("bob", "!route db1 critical");
+    assert_eq!(answer, "bob: `critical` is no state of a host; it has: UP, DOWN");
+}
+
+#[test]
+fn route_says_what_a_rule_keeps_from_people_and_why() {
+    let mut world = World::new(r#"rule("no", #{ on: "StateChange" }, |e| e.drop("known trouble"));"#);
+    world.object("db1", |_| {});
+    world.state("db1", "UP");
+    let answer = world.say("bob", "!route db1 DOWN");
+    assert_eq!(answer, "bob: if db1 became DOWN now, nobody would be told: known trouble (test.rhai:1 no)");
+}
+
+#[test]
+fn a_test_message_says_that_it_is_one_and_admins_alone_send_it() {
+    let mut world = site();
+    assert!(world.say("alice", "!test ops").contains("needs the role `admin`"));
+    assert!(world.told().is_empty());
+    assert!(world.say("root", "!test default").contains("on its way to ops (irc: #ops)"));
+    world.expect(&["ops: Trouble \"TEST: root@icinga asks whether this arrives at ops; nothing is wrong\""]);
+    assert!(world.say("root", "!test nowhere").contains("there is no target `nowhere`"));
+}
+
+#[test]
+fn rooms_are_joined_by_admins_and_those_of_targets_are_never_left() {
+    let mut world = site();
+    assert!(world.say("alice", "!join #dev").contains("needs the role `admin`"));
+    assert_eq!(world.say("root", "!join #dev"), "");
+    let attend = Question::Attend { sink: "irc".to_owned(), room: "#dev".to_owned(), stays: true };
+    assert_eq!(world.asks.pop().map(|ask| ask.question), Some(attend));
+    assert!(world.say("root", "!part #OPS").contains("the target `ops` is told in #OPS"));
+    assert!(world.asks.is_empty());
+}
+
+#[test]
+fn rules_are_forced_only_after_a_yes() {
+    let mut world = site();
+    let answer = world.say("alice", "!reload force");
+    assert!(answer.contains("whose own tests may fail; `!yes` within 60 s"), "{answer}");
+    assert!(world.asks.is_empty());
+    world.say("alice", "!yes");
+    assert_eq!(world.asks.pop().map(|ask| ask.question), Some(Question::Reload { force: true }));
 }

@@ -15,16 +15,18 @@ use super::systemd::Watchdog;
 use super::{Links, Peer};
 use crate::config::Config;
 use crate::distress::Distress;
-use crate::inquiry::{Health, Inquiry};
+use crate::inquiry::{Attend, Health, Inquiry};
 use crate::lag::Lag;
 use crate::model::Input;
 use crate::pipeline::{self, Pipeline, Wires};
 use crate::reload::Reloader;
+use crate::sink::Sink;
 use crate::source::calendar::Calendars;
 use crate::source::post::postbox;
 use crate::store::writer::StoreWriter;
 use crate::store::{JournalLimits, Store};
 use anyhow::Context;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -142,6 +144,7 @@ pub(super) async fn start(
         config,
         lag: lag.clone(),
         health: health(reports.clone()),
+        attend: attend(sinks.clone()),
         inputs: inputs.clone(),
     };
     crew.beside("inquiry", inquiry, |inquiry| Box::pin(inquiry.run()));
@@ -183,6 +186,14 @@ pub(super) async fn start(
     nudges.all();
     crew.groups.sources.close();
     Ok(Running { inputs, groups: crew.groups, engine, writer, sinks })
+}
+
+/// Has the sink of a name join or leave a room.
+fn attend(sinks: BTreeMap<String, Arc<dyn Sink>>) -> Attend {
+    Arc::new(move |sink, room, stays| match sinks.get(sink) {
+        Some(sink) => sink.attend(room, stays),
+        None => Err(format!("there are no rooms in `{sink}`")),
+    })
 }
 
 /// What the auditor's last look found, for whoever asks.

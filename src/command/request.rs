@@ -70,6 +70,19 @@ pub enum Request {
         /// The text.
         text: String,
     },
+    /// `route`.
+    Route {
+        /// Which object.
+        object: String,
+        /// Which state, as written.
+        state: String,
+    },
+    /// `test`: which target.
+    Test(String),
+    /// `join`: which room.
+    Join(String),
+    /// `part`: which room.
+    Part(String),
     /// `yes`: what waits for it is done.
     Yes,
     /// `!!`: the last command once more.

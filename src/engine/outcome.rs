@@ -98,6 +98,15 @@ pub enum Question {
         /// How many decisions at most.
         count: usize,
     },
+    /// To be in a room, or no longer, until the next start.
+    Attend {
+        /// The sink whose room it is.
+        sink: String,
+        /// Which room.
+        room: String,
+        /// Whether to be there.
+        stays: bool,
+    },
     /// Why a target did not hear of an object.
     WhyNot(Box<Case>),
     /// Which deliveries were given up, of all targets or one.

@@ -11,28 +11,34 @@ use crate::model::{Detail, Event, ObjectKey, Scene, State, StateReport, Timestam
 pub(super) fn scene(world: &World, key: &ObjectKey, now: Timestamp) -> Scene {
     let status = world.status(key);
     let well = if key.is_host() { State::Up } else { State::Ok };
+    judge::scene(world, event(world, key, status.state.unwrap_or(well), now), now)
+}
+
+/// The event that this state of an object comes now, hard unless its present one is soft.
+pub(super) fn event(world: &World, key: &ObjectKey, state: State, now: Timestamp) -> Event {
+    let status = world.status(key);
+    let is_new = status.state != Some(state);
     let report = StateReport {
-        state: status.state.unwrap_or(well),
-        hard: status.hard,
-        attempt: status.attempt,
-        previous: None,
+        state,
+        hard: status.hard || is_new,
+        attempt: status.attempt.max(1),
+        previous: status.state.map(|before| (before, status.hard)),
         reachable: status.reachable,
-        output: status.output.to_string(),
+        output: if is_new { format!("{state} - what the check says") } else { status.output.to_string() },
         performance_data: Vec::new(),
         exit_status: 0,
         check_source: String::new(),
-        execution_end: status.execution_end,
+        execution_end: if is_new { Some(now) } else { status.execution_end },
         downtime_depth: Some(status.downtime_depth),
         acknowledgement: Some(status.acknowledged),
         restated: None,
     };
-    let event = Event {
+    Event {
         source: key.source().clone(),
         timestamp: now,
         object: Some(key.clone()),
         missed: false,
         withheld: None,
         detail: Detail::StateChange(report),
-    };
-    judge::scene(world, event, now)
+    }
 }

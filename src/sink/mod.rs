@@ -45,6 +45,11 @@ pub trait Sink: Send + Sync {
         Box::pin(std::future::pending())
     }
 
+    /// Is in a room from now on, or no longer, until the next start. `Err` says why not.
+    fn attend(&self, _room: &str, _stays: bool) -> Result<(), String> {
+        Err("this way out has no rooms".to_owned())
+    }
+
     /// Says goodbye and ends the sink's own tasks. Nothing is sent after it.
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))

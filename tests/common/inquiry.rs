@@ -15,7 +15,8 @@ pub(crate) async fn answer(site: &mut Site, line: &str) -> String {
     let (inputs, mut answers) = mpsc::channel(1);
     let (store, config) = (site.store.clone(), Arc::new(site.config.clone()));
     let health: watchbell::inquiry::Health = Arc::new(|| "Watchbell is well".to_owned());
-    let mut inquiry = Inquiry { asks, reloads, store, config, lag: Arc::default(), health, inputs };
+    let attend: watchbell::inquiry::Attend = Arc::new(|_, _, _| Err("there are no rooms here".to_owned()));
+    let mut inquiry = Inquiry { asks, reloads, store, config, lag: Arc::default(), health, attend, inputs };
     let inquiry = tokio::spawn(async move { inquiry.run().await });
     ask.send(site.asks.pop().expect("it is a question")).await.expect("somebody answers");
     let input = tokio::time::timeout(Duration::from_secs(30), answers.recv()).await.expect("in time");

@@ -261,3 +261,34 @@ impl Room {
         }
     }
 }
+
+#[tokio::test]
+async fn an_admin_has_it_join_a_room_and_leave_it_again() {
+    let dir = tempfile::tempdir().expect("there is room for temporary files");
+    let icinga = Icinga::start(dir.path(), 1, 1).await;
+    let server = channel::inspircd(dir.path());
+    let site = Site::new(dir.path());
+    site.secret("irc.password", "bellpw");
+    let admin = channel::alice().replace("operator", "admin");
+    let irc = channel::irc(server.port, "sasl_password_file = \"irc.password\"");
+    site.configure(&[site.icinga(&icinga), irc, admin]);
+    let mut alice = Client::connect(server.port, "alice", Some(("alice", "alicepw")));
+    alice.join(CHANNEL);
+    alice.join("#dev");
+    let hear = |alice: &mut Client, contains: &str| {
+        alice.lines_until(|line| said_by(NICK, line).is_some_and(|text| text.contains(contains)));
+    };
+    let _watchbell = site.start();
+    hear(&mut alice, "first look");
+    alice.say(CHANNEL, "!join #dev");
+    let joins = |line: &str, verb: &str| line.contains(&format!(" {verb} ")) && line.contains("#dev");
+    alice.lines_until(|line| line.contains(&format!(":{NICK}!")) && joins(line, "JOIN"));
+    alice.say("#dev", "!ping");
+    hear(&mut alice, "alice: pong");
+    alice.say(CHANNEL, "!test ops");
+    hear(&mut alice, "TEST: alice.smith asks whether this arrives at ops");
+    alice.say("#dev", "!part #dev");
+    alice.lines_until(|line| line.contains(&format!(":{NICK}!")) && joins(line, "PART"));
+    alice.say(CHANNEL, "!part #ops");
+    hear(&mut alice, "take it out of watchbell.toml");
+}

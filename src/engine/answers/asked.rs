@@ -225,7 +225,9 @@ impl Asked<'_> {
 fn length(kind: &ActionKind, now: Timestamp) -> Option<Length> {
     match kind {
         ActionKind::Acknowledge { expiry: Some(expiry), .. }
-        | ActionKind::ExtendAcknowledgement { expiry: Some(expiry), .. } => Some(Length::between(now, *expiry)),
+        | ActionKind::ExtendAcknowledgement { expiry: Some(expiry), .. } => {
+            Some(Length::between(now, *expiry))
+        }
         ActionKind::Acknowledge { expiry: None, .. }
         | ActionKind::ExtendAcknowledgement { expiry: None, .. } => Some(Length::Open),
         ActionKind::ScheduleDowntime { end, .. } => Some(Length::between(now, *end)),

@@ -11,6 +11,7 @@ mod custom;
 mod downtimes;
 mod each;
 mod find;
+mod forecast;
 mod help;
 mod icinga;
 mod lists;
@@ -19,6 +20,7 @@ mod mutes;
 mod objects;
 mod oncall;
 mod proof;
+mod rooms;
 mod rules;
 mod select;
 mod watches;
@@ -47,6 +49,8 @@ const TOPICS: &[fn(&mut Asked<'_>, &Request) -> Option<Answered>] = &[
     calls::answer,
     rules::answer,
     audit::answer,
+    forecast::answer,
+    rooms::answer,
     custom::answer,
 ];
 
@@ -87,8 +91,7 @@ fn answer_line(
                         if said.line != line {
                             stands_for = format!(": {}", said.line);
                         }
-                        let command =
-                            parse(&said.line, said.at, &zone).map_err(Nothing::Understood)?;
+                        let command = parse(&said.line, said.at, &zone).map_err(Nothing::Understood)?;
                         let asked = Asked::new(engine, &caller, utterance, &said, now, outcome);
                         respond(asked, &command, &mut objects)
                     })

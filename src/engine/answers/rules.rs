@@ -16,6 +16,9 @@ pub(super) fn answer(asked: &mut Asked<'_>, request: &Request) -> Option<Answere
     let text = match request {
         Request::Rules => rules(asked.ruleset(), asked.world(), asked.costs()),
         Request::Reload { force } => {
+            if *force && let Err(text) = asked.confirm("put rules in force whose own tests may fail", &[]) {
+                return Some(Err(text));
+            }
             asked.ask(Question::Reload { force: *force });
             "reading rules and templates again".to_owned()
         }

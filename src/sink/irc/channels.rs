@@ -2,7 +2,7 @@
 //!
 //! Owns: which are joined, which refused us and when to try again. Promises: a
 //! channel that was lost is joined again, later and later while it refuses.
-//! Never: joins a channel that no target names.
+//! Never: joins a channel that no target names and no admin asked for.
 
 use super::names::CaseMapping;
 use crate::backoff::Backoff;
@@ -53,6 +53,15 @@ pub(super) struct Absence {
     pub(super) next_try: Duration,
 }
 
+/// To be in a channel from now on, or no longer.
+#[derive(Debug)]
+pub(super) struct Attend {
+    /// Which channel.
+    pub(super) room: String,
+    /// Whether to be in it.
+    pub(super) stays: bool,
+}
+
 /// All channels we belong in.
 #[derive(Debug)]
 pub(super) struct Channels {
@@ -75,6 +84,18 @@ impl Channels {
         };
         let by_name = names.map(|name| (mapping.fold(name), channel(name))).collect();
         Channels { mapping, by_name }
+    }
+
+    /// One more to belong in, to be joined now.
+    pub(super) fn add(&mut self, name: &str, now: Instant) {
+        let (state, backoff) = (State::Due(now), Backoff::new(LONGEST_WAIT));
+        let channel = Channel { name: name.to_owned(), state, backoff, why: None };
+        self.by_name.entry(self.mapping.fold(name)).or_insert(channel);
+    }
+
+    /// One less; whether it was one of ours.
+    pub(super) fn remove(&mut self, name: &str) -> bool {
+        self.by_name.remove(&self.mapping.fold(name)).is_some()
     }
 
     /// The next list of channels to join, between commas.
@@ -216,6 +237,20 @@ mod tests {
             assert!(next <= now + LONGEST_WAIT);
             now = next;
         }
+    }
+
+    #[test]
+    fn one_more_is_joined_once_and_one_less_never_again() {
+        let now = Instant::now();
+        let mut channels = channels(&["#a"], now);
+        channels.next_list(now);
+        channels.joined("#a", now);
+        channels.add("#B", now);
+        channels.add("#A", now);
+        assert_eq!(channels.next_list(now).as_deref(), Some("#B"));
+        assert!(channels.remove("#b") && !channels.remove("#b"));
+        channels.lost("#b", 0, "parted", now);
+        assert_eq!(channels.next_at(), None);
     }
 
     #[test]

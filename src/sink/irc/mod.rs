@@ -36,6 +36,7 @@ use super::{BuildError, Receipt, SendError, Sink, Wiring};
 use crate::config::IrcSettings;
 use crate::model::Delivery;
 use crate::supervise::supervise;
+use channels::Attend;
 use delivery::Job;
 use futures_util::future::BoxFuture;
 use link::Tls;
@@ -44,13 +45,15 @@ use rustls::pki_types::ServerName;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// How long one delivery may take, its waiting for a turn included.
 const SEND_WITHIN: Duration = Duration::from_secs(30);
+/// How many rooms may wait to be joined or left.
+const MOST_ROOMS: usize = 8;
 /// How long the goodbye may take.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 /// At a slower pace not even two lines would make the deadline.
@@ -60,6 +63,7 @@ const SLOWEST_LINES_PER_SECOND: f64 = 0.1;
 pub struct Irc {
     name: String,
     most_lines: usize,
+    rooms: mpsc::Sender<Attend>,
     status: watch::Receiver<Status>,
     stop: CancellationToken,
     /// Ends the task when this value is dropped without a goodbye.
@@ -79,11 +83,13 @@ impl Irc {
         let connecting = format!("irc `{name}` is connecting to {}:{}", settings.host, settings.port);
         let (sender, status) = watch::channel(Status::NotReady(connecting));
         let stop = CancellationToken::new();
+        let (rooms, attended) = mpsc::channel(MOST_ROOMS);
         let runner = Runner {
             sink: name.to_owned(),
             settings: settings.clone(),
             tls,
             channels: wiring.recipients.into_iter().filter(|recipient| line::is_channel(recipient)).collect(),
+            rooms: attended,
             status: sender,
             utterances: wiring.utterances,
             prefix: wiring.prefix,
@@ -95,6 +101,7 @@ impl Irc {
         Ok(Irc {
             name: name.to_owned(),
             most_lines,
+            rooms,
             status,
             _stop_on_drop: stop.clone().drop_guard(),
             stop,
@@ -151,6 +158,17 @@ impl Sink for Irc {
                 std::future::pending().await
             }
         })
+    }
+
+    fn attend(&self, room: &str, stays: bool) -> Result<(), String> {
+        if !line::is_channel(room) {
+            return Err(format!("`{room}` is no channel; write it like #ops"));
+        }
+        if let Some(fault) = line::fault_of_recipient(room) {
+            return Err(format!("the channel {room:?} {fault}"));
+        }
+        let attend = Attend { room: room.to_owned(), stays };
+        self.rooms.try_send(attend).map_err(|_| "too many rooms wait to be joined or left".to_owned())
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
@@ -225,7 +243,6 @@ mod tests {
     use super::*;
     use crate::config::Sasl;
     use std::collections::BTreeSet;
-    use tokio::sync::mpsc;
 
     /// Settings for a server that nobody asks.
     pub(super) fn settings() -> IrcSettings {

@@ -6,6 +6,7 @@
 //! after calm; why there is none can be read at any time. Never: uses a
 //! connection after an error, or waits for whoever reads what people say.
 
+use super::channels::Attend;
 use super::delivery::Job;
 use super::error::IrcError;
 use super::link::{Link, Tls};
@@ -43,6 +44,8 @@ pub(super) struct Runner {
     pub(super) settings: IrcSettings,
     pub(super) tls: Option<Tls>,
     pub(super) channels: BTreeSet<String>,
+    /// Channels to join or to leave while it runs.
+    pub(super) rooms: mpsc::Receiver<Attend>,
     pub(super) status: watch::Sender<Status>,
     pub(super) utterances: mpsc::Sender<Utterance>,
     pub(super) prefix: String,
@@ -152,6 +155,13 @@ impl Runner {
             tokio::select! {
                 line = link.hear() => session.hear(line?, Instant::now())?,
                 Some(job) = jobs.recv(), if session.is_idle() => session.begin(job, Instant::now()),
+                Some(attend) = self.rooms.recv() => {
+                    session.attend(&attend, Instant::now());
+                    match attend.stays {
+                        true => self.channels.insert(attend.room),
+                        false => self.channels.remove(&attend.room),
+                    };
+                }
                 () = sleep_until(wake_at) => {}
                 () = self.stop.cancelled() => return Ok(()),
             }

@@ -5,7 +5,7 @@
 //! their speaker's account. Promises: nothing but `PONG` and `PING`
 //! overtakes the pace; joins come before talk, and `WHOIS` gets a share of it. Never: connects, sleeps, or decides what a line of a person means.
 
-use super::channels::Channels;
+use super::channels::{Attend, Channels};
 use super::delivery::{Job, Underway, is_refusal, refusal};
 use super::ears::Ears;
 use super::error::IrcError;
@@ -156,6 +156,15 @@ impl<'a> Session<'a> {
             Found::Nowhere(answer, reason) => {
                 let _ = answer.send(Err(SendError::Rejected(reason)));
             }
+        }
+    }
+
+    /// Is in a channel from now on, or no longer.
+    pub(super) fn attend(&mut self, attend: &Attend, now: Instant) {
+        if attend.stays {
+            self.channels.add(&attend.room, now);
+        } else if self.channels.remove(&attend.room) {
+            self.out.push(Said::Part(attend.room.clone()));
         }
     }
 

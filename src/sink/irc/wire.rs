@@ -25,6 +25,7 @@ impl From<Said> for Message {
             Said::Nick(nick) => Command::NICK(nick),
             Said::User(shown) => Command::USER("watchbell".to_owned(), "0".to_owned(), shown),
             Said::Join(channels) => Command::JOIN(channels, None, None),
+            Said::Part(channel) => Command::PART(channel, None),
             Said::Whois(nick) => Command::WHOIS(None, nick),
             Said::Privmsg { target, text } => Command::PRIVMSG(target, text),
             Said::Ping(token) => Command::PING(token, None),

@@ -20,6 +20,8 @@ pub(super) enum Said {
     User(String),
     /// `JOIN`, channels between commas.
     Join(String),
+    /// `PART` of one channel.
+    Part(String),
     /// `WHOIS` of a nick.
     Whois(String),
     /// `PRIVMSG` of one finished line.
