@@ -22,7 +22,7 @@ const MOST_LINES: usize = 8;
 /// How long an answer may be late; a connection that is slower is given up.
 const LATEST: Duration = Duration::from_secs(120);
 
-/// RPL_ENDOFWHOIS: <nick> :End of /WHOIS list
+/// RPL_ENDOFWHOIS: `<nick> :End of /WHOIS list`
 const END_OF_WHOIS: u16 = 318;
 
 /// One speaker who is being looked up.
