@@ -45,6 +45,20 @@ fn a_mute_covers_what_its_conditions_say_and_says_how_much_that_is() {
 }
 
 #[test]
+fn a_mute_of_many_that_names_none_of_them_waits_for_a_yes() {
+    let mut world = site();
+    world.object("www1!tls", |_| {});
+    let asked = world.say("alice", "!mute * 1h storm");
+    assert_eq!(
+        asked,
+        "alice: this would mute *, which covers 6 objects, none with a problem now; `!yes` within 60 s does it"
+    );
+    assert_eq!(world.say("bob", "!mutes"), "bob: nothing is muted");
+    assert!(world.say("alice", "!yes").contains("m1: * muted until"));
+    assert!(world.say("alice", "!mute db1 1h").contains("covers 3 objects"), "who is named is meant");
+}
+
+#[test]
 fn until_ok_ends_when_each_object_that_it_covers_is_well_and_not_before() {
     for restarts in [false, true] {
         let mut world = site();

@@ -1,6 +1,7 @@
 //! Answers about mutes: listing, adding, prolonging and ending them.
 
 use super::asked::{Answer, Answered, Asked};
+use super::each::WIDE;
 use super::find::{Kind, find};
 use super::lists::capped;
 use crate::command::permit::Length;
@@ -84,6 +85,7 @@ fn prolonged(asked: &mut Asked<'_>, wanted: &MuteAsked) -> Option<Result<String,
 
 fn add_mute(asked: &mut Asked<'_>, wanted: &MuteAsked) -> Result<String, String> {
     let meant = meant(asked, &wanted.what)?;
+    let is_named = meant.object.is_some();
     let mut mute = Mute::new(meant.conditions, meant.words, &asked.author(), &wanted.reason, asked.now);
     mute.until = wanted.until;
     mute.until_ok = wanted.until_ok;
@@ -103,6 +105,9 @@ fn add_mute(asked: &mut Asked<'_>, wanted: &MuteAsked) -> Result<String, String>
     }
     let preview = preview(covered.len(), &problems);
     asked.permit(&covered, Some(length(&active.mute)))?;
+    if !is_named && covered.len() > WIDE {
+        asked.confirm(&format!("mute {}, which {preview}", active.mute.what), &covered)?;
+    }
     let said = asked.stage().add_mute(active.mute)?;
     Ok(format!("{said}; {preview}"))
 }

@@ -63,7 +63,7 @@ pub(super) fn escalations() -> Vec<Sample> {
             "nobody has acknowledged, the next one is called",
             critical(Detail::Escalation(second.clone())),
         ),
-        sample("nobody is on call", critical(Detail::Escalation(nobody))),
+        sample("a step that reaches nobody", critical(Detail::Escalation(nobody))),
         sample("whoever acknowledged is reminded", critical(Detail::Escalation(reminder))),
         sample("a call with nothing around it", bare_scene(Detail::Escalation(second))),
     ]
