@@ -197,6 +197,19 @@ fn several_people_must_acknowledge_where_that_is_asked() {
 }
 
 #[test]
+fn a_second_person_acknowledges_in_chat_what_icinga_takes_once() {
+    let mut world = broken(&format!("acks = 2\n{STEPS}"));
+    world.told();
+    acknowledged(&mut world, "alice");
+    let answer = world.say("bob", "!ack db1 me too");
+    assert_eq!(answer, "bob: #1 db1 is acknowledged by you, too: 2 of 2 for dba");
+    world.wait("1d");
+    world.expect_silence();
+    assert!(world.say("bob", "!ack db1 once more").contains("is acknowledged already"));
+    assert_eq!(world.actions.len(), 0, "Icinga has its acknowledgement");
+}
+
+#[test]
 fn who_acknowledged_is_reminded_and_in_the_end_it_is_taken_back() {
     let mut world = broken(&format!("ack_remind = \"1h\"\nack_timeout = \"150m\"\n{STEPS}"));
     world.told();

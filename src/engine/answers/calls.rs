@@ -115,6 +115,37 @@ fn release(asked: &mut Asked<'_>, object: &str) -> Result<String, String> {
     Ok(format!("{} {key} is released; the next step is called", incident.id))
 }
 
+/// One more acknowledgement of a problem whose escalation asks for several: Icinga itself takes
+/// one. `None` where none is asked for.
+pub(super) fn acknowledge_too(asked: &mut Asked<'_>, object: &str) -> Option<Answered> {
+    let key = find(asked.world(), object, Kind::Any).ok()?;
+    let incident =
+        asked.world().incident_of(&key).filter(|_| asked.world().status(&key).acknowledged)?.clone();
+    let (now, author) = (asked.now, asked.author());
+    let wants = |asked: &mut Asked<'_>, at: &EscalationKey| {
+        let stage = asked.stage();
+        let (policy, running) = (stage.policy(&at.1).ok()?, stage.world.escalation(at)?);
+        let is_new = running.acked.len() < policy.acks && !running.acked.contains(&author);
+        is_new.then_some((at.clone(), policy))
+    };
+    let waiting: Vec<(EscalationKey, Policy)> =
+        running(asked.world(), &incident).iter().filter_map(|at| wants(asked, at)).collect();
+    if waiting.is_empty() {
+        return None;
+    }
+    if let Err(refusal) = asked.permit(std::slice::from_ref(&key), None) {
+        return Some(Err(refusal));
+    }
+    let mut said = Vec::new();
+    for (at, policy) in waiting {
+        let world = &mut asked.stage().world;
+        world.change_escalation(&at, |running| running.pause(&policy, &author, false, now));
+        let count = world.escalation(&at).map_or(0, |running| running.acked.len());
+        said.push(format!("{count} of {} for {}", policy.acks, policy.name));
+    }
+    Some(Ok(Answer::Text(format!("{} {key} is acknowledged by you, too: {}", incident.id, said.join(", ")))))
+}
+
 fn page(asked: &mut Asked<'_>, who: &str, text: &str) -> Result<String, String> {
     let (now, by) = (asked.now, asked.author());
     let stage = asked.stage();

@@ -3,6 +3,7 @@
 //! Never: calls Icinga; it adds actions to the outcome, and the answer comes with Icinga's.
 
 use super::asked::{Answered, Asked};
+use super::calls::acknowledge_too;
 use super::each::{Plan, each, plan};
 use super::lists::moment;
 use super::select::can_mean;
@@ -52,6 +53,11 @@ pub(super) fn answer(asked: &mut Asked<'_>, request: &Request) -> Option<Answere
 }
 
 fn acknowledge(asked: &mut Asked<'_>, wanted: &Acknowledging) -> Answered {
+    if wanted.expiry.is_none()
+        && let Some(answered) = acknowledge_too(asked, &wanted.objects)
+    {
+        return answered;
+    }
     let zone = asked.settings().zone.clone();
     let kind = |world: &World, key: &ObjectKey| acknowledgement(world, key, wanted);
     let fits = |world: &World, key: &ObjectKey| {
