@@ -259,13 +259,21 @@ fn a_mute_of_one_object_can_put_it_in_downtime_in_icinga_and_takes_that_away_aga
     world.say("alice", "!mute db1 mirror 1h");
     let action = world.actions.pop().expect("it is asked of Icinga");
     let outcome = Ok("Successfully scheduled downtime 'db1!d2' for object 'db1'.".to_owned());
-    world.step(Input::ActionResult(ActionResult { action: action.clone(), outcome: outcome.clone() }));
+    let answer = Input::ActionResult(ActionResult { action, outcome });
+    world.step(answer.clone());
     assert!(world.actions.is_empty());
+    world.restart();
+    world.say("alice", "!unmute m1");
+    let removed = |world: &mut World| world.actions.drain(..).map(|action| action.kind).collect::<Vec<_>>();
+    assert_eq!(removed(&mut world), [ActionKind::RemoveDowntime { downtime: "db1!d2".to_owned() }]);
+    // It is unmuted even before Icinga answers.
+    let mut world = site();
+    world.say("alice", "!mute db1 mirror 1h");
+    world.actions.clear();
     world.say("alice", "!unmute m1");
     assert!(world.actions.is_empty());
-    world.step(Input::ActionResult(ActionResult { action, outcome }));
-    let removed: Vec<ActionKind> = world.actions.drain(..).map(|action| action.kind).collect();
-    assert_eq!(removed, [ActionKind::RemoveDowntime { downtime: "db1!d2".to_owned() }]);
+    world.step(answer);
+    assert_eq!(removed(&mut world), [ActionKind::RemoveDowntime { downtime: "db1!d2".to_owned() }]);
 
     let mut world = site();
     for line in ["!mute db* mirror 1h", "!mute db1 mirror every mon"] {

@@ -5,8 +5,8 @@
 
 use super::mute::Mute;
 use super::world::World;
-use crate::model::event::Downtime;
 use crate::model::{Action, ActionKind, ActionResult, ObjectKey};
+use std::collections::BTreeSet;
 
 /// What puts an object in downtime for as long as it is muted; `None` where none is wanted.
 pub(super) fn downtime(mute: &Mute) -> Option<Action> {
@@ -25,30 +25,32 @@ pub(super) fn downtime(mute: &Mute) -> Option<Action> {
     Some(action(object, &mute.owner, kind))
 }
 
-/// What removes the downtimes that stand for a mute, as far as they are known.
+/// What removes the downtimes that stand for a mute: those that Icinga's answers named, and those
+/// that its events told of, which may come seconds later.
 pub(super) fn removals(world: &World, mute: &Mute) -> Vec<Action> {
     let Some(object) = &mute.mirror else { return Vec::new() };
-    let downtimes = world.downtimes().values();
-    let made =
-        downtimes.filter(|(key, downtime)| key == object && downtime.comment.starts_with(&mute.mark()));
-    let removal = |(key, downtime): &(ObjectKey, Downtime)| {
-        action(key.clone(), &mute.owner, ActionKind::RemoveDowntime { downtime: downtime.name.clone() })
+    let told = world.downtimes().values().filter(|(key, _)| key == object).map(|(_, downtime)| downtime);
+    let told = told.filter(|downtime| downtime.comment.starts_with(&mute.mark()));
+    let mut names: BTreeSet<&String> = mute.downtimes.iter().collect();
+    names.extend(told.map(|downtime| &downtime.name));
+    let removal = |name: &String| {
+        action(object.clone(), &mute.owner, ActionKind::RemoveDowntime { downtime: name.clone() })
     };
-    made.map(removal).collect()
+    names.into_iter().map(removal).collect()
 }
 
-/// What removes a downtime that Icinga has just made, where its mute ended meanwhile: Icinga's
-/// answer says its name before any event does.
-pub(super) fn late_removal(world: &World, result: &ActionResult) -> Option<Action> {
+/// Icinga has made a downtime for a mute. The mute remembers it; what removes it, where the mute
+/// ended meanwhile.
+pub(super) fn made(world: &mut World, result: &ActionResult) -> Option<Action> {
     let ActionKind::ScheduleDowntime { comment, end, .. } = &result.action.kind else { return None };
     let (number, _) =
         comment.strip_prefix("Watchbell m").filter(|_| result.action.reply_to.is_none())?.split_once(": ")?;
     let number: u64 = number.parse().ok()?;
-    let stands = |mute: &Mute| mute.id == number && mute.until == Some(*end);
-    if world.mutes().any(|active| stands(&active.mute)) {
+    let name = result.outcome.as_ref().ok()?.split('\'').nth(1)?;
+    if world.mutes().any(|active| active.mute.id == number && active.mute.until == Some(*end)) {
+        world.note_downtime_of(number, name);
         return None;
     }
-    let name = result.outcome.as_ref().ok()?.split('\'').nth(1)?;
     let kind = ActionKind::RemoveDowntime { downtime: name.to_owned() };
     Some(action(result.action.object.clone(), &result.action.author, kind))
 }

@@ -258,7 +258,7 @@ impl Engine {
             }
             Input::MailRefused(mail) => answers::mail::refused(self, &mail, now, &mut outcome),
             Input::ActionResult(result) => {
-                outcome.actions.extend(mirror::late_removal(self.world(), &result));
+                outcome.actions.extend(mirror::made(self.world_mut(), &result));
                 answers::action_result(result, &self.settings().zone, now, &mut outcome);
             }
             Input::GivenUp(attempt) => queue.extend(self.given_up(attempt, now).map(Next::Event)),

@@ -116,6 +116,9 @@ pub struct Mute {
     /// The object that is in downtime in Icinga for it.
     #[serde(default)]
     pub mirror: Option<ObjectKey>,
+    /// The downtimes that Icinga said it made for it, by full name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub downtimes: Vec<String>,
 }
 
 impl Mute {
@@ -144,6 +147,7 @@ impl Mute {
             made_in: None,
             warned: false,
             mirror: None,
+            downtimes: Vec::new(),
         }
     }
 

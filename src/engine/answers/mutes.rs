@@ -77,9 +77,10 @@ fn prolonged(asked: &mut Asked<'_>, wanted: &MuteAsked) -> Option<Result<String,
         return Some(Err(refusal));
     }
     let zone = asked.settings().zone.clone();
+    let before = asked.world().mutes().find(|active| active.mute.id == id)?.mute.clone();
+    let removals = mirror::removals(asked.world(), &before);
     let mute = asked.engine.world_mut().prolong_mute(id, until)?.clone();
-    let again = mirror::removals(asked.world(), &mute).into_iter().chain(mirror::downtime(&mute));
-    asked.outcome.actions.extend(again);
+    asked.outcome.actions.extend(removals.into_iter().chain(mirror::downtime(&mute)));
     Some(Ok(format!("m{id}: {} muted {}", mute.what, mute.when(&zone))))
 }
 

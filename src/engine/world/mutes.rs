@@ -46,6 +46,7 @@ impl World {
     pub fn prolong_mute(&mut self, id: u64, until: Timestamp) -> Option<&Mute> {
         let active = self.mutes.get_mut(&id)?;
         (active.mute.until, active.mute.warned) = (Some(until), false);
+        active.mute.downtimes.clear();
         self.change(|| Entry::Mute(id));
         self.mutes.get(&id).map(|active| &active.mute)
     }
@@ -62,6 +63,14 @@ impl World {
         if let Some(active) = self.mutes.get_mut(&id) {
             active.mute.events += 1;
             active.mute.used = Some(now);
+            self.change(|| Entry::Mute(id));
+        }
+    }
+
+    /// Notes that Icinga made a downtime for a mute.
+    pub fn note_downtime_of(&mut self, id: u64, downtime: &str) {
+        if let Some(active) = self.mutes.get_mut(&id) {
+            active.mute.downtimes.push(downtime.to_owned());
             self.change(|| Entry::Mute(id));
         }
     }
