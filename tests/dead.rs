@@ -187,8 +187,10 @@ fn in_chat_anybody_may_list_and_an_operator_sends_again() {
     assert_eq!(world.say("alice", "!dead replay d1 d7"), "");
     assert_eq!(world.asks[0].question, Question::ReplayDead { ids: vec![1, 7] });
     assert!(world.say("alice", "!dead replay 7").contains("`7` is no number of a delivery. write: dead "));
-    for line in ["!dead replay", "!dead ops dba"] {
-        assert!(world.say("alice", line).contains("write: dead [TARGET]"), "{line}");
+    for (line, usage) in
+        [("!dead replay", "write: dead replay D12"), ("!dead ops dba", "write: dead [TARGET]")]
+    {
+        assert!(world.say("alice", line).contains(usage), "{line}");
     }
 }
 
