@@ -142,7 +142,8 @@ pub static VERBS: &[Verb] = &[
     })
     .such_as("route db1 DOWN"),
     reads("dead", "[TARGET]", "what was given up", |words| {
-        Ok(Request::Dead(words.optional().map(str::to_owned)))
+        let target = words.optional().map(str::to_owned);
+        if words.is_empty() { Ok(Request::Dead(target)) } else { Err(words.usage()) }
     })
     .such_as("dead ops"),
     operator("dead replay", "D12 ...", "send after all what was given up", reading::replay_dead)
