@@ -258,7 +258,7 @@ fn a_mute_of_one_object_can_put_it_in_downtime_in_icinga_and_takes_that_away_aga
     let mut world = site();
     world.say("alice", "!mute db1 mirror 1h");
     let action = world.actions.pop().expect("it is asked of Icinga");
-    let outcome = Ok("Successfully scheduled downtime 'db1!d2' for object 'db1'.".to_owned());
+    let outcome = Ok(r"Successfully scheduled downtime \'db1!d2\' for object \'db1\'.".to_owned());
     let answer = Input::ActionResult(ActionResult { action, outcome });
     world.step(answer.clone());
     assert!(world.actions.is_empty());

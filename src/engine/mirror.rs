@@ -46,13 +46,21 @@ pub(super) fn made(world: &mut World, result: &ActionResult) -> Option<Action> {
     let (number, _) =
         comment.strip_prefix("Watchbell m").filter(|_| result.action.reply_to.is_none())?.split_once(": ")?;
     let number: u64 = number.parse().ok()?;
-    let name = result.outcome.as_ref().ok()?.split('\'').nth(1)?;
+    let name = name_of_downtime(&result.action.object, result.outcome.as_ref().ok()?)?;
     if world.mutes().any(|active| active.mute.id == number && active.mute.until == Some(*end)) {
-        world.note_downtime_of(number, name);
+        world.note_downtime_of(number, &name);
         return None;
     }
-    let kind = ActionKind::RemoveDowntime { downtime: name.to_owned() };
+    let kind = ActionKind::RemoveDowntime { downtime: name };
     Some(action(result.action.object.clone(), &result.action.author, kind))
+}
+
+/// The full name of a downtime that Icinga says it has made: the object's, and an id of its own
+/// behind `!`. Its words may be escaped, so only the id is taken from them.
+fn name_of_downtime(object: &ObjectKey, words: &str) -> Option<String> {
+    let (made, _) = words.split_once(" for object")?;
+    let (_, id) = made.trim_end_matches(['\'', '\\']).rsplit_once('!')?;
+    Some(format!("{}!{id}", object.name()))
 }
 
 fn action(object: ObjectKey, author: &str, kind: ActionKind) -> Action {
