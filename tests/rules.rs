@@ -466,7 +466,7 @@ fn help_knows_the_commands_of_rule_files() {
     assert!(!world.say("bob", "!help").contains("freeze"), "he may not use it");
     assert_eq!(
         world.say("alice", "!help freeze"),
-        "alice: !freeze - TEAM: hear nothing of a team for an hour (test.rhai)"
+        "alice: !freeze - TEAM: hear nothing of a team for an hour (test.rhai); needs the role operator"
     );
 }
 
