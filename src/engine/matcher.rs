@@ -37,6 +37,22 @@ pub enum Pattern {
     Missing,
 }
 
+impl Pattern {
+    /// A value as people write it: a wildcard, or a text that may be a number or a truth value.
+    pub fn written(value: &str) -> Pattern {
+        if value.contains(['*', '?']) {
+            return Pattern::Glob(value.to_owned());
+        }
+        let text = Pattern::Equal(value.into());
+        match serde_json::from_str(value) {
+            Ok(json @ (serde_json::Value::Bool(_) | serde_json::Value::Number(_))) => {
+                Pattern::Any(vec![text, Pattern::Equal(json)])
+            }
+            _ => text,
+        }
+    }
+}
+
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -288,7 +288,8 @@ pub fn conditions_of(words: &[String]) -> Result<BTreeMap<String, Pattern>, Stri
         if field.is_empty() || value.is_empty() {
             return Err(wrong());
         }
-        let pattern = either(value.split(',').filter(|value| !value.is_empty()).map(one_of).collect());
+        let pattern =
+            either(value.split(',').filter(|value| !value.is_empty()).map(Pattern::written).collect());
         let pattern = if is_not { Pattern::Not(Box::new(pattern)) } else { pattern };
         if conditions.insert(field.to_owned(), pattern).is_some() {
             return Err(format!("`{field}` is asked for twice; write {field}=ONE,OTHER for either"));
@@ -296,20 +297,6 @@ pub fn conditions_of(words: &[String]) -> Result<BTreeMap<String, Pattern>, Stri
     }
     Matcher::compile(&conditions).map_err(|error| error.to_string())?;
     Ok(conditions)
-}
-
-/// A value as people write it: a wildcard, or a text that may be a number or a truth value.
-fn one_of(value: &str) -> Pattern {
-    if value.contains(['*', '?']) {
-        return Pattern::Glob(value.to_owned());
-    }
-    let text = Pattern::Equal(value.into());
-    match serde_json::from_str(value) {
-        Ok(json @ (serde_json::Value::Bool(_) | serde_json::Value::Number(_))) => {
-            Pattern::Any(vec![text, Pattern::Equal(json)])
-        }
-        _ => text,
-    }
 }
 
 fn either(mut patterns: Vec<Pattern>) -> Pattern {

@@ -81,24 +81,10 @@ fn conditions(text: &str) -> Result<BTreeMap<String, Pattern>, String> {
             .ok_or_else(|| format!("`{part}` is no condition; write it like host.vars.role=db"))?;
         match field {
             "on" => Err("`on` is of events; name fields of hosts and services".to_owned()),
-            _ => Ok((field.to_owned(), pattern(value))),
+            _ => Ok((field.to_owned(), Pattern::written(value))),
         }
     };
     text.split('&').map(condition).collect()
-}
-
-/// A value as people write it: a wildcard, or a text that may be a number or a truth value.
-fn pattern(value: &str) -> Pattern {
-    if value.contains(['*', '?']) {
-        return Pattern::Glob(value.to_owned());
-    }
-    let text = Pattern::Equal(value.into());
-    match serde_json::from_str(value) {
-        Ok(json @ (serde_json::Value::Bool(_) | serde_json::Value::Number(_))) => {
-            Pattern::Any(vec![text, Pattern::Equal(json)])
-        }
-        _ => text,
-    }
 }
 
 /// `a, b, c and 4 more`.
