@@ -5,7 +5,8 @@ use crate::common::config::Folder;
 use crate::common::engine::{World, key};
 use crate::common::happenings;
 use std::time::Duration;
-use watchbell::model::{ActionKind, ActionResult, Detail, Input};
+use watchbell::model::event::{Comment, Downtime};
+use watchbell::model::{ActionKind, ActionResult, Detail, Input, State};
 
 /// The shipped rules over two teams: `shop` has db1 with two services, `web` has www1.
 fn site() -> World {
@@ -277,9 +278,114 @@ fn a_mute_of_one_object_can_put_it_in_downtime_in_icinga_and_takes_that_away_aga
 
     let mut world = site();
     for line in ["!mute db* mirror 1h", "!mute db1 mirror every mon"] {
-        assert!(world.say("alice", line).contains("only a mute of one object with a time to end"), "{line}");
+        assert!(
+            world
+                .say("alice", line)
+                .contains("only a mute of one object that ends at a time or with `until ok`"),
+            "{line}"
+        );
     }
     assert!(world.actions.is_empty());
+}
+
+/// Icinga does what it is asked, and names the downtime that it made.
+fn made(world: &mut World, downtime: &str) {
+    let action = world.actions.pop().expect("it is asked of Icinga");
+    let words = format!("Successfully scheduled downtime '{downtime}' for object 'db1'.");
+    world.step(Input::ActionResult(ActionResult { action, outcome: Ok(words) }));
+    world.actions.clear();
+}
+
+#[test]
+fn whoever_removes_a_mutes_downtime_in_icinga_ends_the_mute() {
+    let mut world = site();
+    world.say("alice", "!mute db1 mirror 1h flaky");
+    made(&mut world, "db1!d1");
+    world.say("alice", "!mute m1 3h");
+    made(&mut world, "db1!d2");
+    let gone = |world: &World, name: &str, by_people: bool| {
+        let remove_time = by_people.then_some(world.now);
+        Detail::DowntimeRemoved(Downtime { remove_time, ..happenings::downtime(name, world.now) })
+    };
+    for (name, by_people) in [("db1!d1", true), ("db1!d2", false), ("db1!other", true)] {
+        let removed = gone(&world, name, by_people);
+        world.happens("db1", removed);
+        assert!(world.say("bob", "!mutes").contains("m1 db1"), "{name}: replaced, over or another one");
+    }
+    world.state("db1!disk", "CRITICAL");
+    world.told();
+    world.restart();
+    let removed = gone(&world, "db1!d2", true);
+    world.happens("db1", removed);
+    world.expect(&[
+        "ops: MuteEnding",
+        "ops: StateChange db1!disk CRITICAL (was: muted by alice@icinga: flaky)",
+    ]);
+    assert_eq!(world.say("bob", "!mutes"), "bob: nothing is muted");
+    assert!(world.actions.is_empty(), "nothing of it is left there: {:?}", world.actions);
+}
+
+#[test]
+fn a_mute_until_ok_can_stand_in_icinga_as_acknowledgements() {
+    let acked = || {
+        let mut world = site();
+        for service in ["db1!disk", "db1!postgres"] {
+            world.state(service, "CRITICAL");
+        }
+        world.happens("db1!postgres", happenings::acknowledged(State::Critical));
+        world.told();
+        world.say("alice", "!mute db1 until ok mirror new disk");
+        let [action] = world.actions.as_slice() else { panic!("{:?}", world.actions) };
+        let asked = ActionKind::Acknowledge {
+            comment: "Watchbell m1: new disk".to_owned(),
+            expiry: None,
+            sticky: true,
+            notify: false,
+        };
+        assert_eq!(
+            (action.object.name(), &action.kind),
+            ("db1!disk", &asked),
+            "the other one is, by somebody"
+        );
+        world.actions.clear();
+        world.happens("db1!disk", happenings::acknowledged(State::Critical));
+        world
+    };
+    // Whoever takes it away in Icinga ends the mute.
+    let mut world = acked();
+    world.restart();
+    world.told();
+    world.happens("db1!disk", happenings::acknowledgement_ended(State::Critical));
+    world.expect(&["ops: MuteEnding"]);
+    assert!(world.actions.is_empty());
+
+    // Whoever ends the mute takes it away in Icinga.
+    let mut world = acked();
+    world.say("alice", "!unmute m1");
+    let removed: Vec<_> = world.actions.drain(..).map(|action| (action.object, action.kind)).collect();
+    assert_eq!(removed, [(key("db1!disk"), ActionKind::RemoveAcknowledgement)]);
+
+    // Icinga ends it with the problem, and the mute lasts until the other one is well, too.
+    let mut world = acked();
+    world.happens("db1!disk", happenings::acknowledgement_ended(State::Ok));
+    world.state("db1!disk", "OK");
+    assert!(world.say("bob", "!mutes").contains("m1 db1"));
+    world.state("db1!postgres", "OK");
+    assert_eq!(world.say("bob", "!mutes"), "bob: nothing is muted");
+    assert!(world.actions.is_empty());
+}
+
+#[test]
+fn an_acknowledgement_that_somebody_else_made_outlives_a_mute() {
+    let mut world = site();
+    world.state("db1!disk", "CRITICAL");
+    world.say("alice", "!mute db1!disk until ok mirror");
+    world.actions.clear();
+    world.happens("db1!disk", happenings::acknowledged(State::Critical));
+    let of_bob = Comment { entry_type: 4, ..happenings::comment("db1!disk!c1", "mine") };
+    world.happens("db1!disk", Detail::CommentAdded(of_bob));
+    world.say("alice", "!unmute m1");
+    assert!(world.actions.is_empty(), "{:?}", world.actions);
 }
 
 #[test]

@@ -286,7 +286,7 @@ pub(super) const DEFAULTS: Table = table(
         default(
             "mirror_mutes",
             "false",
-            "Whether a mute of one object with a time to end also puts it in downtime in Icinga, until it ends or is removed.",
+            "Whether a mute of one object also stands in Icinga until it is over: as a downtime, or `until ok` as acknowledgements.",
         ),
     ],
 );

@@ -1,7 +1,7 @@
 //! How mutes end: by the time, because all is well again, for want of use; and what follows.
 //!
-//! Promises: each end is judged as one event, and what the mute hid is judged after it; a
-//! downtime that stood in Icinga for it is removed with it. Never: ends one that hides a
+//! Promises: each end is judged as one event, and what the mute hid is judged after it; what
+//! stood in Icinga for it is removed with it. Never: ends one that hides a
 //! problem still, unless its time is over.
 
 use super::mute::{ActiveMute, Ending, Mute, SOON};
@@ -39,6 +39,20 @@ impl Engine {
         self.end_mutes(ended, now, &mut queue);
         outcome.actions.append(&mut self.stage().run.actions);
         self.take_all(queue, now, outcome);
+    }
+
+    /// Ends a mute because somebody took away what stood in Icinga for it.
+    pub(super) fn end_in_icinga(
+        &mut self,
+        mute: Mute,
+        now: Timestamp,
+        queue: &mut VecDeque<Next>,
+        outcome: &mut Outcome,
+    ) {
+        if self.world_mut().remove_mute(mute.id).is_some() {
+            self.end_mutes(vec![(mute, Ending::Withdrawn)], now, queue);
+            outcome.actions.append(&mut self.stage().run.actions);
+        }
     }
 
     fn end_mutes(&mut self, ended: Vec<(Mute, Ending)>, now: Timestamp, queue: &mut VecDeque<Next>) {

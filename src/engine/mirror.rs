@@ -1,34 +1,79 @@
-//! Mutes that stand in Icinga as downtimes, too.
+//! Mutes that stand in Icinga, too: as a downtime, or until all is well as acknowledgements.
 //!
-//! Owns: what is asked of Icinga for them, and how such a downtime is known again: its comment
-//! begins with the number of the mute. Never: touches a downtime that somebody else made.
+//! Owns: what is asked of Icinga for them, and how that is known again: its comment begins with
+//! the number of the mute. Promises: who takes it away in Icinga ends the mute. Never: touches
+//! what somebody else made.
 
-use super::mute::Mute;
+use super::mute::{ActiveMute, Mute};
 use super::world::World;
-use crate::model::{Action, ActionKind, ActionResult, ObjectKey};
+use crate::model::event::{Comment, Downtime};
+use crate::model::{Action, ActionKind, ActionResult, Detail, Event, ObjectKey, Timestamp};
 use std::collections::BTreeSet;
 
-/// What puts an object in downtime for as long as it is muted; `None` where none is wanted.
-pub(super) fn downtime(mute: &Mute) -> Option<Action> {
-    let (object, end) = (mute.mirror.clone()?, mute.until?);
-    let reason = if mute.reason.is_empty() { "muted" } else { &mute.reason };
-    let comment = format!("{}{reason}", mute.mark());
+/// A comment made with an acknowledgement (`entry_type`).
+const ACKNOWLEDGEMENT_COMMENT: i64 = 4;
+
+/// What is asked of Icinga so that a mute stands there; nothing where that is not wanted.
+pub(super) fn wanted(mute: &Mute) -> Vec<Action> {
+    let comment = || {
+        let reason = if mute.reason.is_empty() { "muted" } else { &mute.reason };
+        format!("{}{reason}", mute.mark())
+    };
+    let Some((object, end)) = mute.mirror.clone().zip(mute.until) else {
+        let kind =
+            || ActionKind::Acknowledge { comment: comment(), expiry: None, sticky: true, notify: false };
+        return mute.acknowledged.iter().map(|key| action(key.clone(), &mute.owner, kind())).collect();
+    };
     let all_services = object.is_host();
     let kind = ActionKind::ScheduleDowntime {
-        comment,
+        comment: comment(),
         start: mute.since,
         end,
         flexible_seconds: None,
         all_services,
         children: false,
     };
-    Some(action(object, &mute.owner, kind))
+    vec![action(object, &mute.owner, kind)]
 }
 
-/// What removes the downtimes that stand for a mute: those that Icinga's answers named, and those
-/// that its events told of, which may come seconds later.
+/// The mute that somebody ended in Icinga, as this event tells: they removed its downtime before
+/// the time, or its acknowledgement before the problem was over.
+pub(super) fn ended_in_icinga(world: &World, event: &Event) -> Option<Mute> {
+    let is_of: &dyn Fn(&Mute) -> bool = match &event.detail {
+        Detail::DowntimeRemoved(downtime) if downtime.remove_time.is_some() => {
+            &|mute| is_downtime_of(mute, downtime)
+        }
+        Detail::AcknowledgementCleared(end) => {
+            let object = event.object.as_ref()?;
+            let stands = end.state.is_problem() && world.status(object).state == Some(end.state);
+            &move |mute| stands && mute.acknowledged.contains(object)
+        }
+        _ => return None,
+    };
+    let mut mute = world.mutes().map(|active: &ActiveMute| &active.mute).find(|mute| is_of(mute))?.clone();
+    if let Some(gone) = event.downtime() {
+        mute.downtimes.retain(|name| *name != gone.name);
+    }
+    Some(mute)
+}
+
+/// Whether this downtime stands for a mute as it lasts now, and not for one that it replaced.
+fn is_downtime_of(mute: &Mute, downtime: &Downtime) -> bool {
+    // Icinga keeps times as floating point numbers.
+    let ends_with_it =
+        |until: Timestamp| until.duration_since(downtime.end_time).unsigned_abs().as_secs() == 0;
+    let is_like_it = downtime.comment.starts_with(&mute.mark()) && mute.until.is_some_and(ends_with_it);
+    // Its events may come before the answer that names it.
+    mute.downtimes.contains(&downtime.name) || (mute.downtimes.is_empty() && is_like_it)
+}
+
+/// What removes what stands for a mute: its acknowledgements that are still there, the downtimes
+/// that Icinga's answers named, and those that its events told of, which may come seconds later.
 pub(super) fn removals(world: &World, mute: &Mute) -> Vec<Action> {
     let Some(object) = &mute.mirror else { return Vec::new() };
+    let stands = |key: &&ObjectKey| world.status(key).acknowledged && is_acknowledged_for(world, key, mute);
+    let acknowledged = mute.acknowledged.iter().filter(stands);
+    let unacknowledge = |key: &ObjectKey| action(key.clone(), &mute.owner, ActionKind::RemoveAcknowledgement);
     let told = world.downtimes().values().filter(|(key, _)| key == object).map(|(_, downtime)| downtime);
     let told = told.filter(|downtime| downtime.comment.starts_with(&mute.mark()));
     let mut names: BTreeSet<&String> = mute.downtimes.iter().collect();
@@ -36,7 +81,15 @@ pub(super) fn removals(world: &World, mute: &Mute) -> Vec<Action> {
     let removal = |name: &String| {
         action(object.clone(), &mute.owner, ActionKind::RemoveDowntime { downtime: name.clone() })
     };
-    names.into_iter().map(removal).collect()
+    acknowledged.map(unacknowledge).chain(names.into_iter().map(removal)).collect()
+}
+
+/// Whether an acknowledgement is a mute's, as far as its comment is known.
+fn is_acknowledged_for(world: &World, key: &ObjectKey, mute: &Mute) -> bool {
+    let of_acknowledgement = |comment: &&Comment| comment.entry_type == ACKNOWLEDGEMENT_COMMENT;
+    let comments = world.comments().values().filter(|(of, _)| of == key).map(|(_, comment)| comment);
+    let newest = comments.filter(of_acknowledgement).max_by_key(|comment| comment.entry_time);
+    newest.is_none_or(|comment| comment.text.starts_with(&mute.mark()))
 }
 
 /// Icinga has made a downtime for a mute. The mute remembers it; what removes it, where the mute

@@ -377,8 +377,10 @@ impl Engine {
         let uncovers_all = matches!(&event.detail, Detail::MuteEnding(_))
             || matches!(&event.detail, Detail::RulesetChanged(changed) if changed.accepted);
         let object = event.object.clone();
+        let unmuted = mirror::ended_in_icinga(self.world(), &event);
         judge::judge(self, event, now, outcome);
         self.follow_up(queue);
+        unmuted.into_iter().for_each(|mute| self.end_in_icinga(mute, now, queue, outcome));
         queue.extend(object.filter(|_| uncovers).map(Next::Owed));
         if uncovers_all {
             queue.extend(self.all_owed());

@@ -31,6 +31,8 @@ pub enum Ending {
     Recovered,
     /// It kept nothing quiet for as long as its owner said.
     Unused,
+    /// Somebody removed in Icinga what stood there for it.
+    Withdrawn,
 }
 
 impl Ending {
@@ -41,6 +43,7 @@ impl Ending {
             Ending::Removed => "removed",
             Ending::Recovered => "recovered",
             Ending::Unused => "unused",
+            Ending::Withdrawn => "withdrawn",
         }
     }
 }
@@ -116,6 +119,9 @@ pub struct Mute {
     /// The object that is in downtime in Icinga for it.
     #[serde(default)]
     pub mirror: Option<ObjectKey>,
+    /// The objects that are acknowledged in Icinga for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acknowledged: Vec<ObjectKey>,
     /// The downtimes that Icinga said it made for it, by full name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub downtimes: Vec<String>,
@@ -147,6 +153,7 @@ impl Mute {
             made_in: None,
             warned: false,
             mirror: None,
+            acknowledged: Vec::new(),
             downtimes: Vec::new(),
         }
     }

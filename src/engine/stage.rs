@@ -217,7 +217,7 @@ impl Stage {
     pub fn add_mute(&mut self, mute: Mute) -> Result<String, String> {
         let words = format!("{} muted {}", mute.what, mute.when(&self.settings.zone));
         let id = self.world.add_mute(mute.clone()).map_err(|error| error.to_string())?;
-        self.run.actions.extend(mirror::downtime(&Mute { id, ..mute }));
+        self.run.actions.extend(mirror::wanted(&Mute { id, ..mute }));
         Ok(format!("m{id}: {words}"))
     }
 

@@ -238,7 +238,7 @@ async fn without_accounts_people_may_ask_and_only_trusted_nicknames_may_command(
 }
 
 #[tokio::test]
-async fn a_mute_may_stand_in_icinga_as_a_downtime_that_ends_with_it() {
+async fn a_mute_may_stand_in_icinga_as_a_downtime_and_the_one_ends_with_the_other() {
     let mut room = Room::open(2, 1).await;
     room.ask("!mute host1 mirror 2h flaky", "host1 and its services muted until");
     room.downtimes_become(|found| found.contains(&"host1: Watchbell m1: flaky".to_owned())).await;
@@ -246,6 +246,15 @@ async fn a_mute_may_stand_in_icinga_as_a_downtime_that_ends_with_it() {
     room.downtimes_become(|found| found.is_empty()).await;
     room.ask("!ping", "pong");
     assert!(!room.heard.iter().any(|line| line.contains("downtime")), "{:?}", room.heard);
+
+    room.ask("!mute host1 mirror 1h flaky", "host1 and its services muted until");
+    room.downtimes_become(|found| found.contains(&"host1: Watchbell m2: flaky".to_owned())).await;
+    room.ask("!ping", "pong");
+    let all = json!({ "type": "Downtime", "filter": "downtime.service_name == \"\"" });
+    room.icinga.call(reqwest::Method::POST, "/v1/actions/remove-downtime", all).await;
+    room.expect_holding(
+        "the mute of host1 and its services by alice.smith has ended, for somebody took it back in Icinga",
+    );
 }
 
 impl Room {

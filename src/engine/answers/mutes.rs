@@ -78,9 +78,12 @@ fn prolonged(asked: &mut Asked<'_>, wanted: &MuteAsked) -> Option<Result<String,
     }
     let zone = asked.settings().zone.clone();
     let before = asked.world().mutes().find(|active| active.mute.id == id)?.mute.clone();
+    if before.until == Some(until) {
+        return Some(Ok(format!("m{id}: {} muted {}, as before", before.what, before.when(&zone))));
+    }
     let removals = mirror::removals(asked.world(), &before);
     let mute = asked.engine.world_mut().prolong_mute(id, until)?.clone();
-    asked.outcome.actions.extend(removals.into_iter().chain(mirror::downtime(&mute)));
+    asked.outcome.actions.extend(removals.into_iter().chain(mirror::wanted(&mute)));
     Some(Ok(format!("m{id}: {} muted {}", mute.what, mute.when(&zone))))
 }
 
@@ -96,10 +99,14 @@ fn add_mute(asked: &mut Asked<'_>, wanted: &MuteAsked) -> Result<String, String>
     mute.made_in = Some((spoken.sink.clone(), spoken.room.clone(), spoken.speaker.nick.clone()));
     mute.mirror = mirrored(&mute, meant.object, wanted.mirror, asked.settings().mirror_mutes)?;
 
-    let active = ActiveMute::new(mute).map_err(|error| error.to_string())?;
+    let mut active = ActiveMute::new(mute).map_err(|error| error.to_string())?;
     let world = asked.world();
     let covered = covered(asked, &active);
     let problems = endings::problems(world, &active, asked.now);
+    if active.mute.mirror.is_some() && active.mute.until.is_none() {
+        let is_open = |key: &&ObjectKey| !world.status(key).acknowledged;
+        active.mute.acknowledged = problems.iter().filter(is_open).cloned().collect();
+    }
     if wanted.until_ok && problems.is_empty() {
         let what = &active.mute.what;
         return Err(format!("{what}: nothing of it has a problem now; say for how long, such as 2h"));
@@ -152,7 +159,7 @@ fn with_zone(span: &str, asked: &Asked<'_>) -> String {
     }
 }
 
-/// The object that is put in downtime in Icinga, too.
+/// The object that is put in downtime or acknowledged in Icinga, too.
 fn mirrored(
     mute: &Mute,
     object: Option<ObjectKey>,
@@ -162,10 +169,12 @@ fn mirrored(
     if !is_asked && !is_usual {
         return Ok(None);
     }
-    let can_be = mute.until.is_some() && mute.every.is_none();
+    let can_be = (mute.until.is_some() || mute.until_ok) && mute.every.is_none();
     match object.filter(|_| can_be) {
         None if is_asked => {
-            Err("only a mute of one object with a time to end can have a downtime in Icinga".to_owned())
+            Err("only a mute of one object that ends at a time or with `until ok` can have a \
+                                 downtime or an acknowledgement in Icinga"
+                .to_owned())
         }
         object => Ok(object),
     }

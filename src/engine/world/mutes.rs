@@ -47,6 +47,7 @@ impl World {
         let active = self.mutes.get_mut(&id)?;
         (active.mute.until, active.mute.warned) = (Some(until), false);
         active.mute.downtimes.clear();
+        active.mute.acknowledged.clear();
         self.change(|| Entry::Mute(id));
         self.mutes.get(&id).map(|active| &active.mute)
     }

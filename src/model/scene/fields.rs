@@ -199,7 +199,7 @@ pub static FIELDS: &[Field] = fields! {
         Detail::MuteEnding(mute) => Value::Int(mute.muted_events as i64),
         _ => Value::Missing,
     };
-    "mute.how" "why it ended: ended, removed, recovered or unused" |s| match &s.event.detail {
+    "mute.how" "why it ended: ended, removed, recovered, unused, or withdrawn in Icinga" |s| match &s.event.detail {
         Detail::MuteEnding(mute) => Value::text(&mute.how),
         _ => Value::Missing,
     };
