@@ -141,6 +141,25 @@ fn what_icinga_forgot_excuses_the_change_back_to_what_was_told() {
 }
 
 #[test]
+fn what_was_told_and_then_forgotten_excuses_the_change_to_what_was_told_again() {
+    // 1 was told, then Icinga came back with what was before it, which was told, too; so 2 changed
+    // nothing that Icinga knew of.
+    let lost = |said: &[Told], forgot| {
+        let truth = BTreeMap::from([("a!b".to_owned(), 0)]);
+        let tells = |sink, _: &str| sink == Sink::Hook;
+        let gaps = &Gaps::new(vec![Gap { from: 9.0, to: 15.0, forgot }]);
+        let folded = BTreeSet::new();
+        judge(&Case { driven: &changes()[..2], told: said, gaps, folded: &folded, truth: &truth, tells })
+            .lost
+            .len()
+    };
+    let back = Told { number: None, state: 0, ..told(1, 14.0) };
+    assert_eq!(lost(&[told(1, 11.0), back.clone()], Some(12.0)), 0);
+    assert_eq!(lost(&[told(1, 11.0), back], None), 1);
+    assert_eq!(lost(&[told(1, 11.0)], Some(12.0)), 2, "the last word is false, too");
+}
+
+#[test]
 fn of_a_digest_only_the_changes_of_services_are_counted() {
     let chat = ":watchbell!w@x PRIVMSG #ops :";
     for (text, count) in [

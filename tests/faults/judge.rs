@@ -280,6 +280,7 @@ fn tell_apart(
     // The state that was told last, and whether Icinga may have forgotten all that came after:
     // then that state is none that changes anything.
     let (mut held, mut is_forgotten) = (0, false);
+    let mut before: Option<&Driven> = None;
     for change in changes {
         tally.driven += 1;
         let gaps = || case.gaps.touched(change);
@@ -295,11 +296,21 @@ fn tell_apart(
         } else if gap_end.is_some() {
             tally.unpromised += 1;
             is_forgotten = gaps().any(|gap| gap.forgot.is_some());
-        } else if is_none {
+        } else if is_none || before.is_some_and(|before| is_taken_back(case, sink, before, change)) {
             tally.unpromised += 1;
         } else {
             let Driven { number, state, ended, .. } = change;
             tally.lost.push(format!("{} {object}: n={number} (state {state}, at {ended:.3})", sink.name()));
         }
+        before = Some(change);
     }
+}
+
+/// Whether Icinga may have forgotten the change before this one, and the sink told so: then what
+/// this one says is what people have heard already, and what Icinga had all the time.
+fn is_taken_back(case: &Case<'_>, sink: Sink, before: &Driven, change: &Driven) -> bool {
+    let of_object = |told: &&Told| told.sink == sink && told.object == change.object;
+    let heard = case.told.iter().rev().filter(of_object).find(|told| told.at <= change.began);
+    let is_forgotten = case.gaps.touched(before).any(|gap| gap.forgot.is_some());
+    is_forgotten && heard.is_some_and(|told| told.state == change.state)
 }
