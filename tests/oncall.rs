@@ -53,6 +53,19 @@ fn say(world: &mut World, nick: &str, line: &str) -> String {
 }
 
 #[test]
+fn a_forecast_goes_on_past_the_moment_at_which_gaps_are_looked_for() {
+    let mut world = World::new(
+        r#"rule("call", #{ on: "StateChange" }, |e| { e.notify("dba"); e.after("45m", "later", ()); });
+           rule("later", #{ on: "Timer" }, |e| e.notify("ops"));"#,
+    );
+    world.restart_with(|settings| settings.schedules.extend([weekly(None)]));
+    world.state("db1", "UP");
+    world.wait("23h30m");
+    let answer = world.say("bob", "!route db1 DOWN");
+    assert!(answer.contains("45m later: ops would be told"), "{answer}");
+}
+
+#[test]
 fn anybody_may_ask_who_is_on_call() {
     let mut world = on_call();
     for (line, answer) in [

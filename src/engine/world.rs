@@ -123,10 +123,12 @@ impl World {
         World { durable, next_incident: 1, next_mute: 1, recovered: true, ..World::default() }
     }
 
-    /// A copy to try things on: its changes are not kept. Objects and states are shared
-    /// until they change.
+    /// A copy to try things on: its changes are not kept, and no gaps of schedules are looked
+    /// for. Objects and states are shared until they change.
     pub fn for_trial(&self) -> World {
-        World { changes: Changes::default(), durable: false, ..self.clone() }
+        let mut trial = World { changes: Changes::default(), durable: false, ..self.clone() };
+        trial.look_again();
+        trial
     }
 
     fn change(&mut self, entry: impl FnOnce() -> Entry) {
