@@ -390,7 +390,7 @@ fn somebody_calls_the_next_step_now_or_begins_an_escalation() {
     world.state("db1", "DOWN");
     assert_eq!(
         world.say("alice", "!escalate db1 dbaa"),
-        "alice: there is no escalation `dbaa`; watchbell.toml has: dba"
+        "alice: there is no escalation `dbaa`; did you mean `dba`? watchbell.toml has: dba"
     );
     assert_eq!(world.say("alice", "!escalate db1"), "alice: #1 db1: calling step 1 of 3 of dba");
     world.wait("1s");

@@ -27,9 +27,11 @@ impl Stage {
         let policies = &self.settings.policies;
         let made_up = self.settings.any_target.then(|| Policy::of_one_target(name));
         policies.get(name).cloned().or(made_up).ok_or_else(|| {
+            let meant = super::matcher::nearest(name, policies.keys().cloned());
+            let meant = meant.map_or(String::new(), |name| format!("did you mean `{name}`? "));
             let known: Vec<&str> = policies.keys().map(String::as_str).collect();
             let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-            format!("there is no escalation `{name}`; watchbell.toml has: {known}")
+            format!("there is no escalation `{name}`; {meant}watchbell.toml has: {known}")
         })
     }
 
