@@ -6,12 +6,14 @@
 
 mod absence;
 mod digest;
+mod drill;
 mod forecast;
 mod letters;
 mod story;
 mod words;
 
 pub use absence::{absence, brief_absence};
+pub use drill::{drill, is_ended};
 pub use forecast::forecast;
 pub use letters::{NO_LETTERS, became, brief_letters, given_up, letter, no_number, revived, whole_letter};
 pub use story::{brief_story, history, nothing, story};

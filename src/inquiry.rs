@@ -6,6 +6,7 @@
 //! changes what the engine knows.
 
 mod comparison;
+mod drills;
 
 use crate::config::Config;
 use crate::engine::{Ask, Question, no_target};
@@ -15,8 +16,9 @@ use crate::model::{About, Input, Reply, Timestamp};
 use crate::reload;
 use crate::store::{DeadFilter, Revival, Store, StoreError};
 use comparison::Comparison;
+use drills::{Drills, Eye};
 use std::sync::Arc;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 /// How many decisions are looked at for an answer of a few lines.
 const LOOK_BACK: usize = 4;
@@ -46,6 +48,8 @@ pub struct Inquiry {
     pub health: Health,
     /// Has rooms joined and left.
     pub attend: Attend,
+    /// Told when a message of a drill was tried.
+    pub tried: Arc<Notify>,
     /// Where answers go.
     pub inputs: mpsc::Sender<Input>,
 }
@@ -54,11 +58,21 @@ impl Inquiry {
     /// Answers until nobody asks any more.
     pub async fn run(&mut self) {
         let mut comparison = Comparison::new(self.config.clone(), self.inputs.clone());
+        let mut drills = Drills::new(Eye {
+            store: self.store.clone(),
+            tried: self.tried.clone(),
+            prefix: self.config.prefix.clone(),
+            inputs: self.inputs.clone(),
+        });
         while let Some(ask) = self.asks.recv().await {
             let goes_on = match ask.question {
                 Question::Reload { force } => self.reloads.send(reload::Request { force }).await.is_ok(),
                 Question::Diff { length } => {
                     comparison.start(length, ask.reply).await;
+                    true
+                }
+                Question::Drill(drill) => {
+                    drills.watch(*drill, ask.reply).await;
                     true
                 }
                 Question::Lag => {
@@ -104,9 +118,11 @@ impl Inquiry {
 /// The answer of the store, in a few lines.
 fn from_store(store: &dyn Store, config: &Config, question: &Question) -> Result<String, StoreError> {
     match question {
-        Question::Attend { .. } | Question::Reload { .. } | Question::Diff { .. } | Question::Lag => {
-            Ok(String::new())
-        }
+        Question::Attend { .. }
+        | Question::Reload { .. }
+        | Question::Diff { .. }
+        | Question::Drill(_)
+        | Question::Lag => Ok(String::new()),
         Question::Why(about) => {
             let past = store.past(about, LOOK_BACK)?;
             Ok(explain::brief_story(about, &past, &config.zone, &config.prefix))

@@ -14,13 +14,14 @@ pub use thread::{Ended, Wires, run, spawn};
 
 use crate::clock;
 use crate::config::{Config, ConsoleSettings, SinkKind, SinkSettings, Target};
-use crate::engine::{Ask, Engine, Notification, Outcome, Settings, World};
+use crate::engine::outcome::By;
+use crate::engine::{Ask, Engine, Notification, Outcome, Question, Settings, World};
 use crate::lag::Lag;
 use crate::load::Set;
 use crate::model::event::Digest;
 use crate::model::identity::digest;
 use crate::model::{
-    Action, Brief, Commanded, Decision, Delivery, Input, Message, Reply, StateWrite, Timestamp,
+    Action, Brief, Commanded, DRILL, Decision, Delivery, Input, Message, Reply, StateWrite, Timestamp,
 };
 use crate::router;
 use std::sync::Arc;
@@ -139,13 +140,14 @@ impl Pipeline {
         self.engine.world_mut().take_writes()
     }
 
-    fn finish(&mut self, outcome: Outcome, now: Timestamp) -> Finished {
+    fn finish(&mut self, mut outcome: Outcome, now: Timestamp) -> Finished {
         // Who asked is answered before what the answer set off.
         let mut deliveries: Vec<Delivery> =
             outcome.replies.into_iter().map(|reply| self.reply(reply)).collect();
         for notification in &outcome.notifications {
             deliveries.extend(self.render(notification, now));
         }
+        note_drilled(&mut outcome.asks, &deliveries);
         Finished {
             deliveries,
             actions: outcome.actions,
@@ -167,6 +169,9 @@ impl Pipeline {
         let mut deliveries = router::deliveries(scene, target, &by, templates, &self.config, now, template);
         for delivery in &mut deliveries {
             amend(&mut delivery.message, notification);
+            if let By::Drill(_) = notification.by {
+                DRILL.clone_into(&mut delivery.event);
+            }
         }
         deliveries
     }
@@ -222,6 +227,16 @@ fn amend(message: &mut Message, notification: &Notification) {
     }
     if let Some(note) = &notification.note {
         message.append(&format!(" {note}"));
+    }
+}
+
+/// Whoever watches a drill finds its messages by their keys.
+fn note_drilled(asks: &mut [Ask], deliveries: &[Delivery]) {
+    for ask in asks {
+        if let Question::Drill(drill) = &mut ask.question {
+            let drilled = deliveries.iter().filter(|delivery| delivery.is_drill());
+            drill.keys = drilled.map(|delivery| delivery.key.clone()).collect();
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::sync::mpsc;
 use watchbell::engine::{Ask, Question};
 use watchbell::inquiry::Inquiry;
-use watchbell::model::{Detail, Event, Input, Reply, State, Timestamp};
+use watchbell::model::{Detail, Event, Input, Reply, Speaker, State, Timestamp, Utterance};
 use watchbell::store::sqlite::SqliteStore;
 use watchbell::store::{Batch, JournalLimits, Store};
 
@@ -161,6 +161,27 @@ fn the_journal_is_compared_from_a_moment_on_with_what_was_known_by_then() {
     assert!(all.err.contains("the journal goes back to "), "{}", all.err);
 }
 
+/// What somebody at the terminal wrote, so many seconds ago.
+fn said(text: &str, seconds: u64) -> (Timestamp, Input) {
+    let at = Timestamp::now() - Duration::from_secs(seconds);
+    let speaker = Speaker { nick: "alice".to_owned(), account: None, local: true };
+    let (sink, room) = ("terminal".to_owned(), String::new());
+    (at, Input::Utterance(Utterance { sink, room, private: true, speaker, text: text.to_owned(), at }))
+}
+
+#[test]
+fn a_drill_is_no_news_on_either_side() {
+    let folder = with_candidate(&IN_FORCE.replace("notify(\"ops\")", "notify(\"dba\")"));
+    keep_journal(folder.path());
+    let store = SqliteStore::open(&folder.path().join("watchbell.db")).expect("it opens");
+    let journal = vec![said("drill early DOWN", 62), said("yes", 60)];
+    store.commit(&Batch { journal, ..Batch::default() }).expect("kept");
+    drop(store);
+    let out = diff(&folder, &["--since", "1h"]).out;
+    assert!(out.starts_with("4 inputs from ") && out.contains("1 elsewhere"), "{out}");
+    assert!(!out.contains("drill") && !out.contains("DRILL"), "{out}");
+}
+
 #[test]
 fn the_journal_is_played_and_what_was_before_is_silent() {
     let folder = with_candidate(IN_FORCE);
@@ -201,7 +222,17 @@ async fn answered(folder: &TempDir, questions: usize) -> Vec<String> {
     let config = Arc::new(config);
     let health: watchbell::inquiry::Health = Arc::new(|| "Watchbell is well".to_owned());
     let attend: watchbell::inquiry::Attend = Arc::new(|_, _, _| Err("there are no rooms here".to_owned()));
-    let mut inquiry = Inquiry { asks, reloads, store, config, lag: Arc::default(), health, attend, inputs };
+    let mut inquiry = Inquiry {
+        asks,
+        reloads,
+        store,
+        config,
+        lag: Arc::default(),
+        health,
+        attend,
+        tried: Arc::default(),
+        inputs,
+    };
     let inquiry = tokio::spawn(async move { inquiry.run().await });
     let mut texts = Vec::new();
     for _ in 0..questions {

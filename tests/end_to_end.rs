@@ -2,6 +2,7 @@
 
 mod commands;
 mod crash;
+mod drill;
 mod lifecycle;
 mod mail;
 mod people;

@@ -22,6 +22,7 @@ mod definitions;
 mod diff;
 mod disk;
 mod docs;
+mod drill;
 mod email;
 mod end_to_end;
 mod ending;

@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 pub(super) struct Nudges {
     sinks: Arc<BTreeMap<String, Arc<Notify>>>,
     sources: Arc<BTreeMap<String, Arc<Notify>>>,
+    drills: Arc<Notify>,
 }
 
 impl Nudges {
@@ -23,6 +24,7 @@ impl Nudges {
         Nudges {
             sinks: Arc::new(config.sinks.keys().map(fresh).collect()),
             sources: Arc::new(peers.iter().map(|peer| fresh(&peer.name)).collect()),
+            drills: Arc::default(),
         }
     }
 
@@ -34,6 +36,11 @@ impl Nudges {
         self.sources[name].clone()
     }
 
+    /// Rings when a message of a drill was tried.
+    pub(super) fn drills(&self) -> Arc<Notify> {
+        self.drills.clone()
+    }
+
     pub(super) fn after(&self, batch: &Batch) {
         let sinks: BTreeSet<&str> = batch.deliveries.iter().map(|delivery| delivery.sink.as_str()).collect();
         for nudge in sinks.into_iter().filter_map(|sink| self.sinks.get(sink)) {
@@ -42,6 +49,9 @@ impl Nudges {
         let sources: BTreeSet<&str> = batch.actions.iter().map(|action| &**action.object.source()).collect();
         for nudge in sources.into_iter().filter_map(|source| self.sources.get(source)) {
             nudge.notify_one();
+        }
+        if batch.attempts.iter().any(|attempt| attempt.delivery.is_drill()) {
+            self.drills.notify_waiters();
         }
     }
 

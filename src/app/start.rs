@@ -145,6 +145,7 @@ pub(super) async fn start(
         lag: lag.clone(),
         health: health(reports.clone()),
         attend: attend(sinks.clone()),
+        tried: nudges.drills(),
         inputs: inputs.clone(),
     };
     crew.beside("inquiry", inquiry, |inquiry| Box::pin(inquiry.run()));

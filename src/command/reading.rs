@@ -2,8 +2,8 @@
 
 use super::request::{Acknowledging, MuteAsked, Request, Scheduling};
 use super::words::Words;
-use crate::model::About;
 use crate::model::time::{later, parse_duration};
+use crate::model::{About, State};
 use crate::span::Span;
 use std::time::Duration;
 
@@ -224,6 +224,21 @@ pub(super) fn page(words: &mut Words<'_>) -> Reading {
     Ok(Request::Page { who, text: words.rest() })
 }
 
+/// `drill OBJECT [STATE] [POLICY]`: a word that is no state and stands alone is a policy.
+pub(super) fn drill(words: &mut Words<'_>) -> Reading {
+    let object = words.one()?;
+    let [first, second] = [words.optional(), words.optional()].map(|word| word.map(str::to_owned));
+    if !words.is_empty() {
+        return Err(words.usage());
+    }
+    let is_state = |word: &String| State::ALL.iter().any(|state| state.name().eq_ignore_ascii_case(word));
+    let (state, policy) = match (first, second) {
+        (Some(word), None) if !is_state(&word) => (None, Some(word)),
+        both => both,
+    };
+    Ok(Request::Drill { object, state, policy })
+}
+
 pub(super) fn reload(words: &mut Words<'_>) -> Reading {
     let force = words.took("force");
     if words.is_empty() { Ok(Request::Reload { force }) } else { Err(words.usage()) }
@@ -301,6 +316,24 @@ mod tests {
         ] {
             let answer = muted(line).expect_err(line);
             assert!(answer.contains(words), "{line}: {answer}");
+        }
+    }
+
+    #[test]
+    fn a_drill_takes_a_state_a_policy_or_both() {
+        let read =
+            |line: &str| parse(line, Timestamp::UNIX_EPOCH, &TimeZone::UTC).map(|command| command.request);
+        let drill = |state: Option<&str>, policy: Option<&str>| {
+            let [state, policy] = [state, policy].map(|word| word.map(str::to_owned));
+            Ok(Request::Drill { object: "db1".to_owned(), state, policy })
+        };
+        assert_eq!(read("drill db1"), drill(None, None));
+        assert_eq!(read("drill db1 down"), drill(Some("down"), None));
+        assert_eq!(read("drill db1 dba"), drill(None, Some("dba")));
+        assert_eq!(read("drill db1 DOWN dba"), drill(Some("DOWN"), Some("dba")));
+        assert_eq!(read("drill db1 DWON dba"), drill(Some("DWON"), Some("dba")));
+        for line in ["drill", "drill db1 DOWN dba now"] {
+            assert!(read(line).is_err_and(|answer| answer.contains("write: drill OBJECT")), "{line}");
         }
     }
 

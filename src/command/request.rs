@@ -152,6 +152,15 @@ pub enum Request {
         /// What to say.
         text: String,
     },
+    /// `drill`.
+    Drill {
+        /// Which object.
+        object: String,
+        /// Which state, as written; `None` for the worst one.
+        state: Option<String>,
+        /// Which escalation is called besides.
+        policy: Option<String>,
+    },
     /// `reload`.
     Reload {
         /// Whether a set is taken whose own tests fail.

@@ -247,6 +247,13 @@ pub static VERBS: &[Verb] = &[
     .such_as("reload"),
     admin("test", "TARGET", "tell a target that this is a test", |words| Ok(Request::Test(words.one()?)))
     .such_as("test ops"),
+    admin(
+        "drill",
+        "OBJECT [STATE] [POLICY]",
+        "tell all who would hear of a state, the worst unless said, that it is a drill; who was reached is said then",
+        reading::drill,
+    )
+    .such_as("drill db1 DOWN dba"),
     admin("join", "#ROOM", "come into a room of this network, until the next start", |words| {
         Ok(Request::Join(words.one()?))
     })

@@ -1,6 +1,7 @@
 //! One side: an engine with one of the two sets, and what it told.
 
 use super::report::{Failure, Tally};
+use crate::engine::outcome::By;
 use crate::engine::{Engine, Notification, World};
 use crate::model::time::later;
 use crate::model::{Decision, Input, Timestamp, Verdict};
@@ -53,8 +54,11 @@ impl Side {
         self.now = now;
         let outcome = self.engine.step(input, now);
         outcome.decisions.iter().for_each(|decision| self.count(decision));
-        self.tally.told += outcome.notifications.len() as u64;
-        told.extend(outcome.notifications.into_iter().map(|notification| (now, notification)));
+        // A drill is no news, whoever is told that it is one.
+        let news = outcome.notifications.into_iter().filter(|news| !matches!(news.by, By::Drill(_)));
+        let before = told.len();
+        told.extend(news.map(|notification| (now, notification)));
+        self.tally.told += (told.len() - before) as u64;
     }
 
     fn count(&mut self, decision: &Decision) {

@@ -38,7 +38,7 @@ pub mod windows;
 pub mod world;
 
 pub use case::{Case, no_target};
-pub use outcome::{Ask, Notification, Outcome, Question};
+pub use outcome::{Ask, Drill, Notification, Outcome, Question};
 pub use reach::is_reachable;
 pub use ruleset::{Names, RuleFault, RuleFile, RuleTest, Ruleset, SCRIPT_STACK};
 pub use world::World;

@@ -2,6 +2,7 @@
 
 use super::Case;
 use crate::model::{About, Action, Commanded, Decision, DeliveryId, Reply, RuleRef, Scene};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What one input led to.
@@ -54,6 +55,8 @@ pub enum By {
     },
     /// A person, by the name Icinga knows.
     Person(String),
+    /// A drill, by the name under which it was asked for.
+    Drill(String),
     /// Nobody in particular: no rule decided.
     Default,
 }
@@ -64,6 +67,7 @@ impl std::fmt::Display for By {
             By::Rule(rule) => rule.fmt(f),
             By::Policy { policy, step } => write!(f, "escalation {policy}, step {step}"),
             By::Person(name) => write!(f, "asked for by {name}"),
+            By::Drill(name) => write!(f, "drill by {name}"),
             By::Default => write!(f, "no rule decided"),
         }
     }
@@ -119,9 +123,24 @@ pub enum Question {
         /// Their numbers.
         ids: Vec<DeliveryId>,
     },
+    /// Whom the messages of a drill have reached.
+    Drill(Box<Drill>),
     /// To compare the candidate rules with those in force on what came in.
     Diff {
         /// How far back.
         length: std::time::Duration,
     },
+}
+
+/// A drill whose messages are on their way.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Drill {
+    /// What is played, such as `db1 DOWN`.
+    pub what: String,
+    /// The keys of its messages; empty until they are rendered.
+    pub keys: Vec<String>,
+    /// The person behind a target, by the target's name; none for a target of many.
+    pub persons: BTreeMap<String, String>,
+    /// What of it reaches nobody and why, in words; may be empty.
+    pub notes: Vec<String>,
 }

@@ -6,9 +6,12 @@ use crate::model::{Attempt, AttemptResult, Detail, Event, EventType, Timestamp};
 
 impl Engine {
     /// What is told of it. Nothing of a failed report of a failure, nor of a call that somebody
-    /// else gets in its place.
+    /// else gets in its place, nor of a drill: its report says it.
     pub(super) fn given_up(&mut self, attempt: Attempt, now: Timestamp) -> Option<Event> {
         let (delivery, AttemptResult::Dead(reason)) = (attempt.delivery, attempt.result) else { return None };
+        if delivery.is_drill() {
+            return None;
+        }
         match EventType::from_name(&delivery.event) {
             Some(EventType::DeliveryFailed | EventType::SinkOutage) => return None,
             Some(EventType::Escalation) if self.call_failed(delivery.incident, &delivery.target, now) => {

@@ -6,6 +6,7 @@
 //! Never: decides anything, reads a clock.
 
 mod codes;
+mod drill;
 mod due;
 mod durable;
 mod escalations;

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 /// The number of a delivery in the store; counts up.
 pub type DeliveryId = i64;
 
+/// What stands for the type of event in a message of a drill.
+pub const DRILL: &str = "Drill";
+
 /// One finished text on its way to one recipient.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Delivery {
@@ -44,8 +47,17 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// What keeps its order: deliveries of one lane leave one after the other.
+    /// Whether it says that it is a drill.
+    pub fn is_drill(&self) -> bool {
+        self.event == DRILL
+    }
+
+    /// What keeps its order: deliveries of one lane leave one after the other. Nothing that
+    /// is in earnest waits for a drill.
     pub fn lane(&self) -> String {
+        if self.is_drill() {
+            return format!("{}\u{1f}{}\u{1f}\u{1f}{DRILL}", self.target, self.recipient);
+        }
         format!("{}\u{1f}{}\u{1f}{}", self.target, self.recipient, self.object)
     }
 

@@ -27,7 +27,7 @@ pub use action::{Action, ActionId, ActionKind, ActionResult};
 pub use alike::Alike;
 pub use command::{CommandEnd, Commanded, Reply, Speaker, Utterance};
 pub use decision::{About, Decision, Facts, RuleRef, Step, Verdict};
-pub use delivery::{Attempt, AttemptResult, Brief, Delivery, DeliveryId, Tells};
+pub use delivery::{Attempt, AttemptResult, Brief, DRILL, Delivery, DeliveryId, Tells};
 pub use event::{Detail, Event, StateReport};
 pub use event_type::EventType;
 pub use incident::{Hold, Incident, IncidentId, Reminding};

@@ -5,6 +5,7 @@
 
 use super::backoff::BackoffPolicy;
 use crate::clock;
+use crate::model::words::counted;
 use crate::model::{Attempt, AttemptResult, Delivery, Tells, Timestamp};
 use crate::sink::{Receipt, SendError, Sink};
 use crate::supervise::panic_text;
@@ -21,6 +22,9 @@ const HOURS: i64 = 24;
 
 /// ... and the end of a problem sooner: nobody waits for old good news.
 const HOURS_OF_RECOVERIES: i64 = 4;
+
+/// ... and a drill soonest: who asked for it has long heard that it did not arrive.
+const HOURS_OF_DRILLS: i64 = 1;
 
 /// A far side may answer with a whole page; this much of it is kept.
 const REASON_CHARS: usize = 1000;
@@ -91,7 +95,8 @@ fn judge(
         Err(
             SendError::NotReady(reason) | SendError::Retry { reason, .. } | SendError::PutOff { reason, .. },
         ) if is_too_old(delivery, now) => {
-            AttemptResult::Dead(clipped(format!("given up after {} hours: {reason}", hours(delivery))))
+            let after = counted(hours(delivery).unsigned_abs(), "hour");
+            AttemptResult::Dead(clipped(format!("given up after {after}: {reason}")))
         }
         // The worker waits for the sink; the delivery itself need not.
         Err(SendError::NotReady(reason)) => {
@@ -113,6 +118,7 @@ fn is_too_old(delivery: &Delivery, now: Timestamp) -> bool {
 
 fn hours(delivery: &Delivery) -> i64 {
     match delivery.brief.tells {
+        _ if delivery.is_drill() => HOURS_OF_DRILLS,
         Tells::Recovery => HOURS_OF_RECOVERIES,
         Tells::Problem | Tells::Other => HOURS,
     }
@@ -132,7 +138,7 @@ fn clipped(mut text: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Brief, Message};
+    use crate::model::{Brief, DRILL, Message};
     use futures_util::future::BoxFuture;
 
     const POLICY: BackoffPolicy = BackoffPolicy::QUICK;
@@ -227,6 +233,17 @@ mod tests {
                 _ => None,
             };
             assert_eq!(dead.as_deref(), expected, "{tells:?} after {minutes} minutes");
+        }
+    }
+
+    #[test]
+    fn a_drill_is_given_up_soonest() {
+        for (minutes, is_dead) in [(60, false), (61, true)] {
+            let told = delivery(SignedDuration::from_mins(minutes));
+            let told = Delivery { event: DRILL.to_owned(), ..told };
+            let result = judge(Err(retry(None)), &told, &POLICY, now(), 1.0);
+            let dead = AttemptResult::Dead("given up after 1 hour: busy".to_owned());
+            assert_eq!(result == dead, is_dead, "{minutes} minutes: {result:?}");
         }
     }
 

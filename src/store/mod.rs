@@ -248,6 +248,11 @@ pub trait Store: Send + Sync {
     /// deliveries that belong to them.
     fn past(&self, about: &About, limit: usize) -> Result<Past, StoreError>;
 
+    /// The deliveries with these keys that are kept, oldest first.
+    fn of_keys(&self, _keys: &[String]) -> Result<Vec<PastDelivery>, StoreError> {
+        Ok(Vec::new())
+    }
+
     /// The deliveries that were given up and pass the filter: how many there are, and the
     /// `limit` that were given up last, newest first.
     fn dead(&self, _filter: &DeadFilter, _limit: usize) -> Result<DeadLetters, StoreError> {

@@ -299,6 +299,11 @@ impl World {
         self.kept.insert((kind.to_owned(), key.to_owned()), value.to_owned());
     }
 
+    /// All that the store holds.
+    pub(crate) fn all_held(&self) -> BTreeMap<(String, String), String> {
+        self.kept.clone()
+    }
+
     /// All entries of a kind that the store holds, by their keys.
     pub(crate) fn held(&self, kind: &str) -> Vec<(&str, &str)> {
         let of_kind = self.kept.iter().filter(|((held, _), _)| held == kind);

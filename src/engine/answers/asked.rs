@@ -7,7 +7,7 @@ use crate::engine::costs::Costs;
 use crate::engine::outcome::{Ask, Outcome, Question};
 use crate::engine::ruleset::Ruleset;
 use crate::engine::stage::Stage;
-use crate::engine::world::talks::{CONFIRM_WITHIN, Talker, Waiting};
+use crate::engine::world::talks::{CONFIRM_WITHIN, Shown, Talker, Waiting};
 use crate::engine::{Engine, Settings, World};
 use crate::model::{Action, ActionKind, ObjectKey, Reply, Timestamp, Utterance};
 use std::collections::BTreeSet;
@@ -33,7 +33,7 @@ pub(super) struct Said {
     /// When; its times count from then.
     pub(super) at: Timestamp,
     /// What was shown before the `yes`; `None` without one.
-    pub(super) confirmed: Option<BTreeSet<ObjectKey>>,
+    pub(super) confirmed: Option<Shown>,
 }
 
 /// A command under way.
@@ -175,16 +175,15 @@ impl Asked<'_> {
     /// Whether what hits these objects may be done now; if not, what to answer: it waits for
     /// a `yes`. `words` say what would be done.
     pub(super) fn confirm(&mut self, words: &str, objects: &[ObjectKey]) -> Result<(), String> {
-        let shown = self.said.confirmed.as_ref();
-        if shown.is_some_and(|shown| objects.iter().all(|key| shown.contains(key))) {
+        self.confirm_all(words, Shown { objects: objects.iter().cloned().collect(), ..Shown::default() })
+    }
+
+    /// The same for what tells targets something, besides.
+    pub(super) fn confirm_all(&mut self, words: &str, shown: Shown) -> Result<(), String> {
+        if self.said.confirmed.as_ref().is_some_and(|before| before.covers(&shown)) {
             return Ok(());
         }
-        let waiting = Waiting {
-            line: self.said.line.clone(),
-            at: self.said.at,
-            since: self.now,
-            objects: objects.iter().cloned().collect(),
-        };
+        let waiting = Waiting { line: self.said.line.clone(), at: self.said.at, since: self.now, shown };
         let (talker, now) = (Talker::of(self.utterance), self.now);
         self.engine.world_mut().await_yes(&talker, waiting, now);
         let (prefix, within) = (&self.settings().prefix, CONFIRM_WITHIN.as_secs());

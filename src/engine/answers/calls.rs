@@ -4,10 +4,11 @@ use super::asked::{Answer, Answered, Asked};
 use super::find::{Kind, find};
 use crate::command::Request;
 use crate::config::{Policy, Recipient};
+use crate::engine::stage::Stage;
 use crate::engine::world::{EscalationKey, World};
 use crate::model::event::Page;
 use crate::model::words::counted;
-use crate::model::{Detail, Event, Incident, ObjectKey};
+use crate::model::{Detail, Event, Incident, ObjectKey, Timestamp};
 use std::sync::Arc;
 
 /// Calls people, or has nobody called; `None` if something else is asked for.
@@ -45,21 +46,28 @@ fn escalate(asked: &mut Asked<'_>, object: &str, policy: Option<&str>) -> Result
         (None, _) => only(&stage.settings.policies)?,
     };
     let policy = stage.policy(&name)?;
-    let at = (incident.id, name);
-    let words = format!("{author} asked for it");
-    let step = match under_way.contains(&at) {
-        true => stage.world.change_escalation(&at, |running| {
-            running.paused = None;
-            running.call_now(&policy, now, words);
-            running.step + 1
-        }),
-        false => {
-            stage.begin_escalation(&policy, incident.id, &key, now);
-            Some(1)
-        }
-    };
-    let step = step.unwrap_or(1);
+    let step = call(stage, &policy, &incident, &author, now);
     Ok(format!("{} {key}: calling step {step} of {} of {}", incident.id, policy.steps.len(), policy.name))
+}
+
+/// Has the next step of a policy called now, or begins it. Which step that is, from 1.
+pub(super) fn call(
+    stage: &mut Stage,
+    policy: &Policy,
+    incident: &Incident,
+    author: &str,
+    now: Timestamp,
+) -> usize {
+    let at = (incident.id, policy.name.clone());
+    let goes_on = stage.world.change_escalation(&at, |running| {
+        running.paused = None;
+        running.call_now(policy, now, format!("{author} asked for it"));
+        running.step + 1
+    });
+    goes_on.unwrap_or_else(|| {
+        stage.begin_escalation(policy, incident.id, &incident.object, now);
+        1
+    })
 }
 
 /// The name of the only policy.

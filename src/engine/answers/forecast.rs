@@ -87,15 +87,24 @@ fn in_words(decision: &Decision, default: &str) -> String {
     }
 }
 
-fn state_of(key: &ObjectKey, text: &str) -> Result<State, String> {
-    let of_host = |state: &State| matches!(state, State::Up | State::Down);
-    let states = State::ALL.into_iter().filter(|state| of_host(state) == key.is_host());
-    let names: Vec<&str> = states.clone().map(State::name).collect();
-    let found = states.clone().find(|state| state.name().eq_ignore_ascii_case(text));
+/// The state of this name that an object may have. `Err` says which there are.
+pub(super) fn state_of(key: &ObjectKey, text: &str) -> Result<State, String> {
+    let found = states_of(key).find(|state| state.name().eq_ignore_ascii_case(text));
     found.ok_or_else(|| {
         let kind = if key.is_host() { "host" } else { "service" };
-        format!("`{text}` is no state of a {kind}; it has: {}", names.join(", "))
+        format!("`{text}` is no state of a {kind}; it has: {}", state_names(key))
     })
+}
+
+fn states_of(key: &ObjectKey) -> impl Iterator<Item = State> + use<> {
+    let is_host = key.is_host();
+    let of_host = |state: &State| matches!(state, State::Up | State::Down);
+    State::ALL.into_iter().filter(move |state| of_host(state) == is_host)
+}
+
+/// The names of all states that an object may have.
+pub(super) fn state_names(key: &ObjectKey) -> String {
+    states_of(key).map(State::name).collect::<Vec<_>>().join(", ")
 }
 
 /// Has a target told a message that says that it is a test.

@@ -9,6 +9,7 @@ mod audit;
 mod calls;
 mod custom;
 mod downtimes;
+mod drill;
 mod each;
 mod find;
 mod forecast;
@@ -50,6 +51,7 @@ const TOPICS: &[fn(&mut Asked<'_>, &Request) -> Option<Answered>] = &[
     rules::answer,
     audit::answer,
     forecast::answer,
+    drill::answer,
     rooms::answer,
     custom::answer,
 ];
@@ -176,7 +178,7 @@ fn meant(
     match verbs::find(&name).map(|verb| verb.name) {
         Some(verbs::YES) => match waiting {
             Some(waiting) => {
-                Ok(Some(Said { line: waiting.line, at: waiting.at, confirmed: Some(waiting.objects) }))
+                Ok(Some(Said { line: waiting.line, at: waiting.at, confirmed: Some(waiting.shown) }))
             }
             None => Err("nothing waits for your `yes`; say the command again".to_owned()),
         },

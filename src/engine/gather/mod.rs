@@ -179,7 +179,7 @@ fn take_in(
     }
     let plan = match notification.by {
         By::Rule(_) => plans.of_target.get(&target),
-        By::Policy { .. } | By::Person(_) => None,
+        By::Policy { .. } | By::Person(_) | By::Drill(_) => None,
         By::Default => plans.from_here.as_ref(),
     };
     let object = scene.event.object.as_ref();

@@ -40,6 +40,12 @@ impl Escalations {
         Some(running)
     }
 
+    /// Forgets all but those of this incident.
+    pub(super) fn leave_only(&mut self, id: Option<IncidentId>) {
+        self.running.retain(|key, _| Some(key.0) == id);
+        self.due.retain(|(_, key)| Some(key.0) == id);
+    }
+
     pub(super) fn next_due(&self) -> Option<Timestamp> {
         self.due.first().map(|(at, _)| *at)
     }

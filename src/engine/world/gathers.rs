@@ -81,6 +81,17 @@ impl Gathers {
         self.due.first().map(|(due, _)| *due)
     }
 
+    /// Forgets what waits, and leaves how it is gathered.
+    pub(super) fn forget_members(&mut self) {
+        for held in self.held.values_mut() {
+            held.members.clear();
+            held.only = None;
+            held.head.beyond = 0;
+        }
+        self.waiting.clear();
+        self.members = 0;
+    }
+
     pub(super) fn head(&self, name: &str) -> Option<&Gather> {
         self.held.get(name).map(|held| &held.head)
     }

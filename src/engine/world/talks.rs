@@ -53,8 +53,24 @@ pub struct Waiting {
     pub at: Timestamp,
     /// Since when it waits.
     pub since: Timestamp,
-    /// Which objects it hits: no other is touched by the `yes`.
+    /// What it hits: nothing else is touched by the `yes`.
+    pub shown: Shown,
+}
+
+/// What a command hits, as it was shown before its `yes`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// Which objects.
     pub objects: BTreeSet<ObjectKey>,
+    /// Which targets it tells something that they would not hear otherwise.
+    pub targets: BTreeSet<String>,
+}
+
+impl Shown {
+    /// Whether all of the other was shown, too.
+    pub fn covers(&self, other: &Shown) -> bool {
+        self.objects.is_superset(&other.objects) && self.targets.is_superset(&other.targets)
+    }
 }
 
 /// What one person said last in one room.
@@ -163,7 +179,7 @@ mod tests {
             line: "reload force".to_owned(),
             at: Timestamp::UNIX_EPOCH,
             since: Timestamp::UNIX_EPOCH,
-            objects: BTreeSet::new(),
+            shown: Shown::default(),
         };
         let at = |seconds| Timestamp::from_second(seconds).expect("a moment");
         for (by, when, taken) in [

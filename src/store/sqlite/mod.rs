@@ -229,6 +229,10 @@ impl Store for SqliteStore {
         past::past(&self.reader(), about, limit)
     }
 
+    fn of_keys(&self, keys: &[String]) -> Result<Vec<PastDelivery>, StoreError> {
+        past::of_keys(&self.reader(), keys)
+    }
+
     fn dead(&self, filter: &DeadFilter, limit: usize) -> Result<DeadLetters, StoreError> {
         letters::dead(&self.reader(), filter, limit)
     }

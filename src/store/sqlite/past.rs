@@ -1,7 +1,7 @@
 //! Reading the audit: what was decided and sent, of one object, incident or delivery.
 //! Changes nothing.
 
-use super::read::{delivery, json, moment, optional_moment, rows};
+use super::read::{delivery, json, list, moment, optional_moment, rows};
 use crate::model::{About, Decision, DeliveryId};
 use crate::store::fold::FOLDED_BY;
 use crate::store::{Past, PastDelivery, StoreError};
@@ -10,6 +10,8 @@ use rusqlite::{Connection, Row, ToSql, params};
 /// More deliveries than this belong to one decision only where a target has very many
 /// recipients.
 const DELIVERIES_EACH: usize = 16;
+
+const OF_KEYS: &str = "SELECT * FROM deliveries WHERE key IN (SELECT value FROM json_each(?1)) ORDER BY id";
 
 /// What is kept about something, newest first.
 pub(super) fn past(connection: &Connection, about: &About, limit: usize) -> Result<Past, StoreError> {
@@ -46,6 +48,11 @@ pub(super) fn deliveries(
 ) -> Result<Vec<PastDelivery>, StoreError> {
     let sql = format!("SELECT * FROM deliveries WHERE {column} = ?1 ORDER BY at DESC, id DESC LIMIT ?2");
     rows(connection, "read deliveries", &sql, params![value, rows_at_most(limit)], past_delivery)
+}
+
+/// The deliveries with these keys, oldest first.
+pub(super) fn of_keys(connection: &Connection, keys: &[String]) -> Result<Vec<PastDelivery>, StoreError> {
+    rows(connection, "read deliveries", OF_KEYS, params![list(keys)], past_delivery)
 }
 
 /// A delivery, and the decisions of the moment it was decided at; behind a digest of a storm
@@ -112,6 +119,15 @@ pub(super) fn past_delivery(row: &Row<'_>) -> rusqlite::Result<PastDelivery> {
 mod tests {
     use super::*;
     use crate::store::sqlite::open;
+
+    #[test]
+    fn deliveries_are_found_by_the_index_of_their_keys() {
+        let connection = open::in_memory().expect("a database");
+        let sql = format!("EXPLAIN QUERY PLAN {OF_KEYS}");
+        let plan = rows(&connection, "plan", &sql, params!["[]"], |row| row.get::<_, String>("detail"));
+        let plan = plan.expect("a plan").join("\n");
+        assert!(plan.contains("SEARCH deliveries USING INDEX") && plan.contains("(key=?)"), "{plan}");
+    }
 
     #[test]
     fn what_belongs_to_one_thing_is_found_by_an_index() {
