@@ -11,7 +11,12 @@ use watchbell::source::calendar::Calendars;
 fn calendars(source: ScheduleSource) -> (Calendars, mpsc::Receiver<Input>) {
     watchbell::tls::install_provider();
     let (inputs, handed) = mpsc::channel(16);
-    let settings = ScheduleSettings { name: "dba".to_owned(), zone: jiff::tz::TimeZone::UTC, source };
+    let settings = ScheduleSettings {
+        name: "dba".to_owned(),
+        zone: jiff::tz::TimeZone::UTC,
+        source,
+        gaps_are_meant: false,
+    };
     let calendars = Calendars::of([&settings].into_iter(), inputs).expect("there are certificates");
     (calendars.expect("it has a calendar"), handed)
 }

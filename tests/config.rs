@@ -106,6 +106,7 @@ until = "2026-12-31"
 during = "Mon-Fri 09:00-17:00"
 
 [schedule.web]
+gaps = "meant"
 ical_file = "web.ics"
 
 [schedule.net]
@@ -214,6 +215,7 @@ fn every_section_is_understood() {
     assert_eq!(layers[1].until, Some("2026-12-31".parse().expect("a day")));
     assert!(layers[0].during.is_none() && layers[1].during.is_some());
     assert_eq!(config.schedules["web"].zone.iana_name(), Some("Europe/Berlin"));
+    assert!(config.schedules["web"].gaps_are_meant && !dba.gaps_are_meant);
     assert!(
         matches!(&config.schedules["web"].source, ScheduleSource::IcalFile(file) if *file == folder.path("web.ics"))
     );
@@ -431,6 +433,7 @@ const SINGLE_FAULTS: &[(&str, &str, &str)] = &[
         "takes its turns from more than one place",
     ),
     ("ical_file = \"web.ics\"", "ical_url = \"http://a.example.org/\"", "does not begin with `https://`"),
+    ("gaps = \"meant\"", "gaps = \"office hours\"", "`schedule.web.gaps` is not understood"),
     ("[schedule.web]", "[schedule.\"a b\"]", "is no name that can be written"),
 ];
 

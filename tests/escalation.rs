@@ -271,7 +271,7 @@ fn a_step_that_reaches_nobody_is_told_to_the_fallback_and_says_so() {
 #[test]
 fn whoever_is_on_call_is_called_and_where_nobody_is_the_fallback_hears_it() {
     let schedule = "[[escalation.dba.step]]\nto = \"schedule:nights\"\n\
-        [schedule.nights]\n[[schedule.nights.layer]]\npersons = [\"alice\", \"bob\"]\nrotate = \"1d\"\n\
+        [schedule.nights]\ngaps = \"meant\"\n[[schedule.nights.layer]]\npersons = [\"alice\", \"bob\"]\nrotate = \"1d\"\n\
         handover = \"20:00\"\nfrom = \"2026-11-20\"\nduring = \"20:00-08:00\"\n";
     for (now, expected) in [
         ("2026-11-20T22:00:00Z", "alice/libera: Escalation db1 DOWN 1.1/1"),

@@ -8,6 +8,7 @@ use watchbell::config::{Accounts, Handover, LayerSettings, Rotation, ScheduleSet
 use watchbell::engine::Settings;
 use watchbell::model::Input;
 use watchbell::oncall::Schedule;
+use watchbell::span::Span;
 
 const RULES: &str = r#"
 rule("news", #{ on: ["ScheduleGap", "Trouble"] }, |e| e.notify("ops"));
@@ -15,21 +16,28 @@ rule("call", #{ on: "StateChange" }, |e| e.notify("dba", #{ text: `calls ${oncal
 "#;
 
 fn schedule(name: &str, source: ScheduleSource) -> (String, Schedule) {
-    let zone = jiff::tz::TimeZone::UTC;
-    (name.to_owned(), Schedule::of(&ScheduleSettings { name: name.to_owned(), zone, source }))
+    schedule_with(name, source, false)
+}
+
+fn schedule_with(name: &str, source: ScheduleSource, gaps_are_meant: bool) -> (String, Schedule) {
+    let (name, zone) = (name.to_owned(), jiff::tz::TimeZone::UTC);
+    (name.clone(), Schedule::of(&ScheduleSettings { name, zone, source, gaps_are_meant }))
 }
 
 /// Alice and bob take turns by weeks; it is Sunday, and bob's.
 fn weekly(until: Option<&str>) -> (String, Schedule) {
-    let layer = LayerSettings {
+    schedule("dba", ScheduleSource::Layers(vec![turns(until)]))
+}
+
+fn turns(until: Option<&str>) -> LayerSettings {
+    LayerSettings {
         persons: vec!["alice".to_owned(), "bob".to_owned()],
         rotate: Rotation::parse("1w").expect("a length"),
         handover: Handover::parse("mon 09:00").expect("a hand-over"),
         from: "2026-01-05".parse().expect("a day"),
         until: until.map(|day| day.parse().expect("a day")),
         during: None,
-    };
-    schedule("dba", ScheduleSource::Layers(vec![layer]))
+    }
 }
 
 fn world(change: impl FnOnce(&mut Settings)) -> World {
@@ -226,6 +234,29 @@ fn a_gap_is_told_a_day_before_it_comes_and_once() {
     world.now -= SignedDuration::from_hours(48);
     world.step(Input::Tick);
     world.wait("3d");
+    assert_eq!(world.told(), Vec::<String>::new());
+}
+
+#[test]
+fn a_gap_that_is_meant_is_not_told_and_turns_that_have_run_out_are() {
+    let office = || LayerSettings {
+        during: Some(Span::parse("Mon-Fri 09:00-17:00").expect("a span")),
+        ..turns(Some("2026-12-24"))
+    };
+    let add = |settings: &mut Settings| {
+        let source = ScheduleSource::Layers(vec![office()]);
+        settings.schedules.extend([schedule_with("dba", source, true)]);
+    };
+    let mut world = world(add);
+    world.step(Input::Tick);
+    for _ in 0..32 {
+        world.wait("1d");
+        assert_eq!(world.told(), Vec::<String>::new(), "{}", world.now);
+    }
+    world.wait("1d");
+    assert_eq!(world.told().len(), 1, "it is noon of the 25th, and nobody comes after the 24th");
+    world.restart_with(add);
+    world.wait("5d");
     assert_eq!(world.told(), Vec::<String>::new());
 }
 

@@ -88,6 +88,14 @@ fn check_names_gaps_that_are_near_and_calendars_that_are_broken() {
     assert_eq!(ended.code, Some(0));
     assert!(ended.err.contains("nobody is on call by the schedule `dba` from "), "{}", ended.err);
     assert!(ended.err.contains("more gaps within 30 days"), "{}", ended.err);
+    assert!(ended.err.contains("`gaps = \"meant\"`"), "{}", ended.err);
+    let office = SCHEDULES.replace("[[schedule", "gaps = \"meant\"\n[[schedule");
+    let office = format!("{office}during = \"Mon-Fri 09:00-17:00\"\n");
+    let meant = with(&office);
+    assert_eq!(watchbell(meant.path(), &["check"]).err, "");
+    let over = with(&format!("{office}until = \"2026-03-01\"\n"));
+    let ended = watchbell(over.path(), &["check"]);
+    assert!(ended.err.contains("its turns have run out"), "{}", ended.err);
 
     let calendar = "[person.alice]\n[schedule.dba]\nical_file = \"dba.ics\"\n";
     let folder = with(calendar);

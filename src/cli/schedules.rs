@@ -120,7 +120,12 @@ impl Schedules {
             };
             let name = schedule.name();
             let message = format!("nobody is on call by the schedule `{name}` from {from}{until}{more}");
-            let help = "add a layer below that names somebody always";
+            let help = match schedule.are_gaps_meant() {
+                false => {
+                    "add a layer below that names somebody always, or `gaps = \"meant\"` as for office hours"
+                }
+                true => "its turns have run out: add some, or remove the schedule",
+            };
             Some(Diagnostic::of_file(file.clone(), message).warning().help(help))
         });
         self.doubts.iter().cloned().chain(gaps).collect()

@@ -15,6 +15,8 @@ pub struct ScheduleSettings {
     pub zone: TimeZone,
     /// Where the turns come from.
     pub source: ScheduleSource,
+    /// `gaps`: whether hours without anybody on call are meant. False unless set.
+    pub gaps_are_meant: bool,
 }
 
 /// Where the turns of a schedule come from.

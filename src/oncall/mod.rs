@@ -27,6 +27,7 @@ pub struct Schedule {
     name: String,
     zone: TimeZone,
     plan: Plan,
+    gaps_are_meant: bool,
 }
 
 /// Where the turns of a schedule come from.
@@ -59,7 +60,8 @@ impl Schedule {
             }
             ScheduleSource::IcalFile(_) | ScheduleSource::IcalUrl(_) => Plan::Calendar(None),
         };
-        Schedule { name: settings.name.clone(), zone: settings.zone.clone(), plan }
+        let (name, zone) = (settings.name.clone(), settings.zone.clone());
+        Schedule { name, zone, plan, gaps_are_meant: settings.gaps_are_meant }
     }
 
     /// Whether its turns come from a calendar.
@@ -166,9 +168,17 @@ impl Schedule {
         turns
     }
 
-    /// The spans between two moments in which nobody is on call, in order.
+    /// The spans between two moments in which nobody is on call and somebody should be, in
+    /// order. Where gaps are meant, it is only the whole span: the turns have run out.
     pub fn gaps(&self, from: Timestamp, to: Timestamp, overrides: &[Override]) -> Vec<Turn> {
-        self.turns(from, to, overrides).into_iter().filter(|turn| turn.persons.is_empty()).collect()
+        let turns = self.turns(from, to, overrides);
+        let are_gaps = !self.gaps_are_meant || turns.len() == 1;
+        turns.into_iter().filter(|turn| are_gaps && turn.persons.is_empty()).collect()
+    }
+
+    /// Whether hours without anybody on call are meant.
+    pub fn are_gaps_meant(&self) -> bool {
+        self.gaps_are_meant
     }
 }
 

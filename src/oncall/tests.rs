@@ -26,6 +26,7 @@ fn schedule(zone_name: &str, layers: Vec<LayerSettings>) -> Schedule {
         name: "dba".to_owned(),
         zone: zone(zone_name).expect("a zone"),
         source: ScheduleSource::Layers(layers),
+        gaps_are_meant: false,
     })
 }
 

@@ -27,12 +27,26 @@ pub(super) fn schedules(
         check_name(&section, &name);
         let zone = zone_or(&section, usual);
         let source = source(&section, persons);
-        if let (Some(zone), Some(source)) = (zone, source) {
+        let gaps = gaps_are_meant(&section);
+        if let (Some(zone), Some(source), Some(gaps_are_meant)) = (zone, source, gaps) {
             let name = name.value;
-            schedules.insert(name.clone(), ScheduleSettings { name, zone, source });
+            schedules.insert(name.clone(), ScheduleSettings { name, zone, source, gaps_are_meant });
         }
     }
     schedules
+}
+
+fn gaps_are_meant(section: &Section<'_>) -> Option<bool> {
+    let Written { value, spot } = section.text("gaps")?;
+    match value.as_str() {
+        "meant" => Some(true),
+        "told" => Some(false),
+        _ => {
+            let help = "write `\"meant\"` if hours without anybody on call are meant, else `\"told\"`";
+            section.reader.fault(&spot, "is not understood", help);
+            None
+        }
+    }
 }
 
 fn source(section: &Section<'_>, persons: &BTreeSet<&str>) -> Option<ScheduleSource> {

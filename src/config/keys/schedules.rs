@@ -1,6 +1,6 @@
 //! The keys of `[schedule.NAME]` and of its layers.
 
-use super::{Key, Table, optional, required};
+use super::{Key, Table, default, optional, required};
 
 /// `[schedule.NAME]`.
 pub(in crate::config) const SCHEDULE: Table = Table {
@@ -24,6 +24,11 @@ pub(in crate::config) const SCHEDULE: Table = Table {
             "A file that holds such an address, readable by nobody else.",
         ),
         optional("ical_url_env", r#""DBA_CALENDAR""#, "An environment variable that holds it."),
+        default(
+            "gaps",
+            r#""told""#,
+            "What hours without anybody on call are: `\"told\"` a day before they come, and by `watchbell check`; or `\"meant\"`, as for office hours.",
+        ),
     ],
     tables: &["layer"],
 };

@@ -19,8 +19,12 @@ fn read(text: &str, around: &str) -> Result<Schedule, IcalError> {
     let zone = zone("Europe/Berlin").expect("a zone");
     let around = around.parse().expect("a moment");
     let calendar = Calendar::read(text, &zone, &people(), around)?;
-    let settings =
-        ScheduleSettings { name: "dba".to_owned(), zone, source: ScheduleSource::IcalFile("dba.ics".into()) };
+    let settings = ScheduleSettings {
+        name: "dba".to_owned(),
+        zone,
+        source: ScheduleSource::IcalFile("dba.ics".into()),
+        gaps_are_meant: false,
+    };
     let mut schedule = Schedule::of(&settings);
     schedule.put_calendar(calendar);
     Ok(schedule)
@@ -280,6 +284,7 @@ fn any_schedule() -> impl Strategy<Value = Schedule> {
             name: "dba".to_owned(),
             zone: zone(name).expect("a zone"),
             source: ScheduleSource::Layers(layers),
+            gaps_are_meant: false,
         })
     })
 }
