@@ -145,7 +145,7 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(config.targets["ops"].to, [""]);
     assert_eq!(config.persons["alice"].icinga_author, "alice");
     let SinkKind::Irc(irc) = &config.sinks["libera"].kind else { panic!("it is IRC") };
-    assert_eq!((irc.port, irc.tls, irc.trust_nicknames), (6697, true, false));
+    assert_eq!((irc.port, irc.tls, irc.codes), (6697, true, false));
     assert_eq!((irc.lines_per_second, irc.burst), (0.5, 4));
     assert!(irc.sasl.is_none());
 }

@@ -121,19 +121,14 @@ fn without_accounts_nobody_is_known() {
     assert_eq!((heard.sink.as_str(), heard.room.as_str(), heard.private), ("lab", "#ops", false));
     assert_eq!((heard.text.as_str(), heard.speaker.nick.as_str()), ("!ack db1", "alice"));
     assert_eq!((heard.speaker.account, heard.speaker.local), (None, false));
-}
-
-#[test]
-fn without_accounts_a_nick_counts_only_if_trusted() {
-    let dir = folder();
-    let server = Ngircd::start(dir.path());
-    let settings = IrcSettings { trust_nicknames: true, ..settings(server.port) };
-    let mut bell = Bell::start_ready(&settings, &["#ops"]);
-    let mut alice = Client::connect(server.port, "alice", None);
     alice.say("bell", "help");
     let heard = bell.hear();
     assert_eq!((heard.room.as_str(), heard.private), ("alice", true));
-    assert_eq!(heard.speaker.account.as_deref(), Some("alice"));
+    assert_eq!(heard.speaker.account, None);
+    // So nobody is told in their place, either.
+    let told = bell.tell("account:alice", "db1 is DOWN");
+    let reason = "this network knows no accounts, so nobody is surely alice".to_owned();
+    assert_eq!(told, Err(SendError::Rejected(reason)));
 }
 
 #[test]
@@ -184,9 +179,7 @@ fn check_accounts(options: &InspircdOptions) {
     let dir = folder();
     let server = Inspircd::start_with(dir.path(), options);
     server.register("ally", "allypw");
-    // On a network with accounts, trusting nicks has no effect.
-    let settings = IrcSettings { trust_nicknames: true, ..settings(server.port) };
-    let mut bell = Bell::start_ready(&settings, &["#ops"]);
+    let mut bell = Bell::start_ready(&settings(server.port), &["#ops"]);
     let mut alice = Client::connect(server.port, "alice", Some(("ally", "allypw")));
     alice.join("#ops");
     alice.say("#ops", "!ack db1");

@@ -90,8 +90,8 @@ const FAULTS: &[(&str, &str)] = &[
     ("[person.alice]\ncode_file = \"irc.password\"", "holds no base32"),
     ("[person.alice]\ncode_file = \"short.code\"", "fewer than 16 bytes"),
     (
-        "[sink.irc.lab]\nserver = \"localhost\"\nnick = \"b\"\ncodes = true\ntrust_nicknames = true",
-        "contradict each other",
+        "[sink.irc.lab]\nserver = \"localhost\"\nnick = \"b\"\ntrust_nicknames = true",
+        "where the network has no accounts, write `codes = true`",
     ),
     ("[role.operator]\ncommands = [\"ack\"]", "`role.operator` is built in"),
     ("[role.dba]", "`role.dba.commands` is missing"),

@@ -55,6 +55,14 @@ pub(super) struct Table {
 }
 
 impl Table {
+    /// Why a key of that name is not known any more, and what to write instead; `None` if it
+    /// never was.
+    pub(super) fn gone(&self, name: &str) -> Option<(&'static str, &'static str)> {
+        let (.., why, instead) =
+            GONE.iter().find(|(header, gone, ..)| (*header, *gone) == (self.header, name))?;
+        Some((why, instead))
+    }
+
     /// The key of that name.
     pub(super) fn key(&self, name: &str) -> Option<&'static Key> {
         self.keys.iter().find(|key| key.name == name)
@@ -65,6 +73,14 @@ impl Table {
         self.keys.iter().map(|key| key.name).chain(self.tables.iter().copied())
     }
 }
+
+/// Keys that there were: the table, the name, why there is none any more, and what to write.
+const GONE: &[(&str, &str, &str, &str)] = &[(
+    IRC.header,
+    "trust_nicknames",
+    "is gone: anybody can take a nick, so none is believed any more",
+    "remove it; where the network has no accounts, write `codes = true`, and give each `[person.NAME]` a `code_file`",
+)];
 
 const fn required(name: &'static str, example: &'static str, meaning: &'static str) -> Key {
     Key { name, presence: Presence::Required, example, meaning }

@@ -305,9 +305,6 @@ pub struct IrcSettings {
     /// `sasl_user` (the nick where not set) with `sasl_password_file` or
     /// `sasl_password_env`; `None` without a password.
     pub sasl: Option<Sasl>,
-    /// `trust_nicknames`: whether, on a network without accounts, a nickname
-    /// alone is believed. False unless set.
-    pub trust_nicknames: bool,
     /// `codes`: whether a one-time code proves who somebody is. False unless set.
     pub codes: bool,
     /// `lines_per_second` on average, after `burst` lines at once: 0.5.

@@ -31,7 +31,6 @@ pub(crate) fn settings(port: u16) -> IrcSettings {
         server_name: None,
         nick: "bell".to_owned(),
         sasl: None,
-        trust_nicknames: false,
         codes: false,
         lines_per_second: 50.0,
         burst: 50,

@@ -7,6 +7,8 @@ use regex::Regex;
 use serde_json::{Value, json};
 use std::path::Path;
 use tempfile::TempDir;
+use totp_rs::{Builder, Secret};
+use watchbell::model::Timestamp;
 
 /// Where Watchbell tells.
 pub(crate) const CHANNEL: &str = "#ops";
@@ -100,7 +102,7 @@ impl Room {
 
 /// Now, as Icinga's API takes times.
 pub(crate) fn now() -> f64 {
-    watchbell::model::Timestamp::now().as_duration().as_secs_f64()
+    Timestamp::now().as_duration().as_secs_f64()
 }
 
 /// An InspIRCd with the accounts of Watchbell, alice and bob.
@@ -123,6 +125,22 @@ pub(crate) fn irc(port: u16, more: &str) -> String {
 /// The section of alice, who may command, and is another name to Icinga.
 pub(crate) fn alice() -> String {
     "[person.alice]\nicinga_author = \"alice.smith\"\nirc = \"alice\"\nroles = [\"operator\"]\n".to_owned()
+}
+
+/// The secret of alice's one-time codes.
+const SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+
+/// The section of alice, who has no account but one-time codes; their secret is written.
+pub(crate) fn alice_with_codes(site: &Site) -> String {
+    site.secret("alice.code", SECRET);
+    alice().replace("irc = \"alice\"\n", "code_file = \"alice.code\"\n")
+}
+
+/// Her code that counts now.
+pub(crate) fn code() -> String {
+    let secret = Secret::try_from_base32(SECRET).expect("it is base32");
+    let now = Timestamp::now().as_second().cast_unsigned();
+    Builder::new().with_secret(secret).build_noncompliant().generate(now).to_string()
 }
 
 /// What this nick says to a channel or person in this line, if it does.

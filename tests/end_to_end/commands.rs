@@ -204,7 +204,7 @@ async fn a_muted_host_is_silent_and_what_stands_after_it_is_told() {
 }
 
 #[tokio::test]
-async fn without_accounts_people_may_ask_and_only_trusted_nicknames_may_command() {
+async fn without_accounts_people_may_ask_and_command_by_one_time_codes_alone() {
     let dir = tempfile::tempdir().expect("there is room for temporary files");
     let icinga = Icinga::start(dir.path(), 1, 1).await;
     let server = Ngircd::start(dir.path());
@@ -214,8 +214,9 @@ async fn without_accounts_people_may_ask_and_only_trusted_nicknames_may_command(
     let hear = |alice: &mut Client, contains: &str| {
         alice.lines_until(|line| said_by(NICK, line).is_some_and(|text| text.contains(contains)));
     };
-    site.configure(&[site.icinga(&icinga), channel::irc(server.port, ""), channel::alice()]);
-    let mut watchbell = site.start();
+    let person = channel::alice_with_codes(&site);
+    site.configure(&[site.icinga(&icinga), channel::irc(server.port, "codes = true"), person]);
+    let _watchbell = site.start();
     hear(&mut alice, "first look");
     for _ in 0..3 {
         icinga.check_result("host0!svc0", 2, "disk full").await;
@@ -225,15 +226,7 @@ async fn without_accounts_people_may_ask_and_only_trusted_nicknames_may_command(
     hear(&mut alice, "#1 CRITICAL host0!svc0");
     alice.say(CHANNEL, "!ack #1 looking");
     hear(&mut alice, "alice: this needs the role `operator`: the network does not vouch for your nick");
-    assert!(watchbell.terminate().success());
-
-    let trusting = channel::irc(server.port, "trust_nicknames = true");
-    site.configure(&[site.icinga(&icinga), trusting, channel::alice()]);
-    let mut watchbell = site.start();
-    watchbell.log.expect("anybody can take a nick and command");
-    watchbell.log.expect("caught up");
-    alice.expect_line("JOIN");
-    alice.say(CHANNEL, "!ack #1 looking");
+    alice.say(NICK, &format!("code alice {} ack #1 looking", channel::code()));
     hear(&mut alice, "alice.smith acknowledged #1 host0!svc0 (CRITICAL): looking");
 }
 

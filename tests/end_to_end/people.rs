@@ -6,11 +6,7 @@ use crate::common::wait_for;
 use crate::common::watchbell::{Site, Watchbell};
 use std::time::Duration;
 use tempfile::TempDir;
-use totp_rs::{Builder, Secret};
-use watchbell::model::Timestamp;
 
-/// The secret of alice's codes.
-const SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A Watchbell on a ngircd whose people have codes; its Icinga is away.
@@ -27,9 +23,8 @@ impl Office {
         let server = Ngircd::start_unhurried(dir.path());
         let site = Site::new(dir.path());
         site.secret("icinga.password", "pw");
-        site.secret("alice.code", SECRET);
         let icinga = "[[icinga]]\nname = \"lab\"\nurls = [\"https://127.0.0.1:1\"]\nuser = \"u\"\npassword_file = \"icinga.password\"\n";
-        let alice = channel::alice().replace("irc = \"alice\"\n", "code_file = \"alice.code\"\n");
+        let alice = channel::alice_with_codes(&site);
         site.configure(&[icinga.to_owned(), channel::irc(server.port, "codes = true"), alice]);
         let mut alice = Client::connect(server.port, "alice", None);
         alice.join(CHANNEL);
@@ -38,13 +33,6 @@ impl Office {
         alice.lines_until(|line| line.contains(NICK) && line.contains("JOIN"));
         (Office { dir, server, site, watchbell }, alice)
     }
-}
-
-/// The code that counts now.
-fn code() -> String {
-    let secret = Secret::try_from_base32(SECRET).expect("it is base32");
-    let now = Timestamp::now().as_second().cast_unsigned();
-    Builder::new().with_secret(secret).build_noncompliant().generate(now).to_string()
 }
 
 fn hear(client: &mut Client, contains: &str) -> String {
@@ -59,7 +47,7 @@ fn on_a_network_without_accounts_a_code_commands_and_a_nick_does_not() {
     let (mut office, mut alice) = Office::open();
     alice.say(CHANNEL, "!mute * 1h trust me");
     hear(&mut alice, "alice: this needs the role `operator`: the network does not vouch for your nick");
-    let code = code();
+    let code = channel::code();
     alice.say(CHANNEL, &format!("!code alice {code} mute web* 1h flaky"));
     hear(&mut alice, "alice: m1: web* muted until");
     // Whoever saw the code cannot use it.

@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Where Watchbell tells, and under which nick; that of the one who listens.
 pub(crate) const CHANNEL: &str = "#ops";
 const NICK: &str = "watchbell";
-const LISTENER: &str = "oracle";
+pub(crate) const LISTENER: &str = "oracle";
 
 /// A real IRC server.
 pub(crate) enum Ircd {
@@ -108,9 +108,14 @@ impl Chat {
 
     /// Says something to Watchbell in the channel.
     pub(crate) fn say(&self, text: &str) {
+        self.tell(CHANNEL, text);
+    }
+
+    /// Says something to somebody.
+    pub(crate) fn tell(&self, target: &str, text: &str) {
         let mut mouth = self.mouth.lock().unwrap_or_else(PoisonError::into_inner);
         let mouth = mouth.as_mut().expect("somebody is in the channel");
-        write!(mouth, "PRIVMSG {CHANNEL} :{text}\r\n").expect("the server takes it");
+        write!(mouth, "PRIVMSG {target} :{text}\r\n").expect("the server takes it");
     }
 }
 

@@ -97,7 +97,7 @@ impl Ground {
         let ways_out = format!(
             "[store]\npath = \"{}\"\n\
              [sink.irc.chat]\nserver = \"127.0.0.1:{chat}\"\ntls = false\nnick = \"watchbell\"\n\
-             lines_per_second = 1000\nburst = 1000\ntrust_nicknames = true\n\
+             lines_per_second = 1000\nburst = 1000\n\
              [target.ops]\nsink = \"chat\"\nto = \"{CHANNEL}\"\nper_minute = 1000000\n\
              [sink.email.mail]\nserver = \"smtp://127.0.0.1:{mail}\"\ntls = \"off\"\n\
              from = \"watchbell@lab.test\"\n[target.mail]\nsink = \"mail\"\nto = \"ops@lab.test\"\nper_minute = 1000000\n\

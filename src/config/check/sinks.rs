@@ -69,14 +69,7 @@ fn irc(section: &Section<'_>) -> Option<IrcSettings> {
     let sasl = sasl(section, nick.as_ref());
     let ca_file = section.certificate_file("ca_file");
     let server_name = section.server_name();
-    let trust_nicknames = section.flag("trust_nicknames");
     let codes = section.flag("codes");
-    if (trust_nicknames, codes) == (Some(true), Some(true)) {
-        section.fault(
-            "has `trust_nicknames` and `codes`, which contradict each other",
-            "remove `trust_nicknames`: a code proves who somebody is, a nick does not",
-        );
-    }
     let lines_per_second = section.number("lines_per_second", 0.01..=1000.0);
     let burst = section.integer("burst", 1..=1000);
     let server = server?;
@@ -88,7 +81,6 @@ fn irc(section: &Section<'_>) -> Option<IrcSettings> {
         server_name,
         nick: nick?.value,
         sasl,
-        trust_nicknames: trust_nicknames?,
         codes: codes?,
         lines_per_second: lines_per_second?,
         burst: burst?,

@@ -34,11 +34,6 @@ pub(super) const IRC: Table = table(
         optional("sasl_password_file", r#""irc.password""#, "File that holds the account's password."),
         optional("sasl_password_env", r#""IRC_PASSWORD""#, "Environment variable that holds it."),
         default(
-            "trust_nicknames",
-            "false",
-            "Whether, on a network without accounts, a nick alone is believed. Anybody can take a nick.",
-        ),
-        default(
             "codes",
             "false",
             "Whether a one-time code proves who somebody is (`code PERSON CODE COMMAND`), for a network without accounts; see [people](people.md).",

@@ -50,7 +50,9 @@ impl<'a> Section<'a> {
             self.reader.hide_value(value);
             let spot = Spot { key: self.path(name), span: Some(key.span()) };
             let as_file = format!("{name}_file");
-            if self.known.key(&as_file).is_some() {
+            if let Some((why, instead)) = self.known.gone(name) {
+                self.reader.fault(&spot, why, instead);
+            } else if self.known.key(&as_file).is_some() {
                 let help =
                     format!("put it into a file of its own, `chmod 600` it, and write `{as_file} = \"...\"`");
                 self.reader.fault(&spot, "is a secret, and secrets do not stand in this file", help);

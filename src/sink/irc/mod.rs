@@ -10,8 +10,8 @@
 //! `PING` behind its last line, refused none, and has echoed each where it can; all its text is harmless and
 //! fits; who speaks has an account only if the network vouches for it. Never:
 //! sends anything without TLS to another machine, skips a certificate, or takes a
-//! nick for an identity unless `trust_nicknames` says so. On a crash: what was
-//! said but not yet confirmed is sent again by the outbox.
+//! nick for an identity. On a crash: what was said but not yet confirmed is sent
+//! again by the outbox.
 
 mod channels;
 mod delivery;
@@ -254,7 +254,6 @@ mod tests {
             server_name: None,
             nick: "bell".to_owned(),
             sasl: None,
-            trust_nicknames: false,
             codes: false,
             lines_per_second: 0.5,
             burst: 4,

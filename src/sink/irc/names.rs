@@ -1,8 +1,7 @@
 //! What a network says of itself, and how it compares names. Pure.
 //!
 //! Owns: the case mapping, and the decision how to learn who somebody is.
-//! Promises: where a network has accounts, a nickname proves nothing, whatever
-//! the settings say. Never: asks the network.
+//! Promises: a nickname proves nothing. Never: asks the network.
 
 use std::collections::BTreeSet;
 
@@ -48,8 +47,6 @@ pub(super) enum AccountSource {
     Tag,
     /// By asking: `WHOIS`, numeric 330.
     Whois,
-    /// There are no accounts, and the settings let a nickname count as one.
-    Nickname,
     /// There are no accounts: nobody is known.
     Nobody,
 }
@@ -72,13 +69,11 @@ impl Network {
     }
 
     /// How to learn accounts here.
-    pub(super) fn account_source(&self, trust_nicknames: bool) -> AccountSource {
+    pub(super) fn account_source(&self) -> AccountSource {
         if self.agreed.contains(ACCOUNT_TAG) {
             AccountSource::Tag
         } else if self.seems_to_have_accounts() {
             AccountSource::Whois
-        } else if trust_nicknames {
-            AccountSource::Nickname
         } else {
             AccountSource::Nobody
         }
@@ -119,19 +114,18 @@ mod tests {
     }
 
     #[test]
-    fn a_nickname_counts_only_where_there_are_no_accounts() {
-        for (offered, agreed, features, trust, expected) in [
-            (&["account-tag"][..], &["account-tag"][..], &[][..], true, AccountSource::Tag),
-            (&["account-tag"], &[], &[], true, AccountSource::Whois),
-            (&["sasl"], &["multi-prefix"], &[], true, AccountSource::Whois),
-            (&[], &[], &["ACCOUNTEXTBAN=a"], true, AccountSource::Whois),
-            (&[], &[], &["EXTBAN=$,ajrxz"], true, AccountSource::Whois),
-            (&[], &[], &["EXTBAN=~,q"], true, AccountSource::Nickname),
-            (&["multi-prefix"], &["multi-prefix"], &["NETWORK=Lab"], true, AccountSource::Nickname),
-            (&["multi-prefix"], &["multi-prefix"], &["NETWORK=Lab"], false, AccountSource::Nobody),
+    fn accounts_are_known_where_the_network_has_them_and_nowhere_else() {
+        for (offered, agreed, features, expected) in [
+            (&["account-tag"][..], &["account-tag"][..], &[][..], AccountSource::Tag),
+            (&["account-tag"], &[], &[], AccountSource::Whois),
+            (&["sasl"], &["multi-prefix"], &[], AccountSource::Whois),
+            (&[], &[], &["ACCOUNTEXTBAN=a"], AccountSource::Whois),
+            (&[], &[], &["EXTBAN=$,ajrxz"], AccountSource::Whois),
+            (&[], &[], &["EXTBAN=~,q"], AccountSource::Nobody),
+            (&["multi-prefix"], &["multi-prefix"], &["NETWORK=Lab"], AccountSource::Nobody),
         ] {
             let network = Network { offered: set(offered), agreed: set(agreed), features: set(features) };
-            assert_eq!(network.account_source(trust), expected, "{network:?}");
+            assert_eq!(network.account_source(), expected, "{network:?}");
         }
     }
 }

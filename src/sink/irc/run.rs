@@ -10,7 +10,6 @@ use super::channels::Attend;
 use super::delivery::Job;
 use super::error::IrcError;
 use super::link::{Link, Tls};
-use super::names::AccountSource;
 use super::register::register;
 use super::session::Session;
 use super::words::Said;
@@ -100,7 +99,7 @@ impl Runner {
         // Borrowed by the session, while the rest of this value changes.
         let (sink, prefix, settings) = (self.sink.clone(), self.prefix.clone(), self.settings.clone());
         let mut session = Session::new((&sink, &prefix), &settings, &self.channels, welcome, now);
-        self.tell_about_accounts(session.accounts());
+        tracing::info!(sink = self.sink, accounts = ?session.accounts(), "connected");
         let (sender, mut jobs) = mpsc::channel(1);
         let end = self.carry(&mut link, &mut session, sender, &mut jobs).await;
         // Said before the jobs that wait are dropped, for they read it.
@@ -113,16 +112,6 @@ impl Runner {
             link.quit().await;
         }
         end
-    }
-
-    fn tell_about_accounts(&self, accounts: AccountSource) {
-        tracing::info!(sink = self.sink, ?accounts, "connected");
-        if accounts == AccountSource::Nickname {
-            tracing::warn!(
-                sink = self.sink,
-                "this network has no accounts and `trust_nicknames` is on: anybody can take a nick and command"
-            );
-        }
     }
 
     /// Carries lines both ways until an error, or until told to stop.

@@ -69,7 +69,7 @@ impl<'a> Session<'a> {
             most_lines: most_lines(settings.lines_per_second),
             echoes: welcome.network.agreed.contains("echo-message"),
             mapping,
-            accounts: welcome.network.account_source(settings.trust_nicknames),
+            accounts: welcome.network.account_source(),
             me: Me::new(welcome.nick, &settings.nick, mapping, now),
             channels: Channels::new(channels.iter(), mapping, now),
             ears: Ears::default(),
@@ -136,12 +136,8 @@ impl<'a> Session<'a> {
     }
 
     /// Takes a delivery for whoever is here under this account.
-    fn look_for(&mut self, account: &str, mut job: Job, now: Instant) {
+    fn look_for(&mut self, account: &str, job: Job, now: Instant) {
         match self.accounts {
-            AccountSource::Nickname => {
-                account.clone_into(&mut job.target);
-                self.begin(job, now);
-            }
             AccountSource::Nobody => {
                 let reason = format!("this network knows no accounts, so nobody is surely {account}");
                 let _ = job.answer.send(Err(SendError::Rejected(reason)));
@@ -364,7 +360,6 @@ impl<'a> Session<'a> {
     fn identify(&mut self, source: Source, tag: Option<String>, mut utterance: Utterance, now: Instant) {
         utterance.speaker.account = match self.accounts {
             AccountSource::Tag => tag,
-            AccountSource::Nickname => Some(source.nick),
             AccountSource::Nobody => None,
             AccountSource::Whois => {
                 self.utterances.extend(self.lookups.add(source, utterance, now));

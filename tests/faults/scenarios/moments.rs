@@ -2,8 +2,10 @@
 
 use super::disk::{Disk, NO_DISK, SMALL};
 use crate::Campaign;
+use crate::common::ircd::Inspircd;
 use crate::common::wait_for;
 use crate::common::watchbell::Site;
+use crate::far_side::{Chat, Ircd, LISTENER};
 use crate::report::Verdict;
 use crate::round::Round;
 use crate::router::{Manner, NO_STRACE, Router, can_trace};
@@ -186,8 +188,21 @@ fn make_old(store: &Path) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// A command is heard, kept, asked of Icinga: dies after each.
+/// A command is heard, kept, asked of Icinga: dies after each. Who commands has an account, so
+/// the network is one with services.
 pub(crate) async fn around_a_command(campaign: &mut Campaign) -> Verdict {
+    let folder = tempfile::tempdir().expect("there is room for temporary files");
+    let server = Inspircd::start_with_services(folder.path());
+    server.register(LISTENER, "oraclepw");
+    let chat = Chat::start(Ircd::Inspircd(server), campaign.ground.ears.clone()).await;
+    chat.tell("NickServ", "IDENTIFY oraclepw");
+    let usual = std::mem::replace(&mut campaign.ground.chat, chat);
+    let verdict = commands_that_kill(campaign).await;
+    campaign.ground.chat = usual;
+    verdict
+}
+
+async fn commands_that_kill(campaign: &mut Campaign) -> Verdict {
     let times = campaign.times;
     let (rate, seed) = (campaign.rate(), campaign.seed());
     let mut round = Round::begin(&mut campaign.ground, rate, seed).await;
