@@ -179,6 +179,21 @@ fn an_acknowledgement_ends_the_calling_and_its_end_goes_on_with_the_next_step() 
 }
 
 #[test]
+fn an_acknowledgement_that_gets_another_end_goes_on_ending_the_calling() {
+    let mut world = broken(STEPS);
+    world.told();
+    acknowledged(&mut world, "alice");
+    assert_eq!(world.say("alice", "!ack db1 for 2h"), "");
+    unacknowledged(&mut world);
+    world.wait("1s");
+    acknowledged(&mut world, "alice");
+    world.wait("1h");
+    world.expect_silence();
+    unacknowledged(&mut world);
+    world.expect(&["bob/pager: Escalation db1 DOWN 1.2/3 (nobody works on it any more)"]);
+}
+
+#[test]
 fn several_people_must_acknowledge_where_that_is_asked() {
     let mut world = broken(&format!("acks = 2\n{STEPS}"));
     world.told();

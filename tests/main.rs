@@ -28,6 +28,7 @@ mod end_to_end;
 mod ending;
 mod escalation;
 mod exec;
+mod extending;
 mod fallback;
 mod gaps;
 mod gather;

@@ -258,6 +258,7 @@ impl Engine {
             }
             Input::MailRefused(mail) => answers::mail::refused(self, &mail, now, &mut outcome),
             Input::ActionResult(result) => {
+                queue.extend(self.world_mut().extension_answered(&result, now).map(Next::Event));
                 outcome.actions.extend(mirror::made(self.world_mut(), &result));
                 answers::action_result(result, &self.settings().zone, now, &mut outcome);
             }
@@ -286,6 +287,7 @@ impl Engine {
         self.take_due(now, &mut outcome);
         self.end_well_mutes(now, &mut outcome);
         self.world_mut().note_heard(&outcome.notifications, now);
+        self.world_mut().note_extensions(&outcome.actions, now);
         outcome
     }
 
@@ -346,6 +348,7 @@ impl Engine {
     fn due(&mut self, now: Timestamp, queue: &mut VecDeque<Next>, outcome: &mut Outcome) {
         self.due_mutes(now, queue, outcome);
         queue.extend(self.world_mut().due_again(now).into_iter().map(Next::Owed));
+        queue.extend(self.world_mut().take_late_extensions(now).into_iter().map(Next::Event));
         if age(self.tidied, now) > TIDY_EVERY {
             self.tidied = now;
             self.world_mut().forget_over(now);

@@ -58,7 +58,12 @@ pub(super) fn observe(world: &mut World, event: &Event, now: Timestamp) -> Obser
             let told = world.status(key).acknowledged
                 && world.source(&event.source).read_at.is_some_and(|read| event.timestamp <= read);
             level(world, key, |status| &mut status.acknowledged, true);
+            world.note_acknowledgement(key);
             if told { Observed::Known } else { Observed::New }
+        }
+        // The end of a problem ends its acknowledgement for good.
+        Detail::AcknowledgementCleared(end) if end.state.is_problem() && world.hold_clearing(key, event) => {
+            Observed::LeftOut("Icinga was asked for another end of the acknowledgement".to_owned())
         }
         Detail::AcknowledgementCleared(_) => level(world, key, |status| &mut status.acknowledged, false),
         Detail::Flapping(flapping) => level(world, key, |status| &mut status.flapping, flapping.is_flapping),

@@ -10,6 +10,7 @@ mod drill;
 mod due;
 mod durable;
 mod escalations;
+mod extensions;
 pub mod gathers;
 mod memory;
 mod mutes;
@@ -36,6 +37,7 @@ use crate::model::event::{Comment, Downtime};
 use crate::model::{Hold, Incident, IncidentId, Object, ObjectKey, State, Status, Timestamp};
 use durable::{Changes, Entry};
 use escalations::Escalations;
+use extensions::Extension;
 use gathers::Gathers;
 use memory::{Told, Uses};
 use oncall::OnCall;
@@ -100,6 +102,8 @@ pub struct World {
     /// Timers of rules; change them by [`World::set_timer`].
     timers: Timers,
     escalations: Escalations,
+    /// Acknowledgements that are to get another end.
+    extensions: BTreeMap<ObjectKey, Extension>,
     gathers: Gathers,
     /// Posts taken in lately; see [`World::take_post`].
     posts: Posts,
@@ -176,6 +180,9 @@ impl World {
         self.forget_told_of(&format!("flapping {} {}", key.source(), key.name()));
         names_of(&self.comments, key).iter().for_each(|name| self.remove_comment(name));
         self.remove_timers_of(key);
+        if self.extensions.remove(key).is_some() {
+            self.change(|| Entry::Extension(key.clone()));
+        }
     }
 
     /// An object's configuration; a bare one where none is known.

@@ -359,6 +359,7 @@ object ApiListener "api" {{ bind_host = "127.0.0.1"; bind_port = "{port}" }}
 object ApiUser "bot" {{ password = "botpw"; permissions = [ "*" ] }}
 object ApiUser "narrow" {{ password = "narrowpw"; permissions = [ "events/StateChange", "objects/query/Host" ] }}
 object ApiUser "partial" {{ password = "partialpw"; permissions = [ "status/query", "events/StateChange", "events/ObjectCreated", "objects/query/Host", "objects/query/Service" ] }}
+object ApiUser "remover" {{ password = "removerpw"; permissions = [ "status/query", "events/*", "objects/query/*", "actions/remove-acknowledgement" ] }}
 object ApiUser "bycert" {{ client_cn = "{CLIENT}"; permissions = [ "*" ] }}
 {}
 object FileLogger "main" {{ severity = "information"; path = "{}" }}

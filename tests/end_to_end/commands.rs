@@ -103,6 +103,8 @@ async fn acknowledgements_are_extended_and_downtimes_come_and_go_in_icinga() {
     assert!(expiry.is_some_and(|expiry| expiry > channel::now() + 7000.0), "{expiry:?}");
     let comments: Vec<String> = room.comments().await.into_iter().map(|(_, text)| text).collect();
     assert_eq!(comments, ["looking", "looking"], "the one before is gone with its acknowledgement");
+    let cleared = room.heard.iter().find(|heard| heard.contains("no longer acknowledged"));
+    assert_eq!(cleared, None, "it is extended, in one line");
 
     room.ask("!downtime host0 for 2h services children new firmware", "with the 1 host behind it; `!yes`");
     room.ask("!yes", "alice: host0 and its services are in downtime from");
@@ -117,6 +119,24 @@ async fn acknowledgements_are_extended_and_downtimes_come_and_go_in_icinga() {
 
     room.ask("!notify host1!svc0 call me", "alice: Icinga tells its users of host1!svc0");
     room.ask("!history host1!svc0 2", "AcknowledgementSet");
+}
+
+#[tokio::test]
+async fn an_acknowledgement_that_icinga_takes_away_and_does_not_set_anew_is_told_as_gone() {
+    let mut room = Room::open_with(1, 1, |site| {
+        site.write(
+            "watchbell.toml",
+            &site.read("watchbell.toml").replace("user = \"bot\"", "user = \"remover\""),
+        );
+        site.secret("icinga.password", "removerpw");
+    })
+    .await;
+    room.fail_hard("host0!svc0", 2, "disk full").await;
+    room.expect("disk full");
+    room.act("acknowledge-problem", "host0!svc0", json!({"author": "bob", "comment": "looking"})).await;
+    room.expect("bob acknowledged #1 host0!svc0");
+    room.say("!ack #1 for 2h");
+    room.expect_all(&["alice: not done: ", "#1 host0!svc0 is no longer acknowledged and still CRITICAL"]);
 }
 
 impl Room {

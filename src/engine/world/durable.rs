@@ -30,6 +30,7 @@ pub(super) enum Entry {
     Kept(String),
     Timer(Box<TimerKey>),
     Escalation(EscalationKey),
+    Extension(ObjectKey),
     Downtime(String),
     Comment(String),
     Source(Arc<str>),
@@ -136,6 +137,10 @@ impl World {
                 let value = json(self.escalations.get(&key));
                 ("escalation", text(format!("{}\u{1f}{}", key.0.0, key.1)), value)
             }
+            Entry::Extension(object) => {
+                let value = json(self.extensions.get(&object));
+                ("extension", StateKey::Object(object), value)
+            }
             Entry::Downtime(name) => {
                 let value = json(self.downtimes.get(&name));
                 ("downtime", text(name), value)
@@ -193,8 +198,7 @@ impl World {
                 self.objects.insert(object.key.clone(), Arc::new(object));
             }
             "record" => {
-                let (source, name) = key.split_once('\u{1f}').ok_or("its key names no source")?;
-                let object = self.known_key(ObjectKey::from_name(&alike.source(source), name));
+                let object = self.object_of(key, alike)?;
                 let record: Record = parse(value)?;
                 if let Some(again_at) = record.marks().again_at {
                     self.again.insert((again_at, object.clone()));
@@ -231,6 +235,10 @@ impl World {
             }
             "timer" => self.timers.set(parse::<Pending>(value)?)?,
             "escalation" => self.escalations.put(parse(value)?),
+            "extension" => {
+                let object = self.object_of(key, alike)?;
+                self.extensions.insert(object, parse(value)?);
+            }
             "downtime" => {
                 self.downtimes.insert(key.to_owned(), parse(value)?);
             }
@@ -257,6 +265,12 @@ impl World {
 }
 
 impl World {
+    /// The object that a key of an entry names.
+    fn object_of(&self, key: &str, alike: &mut Alike) -> Result<ObjectKey, String> {
+        let (source, name) = key.split_once('\u{1f}').ok_or("its key names no source")?;
+        Ok(self.known_key(ObjectKey::from_name(&alike.source(source), name)))
+    }
+
     /// The key as an object has it, so that each name is held once.
     fn known_key(&self, key: ObjectKey) -> ObjectKey {
         self.objects.get(&key).map_or(key, |object| object.key.clone())
