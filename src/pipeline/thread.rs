@@ -9,7 +9,7 @@ use super::overload::{Blame, Overload};
 use super::{Finished, Pipeline};
 use crate::clock;
 use crate::crash;
-use crate::engine::{Ask, Ruleset, SCRIPT_STACK, World};
+use crate::engine::{Ask, Ruleset, SCRIPT_STACK, World, answers};
 use crate::load::Set;
 use crate::model::{Input, Timestamp};
 use crate::router;
@@ -127,11 +127,15 @@ struct Poison {
 }
 
 impl Poison {
-    fn in_words(&self) -> String {
+    /// `prefix`: what marks a command.
+    fn in_words(&self, prefix: &str) -> String {
         let input = match &self.input {
             Input::Event(event) => router::plain_event(event),
             Input::Snapshot(snapshot) => format!("the snapshot of {}", snapshot.source),
-            Input::Utterance(said) => format!("what {} said: {}", said.speaker.nick, said.text),
+            // A one-time code in it was not taken, and may still count.
+            Input::Utterance(said) => {
+                format!("what {} said: {}", said.speaker.nick, answers::shown(said, prefix))
+            }
             other => format!("{other:?}"),
         };
         let text =
@@ -195,7 +199,7 @@ impl Work {
         // What was queued is on the disk before it is read.
         wires.writer.flush_blocking()?;
         loop {
-            let words = poison.in_words();
+            let words = poison.in_words(&pipeline.config.prefix);
             tracing::error!("{words}");
             told.extend(router::notice(&pipeline.config, UNJUDGED, &words, poison.at));
             pipeline.begin_again((wires.restore)().map_err(Ended::Restore)?);

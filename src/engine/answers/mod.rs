@@ -162,6 +162,11 @@ fn command_line<'a>(utterance: &'a Utterance, prefix: &str) -> Option<&'a str> {
     }
 }
 
+/// A line of chat as it may be shown: without the one-time code in it.
+pub fn shown(utterance: &Utterance, prefix: &str) -> String {
+    code::blanked(command_line(utterance, prefix).unwrap_or(utterance.text.trim()))
+}
+
 /// What is to be done: the line itself, or what `yes` and `!!` stand for. Whatever is said,
 /// nothing waits for a `yes` any longer. `None` where nobody meant us; `Err` holds what to
 /// answer.

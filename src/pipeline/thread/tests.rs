@@ -3,7 +3,7 @@
 use super::*;
 use crate::config::builtin;
 use crate::model::event::Webhook;
-use crate::model::{Delivery, Detail, Event};
+use crate::model::{Delivery, Detail, Event, Speaker, Utterance};
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 use crate::store::writer::StoreWriter;
@@ -88,6 +88,25 @@ fn an_input_whose_judging_panics_takes_no_other_along_and_leaves_no_trace_in_the
     assert_eq!([&**first, &**last], ["a is number 1", "b is number 2"]);
     assert!(poison.starts_with("Watchbell: could not be judged: watchbell: Webhook: poison"), "{poison}");
     assert!(poison.contains("over the poison"), "{poison}");
+}
+
+#[test]
+fn a_command_whose_judging_panics_is_told_without_its_code() {
+    for text in ["!code alice 492039 ack #12", " code alice 492039 ack #12"] {
+        let speaker = Speaker { nick: "alice".to_owned(), account: None, local: false };
+        let utterance = Utterance {
+            sink: "irc".to_owned(),
+            room: "alice".to_owned(),
+            private: true,
+            speaker,
+            text: text.to_owned(),
+            at: Timestamp::UNIX_EPOCH,
+        };
+        let input = Input::Utterance(utterance);
+        let poison = Poison { input, at: Timestamp::UNIX_EPOCH, reason: "a bug".to_owned() };
+        let words = poison.in_words("!");
+        assert!(words.contains("what alice said: code alice ****** ack #12"), "{words}");
+    }
 }
 
 #[test]
