@@ -1,5 +1,7 @@
 //! Calendars of schedules, read from files and servers.
 
+use crate::common::certificates::Authority;
+use crate::common::http::{Answer, Http};
 use secrecy::SecretString;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -60,10 +62,25 @@ async fn a_server_that_cannot_be_reached_is_told_without_its_address() {
     let port = listener.local_addr().expect("it is bound").port();
     drop(listener);
     let url = SecretString::from(format!("https://127.0.0.1:{port}/secret-token.ics"));
-    let (mut calendars, mut handed) = calendars(ScheduleSource::IcalUrl(url));
+    let (mut calendars, mut handed) = calendars(ScheduleSource::IcalUrl { url, ca_file: None });
     tokio::time::pause();
     let reading = tokio::spawn(async move { calendars.run().await });
     let error = next(&mut handed).await.expect_err("nobody answers");
     assert!(error.starts_with("the server did not send it") && !error.contains("secret"), "{error}");
+    reading.abort();
+}
+
+#[tokio::test]
+async fn a_server_with_a_certificate_of_a_private_ca_is_read() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let authority = Authority::new(folder.path(), "calendars");
+    let answers = vec![Answer::new(200, "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n")];
+    let server = Http::start_tls(answers, &authority.issue("localhost")).await;
+    let url = SecretString::from(format!("https://localhost:{}/dba.ics?token=x", server.address.port()));
+    let source = ScheduleSource::IcalUrl { url, ca_file: Some(authority.ca_file.clone()) };
+    let (mut calendars, mut handed) = calendars(source);
+    let reading = tokio::spawn(async move { calendars.run().await });
+    assert_eq!(next(&mut handed).await, Ok("BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n".to_owned()));
+    assert_eq!(server.requests()[0].line, "GET /dba.ics?token=x HTTP/1.1");
     reading.abort();
 }

@@ -111,6 +111,7 @@ ical_file = "web.ics"
 
 [schedule.net]
 ical_url_file = "chat.url"
+ical_ca_file = "icinga-ca.crt"
 "##;
 
 fn good(folder: &Folder, text: &str) -> Config {
@@ -219,8 +220,11 @@ fn every_section_is_understood() {
     assert!(
         matches!(&config.schedules["web"].source, ScheduleSource::IcalFile(file) if *file == folder.path("web.ics"))
     );
-    let ScheduleSource::IcalUrl(url) = &config.schedules["net"].source else { panic!("it is an address") };
+    let ScheduleSource::IcalUrl { url, ca_file } = &config.schedules["net"].source else {
+        panic!("it is an address")
+    };
     assert!(url.expose_secret().ends_with(CANARY));
+    assert_eq!(*ca_file, Some(folder.path("icinga-ca.crt")));
 }
 
 #[test]
@@ -431,6 +435,11 @@ const SINGLE_FAULTS: &[(&str, &str, &str)] = &[
         "ical_file = \"web.ics\"",
         "ical_file = \"web.ics\"\nical_url = \"https://a.example.org/\"",
         "takes its turns from more than one place",
+    ),
+    (
+        "ical_file = \"web.ics\"",
+        "ical_file = \"web.ics\"\nical_ca_file = \"icinga-ca.crt\"",
+        "has `ical_ca_file`, and no calendar on a server",
     ),
     ("ical_file = \"web.ics\"", "ical_url = \"http://a.example.org/\"", "does not begin with `https://`"),
     ("gaps = \"meant\"", "gaps = \"office hours\"", "`schedule.web.gaps` is not understood"),

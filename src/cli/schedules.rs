@@ -54,14 +54,14 @@ impl Schedules {
                         schedules.take(name, "the database", &kept, "", around);
                     }
                 },
-                ScheduleSource::IcalUrl(_) if kept.is_empty() => {
+                ScheduleSource::IcalUrl { .. } if kept.is_empty() => {
                     let message = format!("the calendar of the schedule `{name}` was not read yet");
                     let file =
                         config.path.as_deref().map_or(String::new(), |path| path.display().to_string());
                     let doubt = Diagnostic::of_file(file, message).warning();
                     schedules.doubts.push(doubt.help("`watchbell run` reads it at its start"));
                 }
-                ScheduleSource::IcalUrl(_) => schedules.take(name, "the database", &kept, "", around),
+                ScheduleSource::IcalUrl { .. } => schedules.take(name, "the database", &kept, "", around),
             }
         }
         Ok(schedules)

@@ -28,7 +28,12 @@ pub enum ScheduleSource {
     IcalFile(PathBuf),
     /// `ical_url`, `ical_url_file` or `ical_url_env`: a calendar on a server, `https`; the
     /// address may hold a token.
-    IcalUrl(SecretString),
+    IcalUrl {
+        /// The address.
+        url: SecretString,
+        /// `ical_ca_file`: PEM of a private CA; without it the system's CAs are trusted.
+        ca_file: Option<PathBuf>,
+    },
 }
 
 /// One layer of a schedule: persons in turn.

@@ -58,7 +58,7 @@ impl Schedule {
             ScheduleSource::Layers(layers) => {
                 Plan::Layers(layers.iter().map(|layer| Layer::of(layer, &settings.zone)).collect())
             }
-            ScheduleSource::IcalFile(_) | ScheduleSource::IcalUrl(_) => Plan::Calendar(None),
+            ScheduleSource::IcalFile(_) | ScheduleSource::IcalUrl { .. } => Plan::Calendar(None),
         };
         let (name, zone) = (settings.name.clone(), settings.zone.clone());
         Schedule { name, zone, plan, gaps_are_meant: settings.gaps_are_meant }

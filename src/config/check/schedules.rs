@@ -62,10 +62,13 @@ fn source(section: &Section<'_>, persons: &BTreeSet<&str>) -> Option<ScheduleSou
     }
     // Each is read, so that all faults are told at once.
     let file = section.path_to("ical_file");
-    let url = url(section);
+    let (url, ca_file) = (url(section), section.certificate_file("ical_ca_file"));
+    if section.has("ical_ca_file") && !calendars.iter().any(|key| key.starts_with("ical_url")) {
+        section.fault("has `ical_ca_file`, and no calendar on a server", "remove `ical_ca_file`");
+    }
     match calendars.first() {
         Some(&"ical_file") => file.map(|file| ScheduleSource::IcalFile(file.value)),
-        Some(_) => url.map(ScheduleSource::IcalUrl),
+        Some(_) => url.map(|url| ScheduleSource::IcalUrl { url, ca_file }),
         None if layers.is_empty() => {
             let help = format!("add a layer of persons, `{}`, or a calendar, `ical_file`", LAYER.header);
             section.fault("has nobody in it", help);

@@ -24,6 +24,11 @@ pub(in crate::config) const SCHEDULE: Table = Table {
             "A file that holds such an address, readable by nobody else.",
         ),
         optional("ical_url_env", r#""DBA_CALENDAR""#, "An environment variable that holds it."),
+        optional(
+            "ical_ca_file",
+            r#""ca.crt""#,
+            "PEM of the CA that signed the certificate of that server; the system's CAs where left out.",
+        ),
         default(
             "gaps",
             r#""told""#,
