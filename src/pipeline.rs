@@ -21,7 +21,8 @@ use crate::load::Set;
 use crate::model::event::Digest;
 use crate::model::identity::digest;
 use crate::model::{
-    Action, Brief, Commanded, DRILL, Decision, Delivery, Input, Message, Reply, StateWrite, Timestamp,
+    Action, Brief, Commanded, DRILL, Decision, Delivery, Input, Message, PostedAnswer, Reply, StateWrite,
+    Timestamp,
 };
 use crate::router;
 use std::sync::Arc;
@@ -57,6 +58,8 @@ pub struct Finished {
     pub commands: Vec<Commanded>,
     /// What people asked that is answered elsewhere.
     pub asks: Vec<Ask>,
+    /// What requests at the listening socket are answered.
+    pub answers: Vec<PostedAnswer>,
     /// Lines that rules wrote to the log.
     pub log: Vec<String>,
 }
@@ -154,6 +157,7 @@ impl Pipeline {
             decisions: outcome.decisions,
             commands: outcome.commands,
             asks: outcome.asks,
+            answers: outcome.answers,
             log: outcome.log,
         }
     }

@@ -32,6 +32,7 @@ const PAGES: &[&str] = &[
     "README.md",
     "CHANGELOG.md",
     "docs/ARCHITECTURE.md",
+    "docs/api.md",
     "docs/commands.md",
     "docs/configuration.md",
     "docs/cookbook.md",
@@ -235,7 +236,7 @@ fn every_verb_stands_in_an_example() {
 #[test]
 fn every_configuration_of_a_page_is_sound() {
     let mut found = 0;
-    for block in ["README.md", "docs/rules.md", "docs/escalation.md", "docs/people.md"]
+    for block in ["README.md", "docs/api.md", "docs/rules.md", "docs/escalation.md", "docs/people.md"]
         .iter()
         .flat_map(|path| blocks(path))
     {

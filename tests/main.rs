@@ -59,6 +59,8 @@ mod outage;
 mod outbox;
 mod owed;
 mod people;
+mod posted;
+mod posting;
 mod process_limits;
 mod proofs;
 mod reload;

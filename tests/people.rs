@@ -90,6 +90,22 @@ const FAULTS: &[(&str, &str)] = &[
     ("[person.alice]\ncode_file = \"irc.password\"", "holds no base32"),
     ("[person.alice]\ncode_file = \"short.code\"", "fewer than 16 bytes"),
     (
+        "[person.alice]\ntoken_file = \"short.code\"",
+        "`person.alice.token_file` holds fewer than 24 characters",
+    ),
+    ("[person.alice]\ntoken_file = \"open.token\"", "which others can read or write (mode 0644)"),
+    ("[person.alice]\ntoken_file = \"nosuch.token\"", "which cannot be read"),
+    ("[person.alice]\ntoken = \"hunter2\"", "secrets do not stand in this file"),
+    (
+        "[person.alice]\ntoken_file = \"alice.token\"\n[person.bob]\ntoken_file = \"alice.token\"",
+        "`person.bob.token_file` holds the token of `person.alice` as well",
+    ),
+    (
+        "[webhook.a]\ntoken_file = \"alice.token\"\n[person.alice]\ntoken_file = \"alice.token\"",
+        "holds the token of `webhook.a` as well",
+    ),
+    ("[sink.exec.api]\ncommand = [\"/bin/true\"]", "stands for the listening socket"),
+    (
         "[sink.irc.lab]\nserver = \"localhost\"\nnick = \"b\"\ntrust_nicknames = true",
         "where the network has no accounts, write `codes = true`",
     ),
@@ -110,6 +126,7 @@ const FAULTS: &[(&str, &str)] = &[
 fn each_fault_is_told_with_its_remedy_and_shows_no_secret() {
     let folder = Folder::new();
     folder.write("short.code", "GEZDGNBV\n", 0o600);
+    folder.write("open.token", &format!("{CANARY}-of-24-letters-and-more\n"), 0o644);
     for (people, words) in FAULTS {
         let Err(faults) = folder.load(&with(people)) else { panic!("was taken: {people}") };
         let shown = folder.shown(&faults);
@@ -117,6 +134,15 @@ fn each_fault_is_told_with_its_remedy_and_shows_no_secret() {
         assert_eq!(faults.diagnostics().len(), 1, "{shown}");
         assert!(!shown.contains(CANARY) && !shown.contains("GEZDGNBV"), "{shown}");
     }
+}
+
+#[test]
+fn a_token_of_a_person_opens_the_listening_socket_and_is_never_shown() {
+    let folder = Folder::new();
+    let config = good(&folder, "[person.alice]\ntoken_file = \"alice.token\"\n[person.bob]\n");
+    let incoming = config.incoming.as_ref().expect("somebody may post");
+    assert_eq!(incoming.persons.keys().collect::<Vec<_>>(), ["alice"]);
+    assert!(incoming.tokens.is_empty() && !format!("{config:?}").contains(CANARY));
 }
 
 #[test]

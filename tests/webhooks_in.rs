@@ -16,8 +16,9 @@ use tokio_util::sync::CancellationToken;
 use watchbell::config::Incoming;
 use watchbell::model::event::{PostId, Webhook};
 use watchbell::model::{Detail, Event, Input, Timestamp};
+use watchbell::source::desk::Desk;
+use watchbell::source::http::{HttpSource, LARGEST_BODY, LONGEST_KEY};
 use watchbell::source::post::{Post, postbox};
-use watchbell::source::webhook::{LARGEST_BODY, LONGEST_KEY, WebhookSource};
 
 /// A name and a value, of any bytes.
 type Header<'a> = (&'a str, &'a [u8]);
@@ -37,8 +38,12 @@ impl Listener {
         let tokens = [("deploys", "s3cret"), ("backup", "0ther")];
         let tokens: BTreeMap<String, SecretString> =
             tokens.map(|(name, token)| (name.to_owned(), SecretString::from(token))).into();
-        let incoming = Incoming { address: "127.0.0.1:0".parse().expect("an address"), tokens };
-        let source = WebhookSource::bind(&incoming).await.expect("a free port");
+        let incoming = Incoming {
+            address: "127.0.0.1:0".parse().expect("an address"),
+            tokens,
+            persons: BTreeMap::new(),
+        };
+        let source = HttpSource::bind(&incoming).await.expect("a free port");
         let address = source.address().expect("a bound socket has an address");
         let (sender, inputs) = mpsc::channel(16);
         let (postbox, mut posts) = postbox(&sender);
@@ -52,7 +57,7 @@ impl Listener {
             }
         });
         let stop = CancellationToken::new();
-        let task = tokio::spawn(source.run(postbox, stop.clone()));
+        let task = tokio::spawn(source.run(postbox, Desk::default(), stop.clone()));
         Listener { address, taken, inputs, stop, task }
     }
 

@@ -1,4 +1,4 @@
-//! What must be there before anything runs: rules, state, sinks, the socket for webhooks.
+//! What must be there before anything runs: rules, state, sinks, the listening socket.
 //!
 //! Promises: what can be known to be wrong before the start is said then. Never: starts
 //! a task, but for those that sinks keep to themselves.
@@ -13,7 +13,7 @@ use crate::model::event::RulesetChanged;
 use crate::model::{Input, Timestamp, Utterance};
 use crate::reload;
 use crate::sink::{self, Sink, Wiring};
-use crate::source::webhook::WebhookSource;
+use crate::source::http::HttpSource;
 use crate::store::{JournalLimits, Store};
 use anyhow::Context;
 use std::collections::BTreeMap;
@@ -106,11 +106,11 @@ pub(super) fn warn_of_people(config: &Config, set: &Set) {
     }
 }
 
-/// Begins to listen for webhooks, where somebody may send one.
-pub(super) async fn listen(config: &Config) -> anyhow::Result<Option<WebhookSource>> {
+/// Begins to listen, where somebody may send a webhook or a command.
+pub(super) async fn listen(config: &Config) -> anyhow::Result<Option<HttpSource>> {
     let Some(incoming) = &config.incoming else { return Ok(None) };
-    let bound = WebhookSource::bind(incoming).await;
-    bound.map(Some).with_context(|| format!("cannot listen for webhooks at {}", incoming.address))
+    let bound = HttpSource::bind(incoming).await;
+    bound.map(Some).with_context(|| format!("cannot listen at {}", incoming.address))
 }
 
 /// What the last run gave up or was answered, and ended before the engine knew of it.

@@ -8,8 +8,9 @@ use crate::clock::{self, Jump};
 use crate::config::Incoming;
 use crate::model::event::Trouble;
 use crate::model::{Detail, Event, Input, Utterance};
+use crate::source::desk::Desk;
+use crate::source::http::HttpSource;
 use crate::source::post::Postbox;
-use crate::source::webhook::WebhookSource;
 use crate::store::{JournalLimits, Store};
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,25 +71,26 @@ pub(super) async fn tell(troubles: &mut mpsc::Receiver<Trouble>, inputs: &mpsc::
     }
 }
 
-/// Takes webhooks.
-pub(super) struct Webhooks {
+/// Takes webhooks and commands.
+pub(super) struct Listening {
     /// The socket, until the first run takes it; another is made for the next.
-    pub(super) bound: Option<WebhookSource>,
+    pub(super) bound: Option<HttpSource>,
     pub(super) incoming: Incoming,
     pub(super) postbox: Postbox,
+    pub(super) desk: Desk,
     pub(super) stop: CancellationToken,
 }
 
-impl Webhooks {
+impl Listening {
     /// Runs until stopped.
     pub(super) async fn run(&mut self) {
         let bound = match self.bound.take() {
             Some(bound) => Ok(bound),
-            None => WebhookSource::bind(&self.incoming).await,
+            None => HttpSource::bind(&self.incoming).await,
         };
-        let ended = async { bound?.run(self.postbox.clone(), self.stop.clone()).await };
+        let ended = async { bound?.run(self.postbox.clone(), self.desk.clone(), self.stop.clone()).await };
         if let Err(error) = ended.await {
-            tracing::error!(%error, "webhooks are no longer taken");
+            tracing::error!(%error, "webhooks and commands are no longer taken");
         }
     }
 }

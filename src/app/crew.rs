@@ -1,7 +1,7 @@
 //! Every task by its name: what it needs, and which group ends it.
 //!
 //! ```text
-//! sources   source NAME, webhooks, mailbox NAME                 ended by `upstream`
+//! sources   source NAME, listening, mailbox NAME                ended by `upstream`
 //! tasks     reloader, inquiry, ticker, chat, troubles, distress, ended by `upstream`
 //!           tidy, calendars
 //! workers   sink NAME, actions NAME                             ended by `sending`
@@ -9,7 +9,7 @@
 //! Promises: each is kept running by the supervisor. Never: waits for one.
 
 use super::Peer;
-use super::chores::Webhooks;
+use super::chores::Listening;
 use super::nudges::Nudges;
 use super::supervisor::Supervisor;
 use crate::config::{Config, SinkKind, SinkSettings};
@@ -18,9 +18,10 @@ use crate::model::Input;
 use crate::outbox::{ActionWorker, BackoffPolicy, Fallbacks, Storms, Worker};
 use crate::pipeline;
 use crate::sink::Sink;
+use crate::source::desk::Desk;
+use crate::source::http::HttpSource;
 use crate::source::mailbox::MailboxSource;
 use crate::source::post::Postbox;
-use crate::source::webhook::WebhookSource;
 use crate::store::Store;
 use crate::store::writer::WriterHandle;
 use crate::token::Signer;
@@ -102,13 +103,25 @@ impl Crew {
         Storms::of(sink, &self.config, write).map(Arc::new)
     }
 
-    /// Starts to take webhooks, where somebody may send one.
-    pub(super) fn listen(&self, bound: Option<WebhookSource>, postbox: Postbox) -> std::io::Result<()> {
+    /// Starts to take webhooks and commands, where somebody may send one.
+    pub(super) fn listen(
+        &self,
+        bound: Option<HttpSource>,
+        postbox: Postbox,
+        desk: Desk,
+    ) -> std::io::Result<()> {
         let (Some(bound), Some(incoming)) = (bound, self.config.incoming.clone()) else { return Ok(()) };
-        tracing::info!("webhooks are taken at http://{}/webhook/NAME", bound.address()?);
+        let address = bound.address()?;
+        if !incoming.tokens.is_empty() {
+            tracing::info!("webhooks are taken at http://{address}/webhook/NAME");
+        }
+        if !incoming.persons.is_empty() {
+            tracing::info!("commands are taken at http://{address}/command");
+        }
         let Groups { sources, upstream, .. } = &self.groups;
-        let webhooks = Webhooks { bound: Some(bound), incoming, postbox, stop: upstream.clone() };
-        self.supervisor.start(sources, "webhooks", upstream, webhooks, |webhooks| Box::pin(webhooks.run()));
+        let listening = Listening { bound: Some(bound), incoming, postbox, desk, stop: upstream.clone() };
+        self.supervisor
+            .start(sources, "listening", upstream, listening, |listening| Box::pin(listening.run()));
         Ok(())
     }
 

@@ -22,9 +22,10 @@ use crate::pipeline::{self, Pipeline, Wires};
 use crate::reload::Reloader;
 use crate::sink::Sink;
 use crate::source::calendar::Calendars;
+use crate::source::desk::Desk;
 use crate::source::post::postbox;
 use crate::store::writer::StoreWriter;
-use crate::store::{JournalLimits, Store};
+use crate::store::{Batch, JournalLimits, Store};
 use anyhow::Context;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -69,13 +70,17 @@ pub(super) async fn start(
     let peers = peers(&config, &links)?;
     drop(links);
 
-    let webhooks = listen(&config).await?;
+    let listening = listen(&config).await?;
     let unheard = unheard(&store).await?;
     let nudges = Nudges::new(&config, &peers);
+    let desk = Desk::default();
     let writer = {
-        let nudges = nudges.clone();
-        StoreWriter::start(store.clone(), move |batch| nudges.after(batch))
-            .context("cannot start the writing thread")?
+        let (nudges, desk) = (nudges.clone(), desk.clone());
+        let committed = move |batch: &Batch| {
+            nudges.after(batch);
+            desk.hand_out(&batch.answers);
+        };
+        StoreWriter::start(store.clone(), committed).context("cannot start the writing thread")?
     };
     let sinks = build_sinks(&config, &utterances)?;
     drop(utterances);
@@ -182,7 +187,7 @@ pub(super) async fn start(
     crew.beside("clock", clock, |clock| Box::pin(clock.run()));
     crew.beside("tidy", store, move |store| Box::pin(chores::tidy(store.clone(), keep)));
     crew.read_mail(&postbox)?;
-    crew.listen(webhooks, postbox)?;
+    crew.listen(listening, postbox, desk)?;
     crew.follow(peers);
     nudges.all();
     crew.groups.sources.close();

@@ -3,7 +3,7 @@
 use super::AuditArguments;
 use super::print::{err, out};
 use super::why::{harmless, out_lines};
-use crate::model::{CommandEnd, Commanded, Timestamp};
+use crate::model::{API, CommandEnd, Commanded, Timestamp};
 use crate::store::CommandFilter;
 use crate::store::sqlite::SqliteCommands;
 use jiff::tz::TimeZone;
@@ -38,12 +38,13 @@ pub(super) fn audit(path: &Path, options: &AuditArguments) -> anyhow::Result<Exi
 fn lines(command: &Commanded, zone: &TimeZone) -> [String; 2] {
     let at = command.at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S");
     let Commanded { sink, room, line, objects, .. } = command;
+    let place = if sink == API { format!("by {API}") } else { format!("in {room} on {sink}") };
     let about = if objects.is_empty() { String::new() } else { format!(": {}", objects.join(", ")) };
     let end = match &command.end {
         CommandEnd::Refused(reason) => format!("refused{about} ({reason})"),
         end => format!("{}{about}", end.name()),
     };
-    [format!("{at} {} in {room} on {sink}: {line}", who(command)), format!("  {}", end.replace('\n', " "))]
+    [format!("{at} {} {place}: {line}", who(command)), format!("  {}", end.replace('\n', " "))]
 }
 
 /// The person; their nick where it is another name. A nick alone is nobody.

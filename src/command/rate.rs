@@ -15,7 +15,7 @@ const ALL: Limit = Limit { most: 30.0, per_second: 1.0 };
 /// Those of them whom the network does not vouch for: 20 a minute.
 const STRANGERS: Limit = Limit { most: 15.0, per_second: 1.0 / 3.0 };
 /// How long a bucket that ran dry stays closed, in seconds.
-const CLOSED: f64 = 20.0;
+pub const CLOSED: u64 = 20;
 /// How many who ask are known at once; a bucket that is full need not be.
 const MOST: usize = 1000;
 
@@ -127,8 +127,8 @@ impl Bucket {
         if self.left >= 1.0 {
             return Turn::Answer;
         }
-        self.closed_until = Some(now + jiff::SignedDuration::from_secs_f64(CLOSED));
-        Turn::TooMuch(CLOSED as u64)
+        self.closed_until = Some(now + jiff::SignedDuration::from_secs(CLOSED as i64));
+        Turn::TooMuch(CLOSED)
     }
 
     fn is_full(&self, limit: Limit, now: Timestamp) -> bool {

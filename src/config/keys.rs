@@ -208,7 +208,7 @@ pub(super) const ICINGA: Table = table(
 /// `[listen]`.
 pub(super) const LISTEN: Table = table(
     "[listen]",
-    "Where Watchbell takes webhooks; only where a `[webhook.NAME]` stands.",
+    "Where Watchbell takes webhooks and commands; only where a `[webhook.NAME]` stands, or a person has a `token_file` or `token_env`.",
     &[default(
         "address",
         r#""127.0.0.1:8480""#,

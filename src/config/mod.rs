@@ -139,7 +139,7 @@ pub struct Config {
     pub journal: Option<JournalSettings>,
     /// `[[icinga]]`, in the order of the file; at least one to `run`.
     pub icinga: Vec<IcingaSettings>,
-    /// `[listen]` and `[webhook.<name>]`; `None` where nobody may send one.
+    /// `[listen]`, and the tokens of `[webhook.<name>]` and `[person.<name>]`; `None` where nobody has one.
     pub incoming: Option<Incoming>,
     /// `[deadman]`; `None` where nobody outside is told that all is well.
     pub deadman: Option<Deadman>,
@@ -179,13 +179,16 @@ pub struct Deadman {
     pub every: Duration,
 }
 
-/// Webhooks that are taken.
+/// Webhooks and commands that are taken.
 #[derive(Debug, Clone)]
 pub struct Incoming {
     /// `[listen] address`: of this machine only.
     pub address: std::net::SocketAddr,
-    /// `[webhook.<name>] token_file` or `token_env`, by name; at least one.
+    /// `[webhook.<name>] token_file` or `token_env`, by name.
     pub tokens: BTreeMap<String, SecretString>,
+    /// `[person.<name>] token_file` or `token_env`: who may post commands, by name. No two tokens
+    /// are the same, those of webhooks included; there is at least one of either.
+    pub persons: BTreeMap<String, SecretString>,
 }
 
 /// One Icinga: a server, or both masters of one zone.

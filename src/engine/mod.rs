@@ -251,6 +251,12 @@ impl Engine {
                 outcome.log.append(&mut self.stage().run.log);
                 outcome.actions.append(&mut self.stage().run.actions);
             }
+            Input::PostedCommand(posted) => {
+                answers::posted::answer(self, posted, now, &mut outcome);
+                outcome.log.append(&mut self.stage().run.log);
+                outcome.actions.append(&mut self.stage().run.actions);
+            }
+            Input::Completing(asked) => answers::complete::answer(self, &asked, &mut outcome),
             Input::MailAnswer(mail) => {
                 answers::mail::answer(self, mail, now, &mut outcome);
                 outcome.log.append(&mut self.stage().run.log);
@@ -286,6 +292,7 @@ impl Engine {
         }
         self.take_due(now, &mut outcome);
         self.end_well_mutes(now, &mut outcome);
+        answers::posted::sort_out(&mut outcome);
         self.world_mut().note_heard(&outcome.notifications, now);
         self.world_mut().note_extensions(&outcome.actions, now);
         outcome

@@ -1,7 +1,7 @@
 //! The one kind of value that leaves the engine.
 
 use super::Case;
-use crate::model::{About, Action, Commanded, Decision, DeliveryId, Reply, RuleRef, Scene};
+use crate::model::{About, Action, Commanded, Decision, DeliveryId, PostedAnswer, Reply, RuleRef, Scene};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -12,6 +12,8 @@ pub struct Outcome {
     pub notifications: Vec<Notification>,
     /// Answers to commands, in order.
     pub replies: Vec<Reply>,
+    /// What requests at the listening socket are answered, in order.
+    pub answers: Vec<PostedAnswer>,
     /// What to ask of Icinga, in order.
     pub actions: Vec<Action>,
     /// Who asked for what, and what came of it, in order.

@@ -24,7 +24,7 @@ pub struct Action {
     pub reply_to: Option<(String, String)>,
     /// The person who asked, as the room knows them; empty without `reply_to`.
     pub asked_by: String,
-    /// Where they asked by mail: what the answer names, see [`super::Reply::thread`].
+    /// Where they asked by mail or at the socket: what the answer names, see [`super::Reply::thread`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub thread: Vec<String>,
     /// Whether it was asked along with others, and who asked was answered for all of them:

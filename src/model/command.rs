@@ -44,7 +44,7 @@ pub struct Reply {
     /// When the command was heard.
     pub at: Timestamp,
     /// Where the command was a mail: the `Message-ID`s that the answer names, see
-    /// [`super::MailAnswer::thread`].
+    /// [`super::MailAnswer::thread`]. Where it was posted, the one [`super::PostedCommand::request`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub thread: Vec<String>,
 }

@@ -2,8 +2,8 @@
 
 use super::event::{Comment, Downtime, RulesetChanged, SinkOutage};
 use super::{
-    ActionResult, Attempt, Event, MailAnswer, MailRefused, Object, ObjectKey, Reply, State, Timestamp,
-    Utterance,
+    ActionResult, Attempt, Completing, Event, MailAnswer, MailRefused, Object, ObjectKey, PostedCommand,
+    Reply, State, Timestamp, Utterance,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -30,6 +30,10 @@ pub enum Input {
     ObjectsGone(Vec<ObjectKey>),
     /// A person said something.
     Utterance(Utterance),
+    /// A person posted a command at the listening socket.
+    PostedCommand(PostedCommand),
+    /// A person asks what a command that is half written can become. Changes nothing, and is not kept.
+    Completing(Completing),
     /// Somebody answered a mail of ours.
     MailAnswer(MailAnswer),
     /// A mail came that is no answer that counts; for the audit.
@@ -53,6 +57,13 @@ pub enum Input {
     },
     /// The time asked for by an outcome has come.
     Tick,
+}
+
+impl Input {
+    /// Whether the journal keeps it: what changes nothing by itself is left out.
+    pub fn is_kept(&self) -> bool {
+        !matches!(self, Input::Tick | Input::Completing(_))
+    }
 }
 
 /// All hosts and services of one Icinga, as read at one moment.

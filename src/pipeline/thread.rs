@@ -136,6 +136,9 @@ impl Poison {
             Input::Utterance(said) => {
                 format!("what {} said: {}", said.speaker.nick, answers::shown(said, prefix))
             }
+            Input::PostedCommand(posted) => {
+                format!("what {} posted: {}", posted.person, answers::posted::shown(posted, prefix))
+            }
             other => format!("{other:?}"),
         };
         let text =
@@ -182,6 +185,7 @@ impl Work {
         self.batch.actions.extend(finished.actions);
         self.batch.decisions.extend(finished.decisions);
         self.batch.commands.extend(finished.commands);
+        self.batch.answers.extend(finished.answers);
         self.asks.extend(finished.asks);
         self.log.extend(finished.log);
     }
@@ -250,7 +254,7 @@ impl Work {
         }
         taken.iter().for_each(|(_, input)| note_heard(&mut batch, input));
         if pipeline.config.journal.is_some() {
-            batch.journal = taken.into_iter().filter(|(_, input)| !matches!(input, Input::Tick)).collect();
+            batch.journal = taken.into_iter().filter(|(_, input)| input.is_kept()).collect();
         }
         batch.state = pipeline.take_writes();
         batch

@@ -6,11 +6,12 @@
 //! or waits for a sink.
 
 pub mod calendar;
+pub mod desk;
+pub mod http;
 pub mod icinga;
 pub mod mailbox;
 pub mod post;
 pub mod replay;
-pub mod webhook;
 
 use crate::model::Input;
 use futures_util::future::BoxFuture;

@@ -14,7 +14,7 @@ pub use crate::model::{StateKey, StateValue, StateWrite};
 
 use crate::model::{
     About, Action, ActionId, ActionResult, Attempt, Commanded, Decision, Delivery, DeliveryId, Input,
-    Message, Timestamp,
+    Message, PostedAnswer, Timestamp,
 };
 use fold::{Choice, DigestSums, Fold, Folded, Waiting};
 use jiff::tz::TimeZone;
@@ -44,6 +44,8 @@ pub struct Batch {
     pub answered: Vec<ActionId>,
     /// The inputs all this came of, each with when it was taken in, in order.
     pub journal: Vec<(Timestamp, Input)>,
+    /// What requests at the listening socket are answered once all else is on the disk. Not kept.
+    pub answers: Vec<PostedAnswer>,
 }
 
 /// One entry of engine state: kind, key, value.

@@ -280,6 +280,7 @@ fn row_count(batch: &Batch) -> usize {
         heard,
         answered,
         journal,
+        answers: _,
     } = batch;
     state.len()
         + deliveries.len()
@@ -304,4 +305,5 @@ fn append(batch: &mut Batch, next: Batch) {
     batch.heard.extend(next.heard);
     batch.answered.extend(next.answered);
     batch.journal.extend(next.journal);
+    batch.answers.extend(next.answers);
 }

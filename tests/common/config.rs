@@ -23,6 +23,9 @@ impl Folder {
         folder.write("hook.secret", "whsec_BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH\n", 0o600);
         folder.write("hook.secret.old", &format!("the old {CANARY} of before\n"), 0o600);
         folder.write("dora.code", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\n", 0o600);
+        for name in ["alice.token", "deployer.token"] {
+            folder.write(name, &format!("{CANARY}-of-{name}-of-24-letters\n"), 0o600);
+        }
         folder.write("no-base64", &format!("whsec_{CANARY}!\n"), 0o600);
         folder.write("chat.url", &format!("https://hooks.example.org/{CANARY}\n"), 0o600);
         folder.write("pager.url", "https://pager.example.org/\n", 0o600);

@@ -10,8 +10,8 @@ use watchbell::engine::{self, Ask, Engine, Notification, Outcome, RuleFile, Rule
 use watchbell::load::shipped_rules;
 use watchbell::model::time::parse_duration;
 use watchbell::model::{
-    Action, Commanded, Decision, Detail, Event, Input, Object, ObjectKey, Reply, Snapshot, Speaker, State,
-    StateReport, Timestamp, Utterance,
+    Action, Commanded, Decision, Detail, Event, Input, Object, ObjectKey, PostedAnswer, Reply, Snapshot,
+    Speaker, State, StateReport, Timestamp, Utterance,
 };
 
 /// The name of the one Icinga.
@@ -37,6 +37,8 @@ pub(crate) struct World {
     settings: Settings,
     /// What was said in rooms since the last look.
     said: Vec<String>,
+    /// What was answered at the listening socket since the last look.
+    answers: Vec<PostedAnswer>,
     /// What a store would hold.
     kept: BTreeMap<(String, String), String>,
 }
@@ -135,6 +137,7 @@ impl World {
             actions: Vec::new(),
             log: Vec::new(),
             asks: Vec::new(),
+            answers: Vec::new(),
             said: Vec::new(),
             kept: BTreeMap::new(),
         }
@@ -164,6 +167,7 @@ impl World {
         self.actions.extend(outcome.actions);
         self.log.extend(outcome.log);
         self.asks.extend(outcome.asks);
+        self.answers.extend(outcome.answers);
         self.said.extend(outcome.replies.iter().map(|reply| format!("{}: {}", reply.room, reply.text)));
         outcome.replies
     }
@@ -315,6 +319,11 @@ impl World {
     /// Takes what was said in rooms since the last look, answers among it: `room: text`.
     pub(crate) fn said(&mut self) -> Vec<String> {
         std::mem::take(&mut self.said)
+    }
+
+    /// Takes what was answered at the listening socket since the last look.
+    pub(crate) fn answers(&mut self) -> Vec<PostedAnswer> {
+        std::mem::take(&mut self.answers)
     }
 
     /// Takes what was told since the last look.

@@ -48,7 +48,7 @@ pub(super) fn config(root: &Section<'_>, path: &Path, folders: Folders) -> Optio
     let journal = root.section("journal", &JOURNAL).and_then(|section| journal(&section));
     let candidate_rules = root.path_to("candidate_rules").map(|written| written.value);
     let icinga = icinga::icingas(root);
-    let incoming = incoming::incoming(root);
+    let webhooks = incoming::webhooks(root);
     let deadman = deadman::deadman(root);
     let (mut sinks, kinds) = sinks::sinks(root);
     let mailboxes = mailbox::mailboxes(root, &sinks, &kinds);
@@ -56,7 +56,8 @@ pub(super) fn config(root: &Section<'_>, path: &Path, folders: Folders) -> Optio
     let defaults = root.section("defaults", &DEFAULTS).and_then(|section| defaults(&section, &target_names));
     let roles = people::roles(root);
     let usual_zone = defaults.as_ref().map_or(jiff::tz::TimeZone::UTC, |(_, zone, ..)| zone.clone());
-    let people::People { persons, reach, ways } = people::people(root, &kinds, &roles, &usual_zone);
+    let people::People { persons, reach, ways, tokens } = people::people(root, &kinds, &roles, &usual_zone);
+    let incoming = incoming::incoming(root, webhooks, tokens);
     let names = persons.keys().map(String::as_str).collect();
     let schedules = schedules::schedules(root, &names, &usual_zone);
     let callable = escalation::Callable {

@@ -10,7 +10,7 @@ use crate::config::{Accounts, Person, Reach, Role, Target, Wanted};
 use crate::diagnostic::did_you_mean;
 use crate::model::scene::Path;
 use jiff::tz::TimeZone;
-use secrecy::{ExposeSecret, SecretSlice};
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The least bytes of a secret for one-time codes (RFC 4226, section 4, R6).
@@ -33,6 +33,8 @@ pub(super) struct People {
     pub(super) reach: BTreeMap<String, Reach>,
     /// The targets that stand for their ways.
     pub(super) ways: Vec<Target>,
+    /// The tokens they post commands with, as written, each with the name of its person.
+    pub(super) tokens: Vec<(String, Written<SecretString>)>,
 }
 
 /// All persons that are right. Networks are those sinks that are IRC. `zone`: that of
@@ -61,6 +63,7 @@ pub(super) fn people(
         let (reach, ways) = reach(&section, &known, sinks, zone);
         people.reach.insert(name.value.clone(), reach);
         people.ways.extend(ways);
+        people.tokens.extend(token(&section).map(|token| (name.value.clone(), token)));
         people.persons.insert(name.value, person);
     }
     people
@@ -148,6 +151,12 @@ fn roles_of(section: &Section<'_>, roles: &BTreeMap<String, Role>) -> Vec<String
         }
     }
     written.into_iter().map(|role| role.value).collect()
+}
+
+/// What they post commands with.
+fn token(section: &Section<'_>) -> Option<Written<SecretString>> {
+    let is_there = section.has("token_file") || section.has("token_env");
+    is_there.then(|| section.secret("token_file", "token_env")).flatten()
 }
 
 /// The secret of one-time codes, decoded; apps show it in groups and in any case.

@@ -5,6 +5,7 @@ use crate::config::keys::{SINK, SINKS};
 use crate::config::raw::Section;
 use crate::config::reader::Written;
 use crate::config::{ConsoleSettings, ExecSettings, IrcSettings, Sasl, SinkKind, SinkSettings};
+use crate::model::API;
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
@@ -18,6 +19,14 @@ pub(super) fn sinks(root: &Section<'_>) -> (BTreeMap<String, SinkSettings>, BTre
     for (kind, known) in SINKS {
         for (name, section) in table.named(kind, known) {
             check_name(&section, &name);
+            if name.value == API {
+                let message = "has the name that stands for the listening socket in the audit";
+                section.reader.fault(
+                    &name.spot,
+                    message,
+                    "give it another name, and name that in its targets",
+                );
+            }
             if let Some(other) = kinds.insert(name.value.clone(), kind) {
                 let message = format!("has the name of another sink, `sink.{other}.{}`", name.value);
                 section.reader.fault(

@@ -31,6 +31,12 @@ pub(in crate::config) const PERSON: Table = Table {
         ),
         optional("code_env", r#""ALICE_CODE""#, "Environment variable that holds that secret."),
         optional(
+            "token_file",
+            r#""alice.token""#,
+            "File that holds the token they post commands with, sent as `Authorization: Bearer`; see [commands by HTTP](api.md).",
+        ),
+        optional("token_env", r#""ALICE_TOKEN""#, "Environment variable that holds that token."),
+        optional(
             "quiet",
             r#""22:00-07:00""#,
             "Hours in which escalations call them for grave problems only; what is less grave waits for their end.",
@@ -58,7 +64,7 @@ pub(in crate::config) const ROLE: Table = table(
         optional(
             "rooms",
             r##"["#dba", "private"]"##,
-            "Where it holds: channels, or `private` for what is said to Watchbell alone; everywhere where left out.",
+            "Where it holds: channels, or `private` for what is said to Watchbell alone or posted; everywhere where left out.",
         ),
         optional(
             "objects",

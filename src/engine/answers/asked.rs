@@ -23,6 +23,17 @@ pub(super) enum Answer {
     NotForUs,
 }
 
+/// What kept a command from being done, where it is more than a fault of what was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// Nothing of that kind.
+    NotDone,
+    /// A right that is missing.
+    Denied,
+    /// A `yes` that is still to come.
+    Waits,
+}
+
 /// An answer. `Err` says why nothing was done.
 pub(super) type Answered = Result<Answer, String>;
 
@@ -47,6 +58,8 @@ pub(super) struct Asked<'a> {
     pub(super) said: &'a Said,
     /// What the caller's roles give of it.
     pub(super) permit: Permit,
+    /// What keeps it from being done, as far as it came.
+    pub(super) kept: Kept,
     /// The objects that it is about.
     touched: BTreeSet<ObjectKey>,
 }
@@ -65,7 +78,8 @@ impl<'a> Asked<'a> {
         outcome: &'a mut Outcome,
     ) -> Asked<'a> {
         let permit = caller.reads();
-        Asked { engine, caller, utterance, said, now, outcome, permit, touched: BTreeSet::new() }
+        let (kept, touched) = (Kept::NotDone, BTreeSet::new());
+        Asked { engine, caller, utterance, said, now, outcome, permit, kept, touched }
     }
 }
 
@@ -76,9 +90,16 @@ impl Asked<'_> {
         self.touched.extend(objects.iter().cloned());
         let reach = Reach { objects: self.touched.len(), length };
         let (rights, world) = (&self.engine.rights, self.engine.world());
-        self.permit.covers(reach, |role| {
+        let covered = self.permit.covers(reach, |role| {
             rights.outside(role, self.touched.iter(), world, self.now).map(ToString::to_string)
-        })
+        });
+        covered.map_err(|why| self.deny(why))
+    }
+
+    /// Notes that a right is missing; why.
+    pub(super) fn deny(&mut self, why: String) -> String {
+        self.kept = Kept::Denied;
+        why
     }
 
     /// Names of the objects that the command is about, for the audit.
@@ -186,6 +207,7 @@ impl Asked<'_> {
         let waiting = Waiting { line: self.said.line.clone(), at: self.said.at, since: self.now, shown };
         let (talker, now) = (Talker::of(self.utterance), self.now);
         self.engine.world_mut().await_yes(&talker, waiting, now);
+        self.kept = Kept::Waits;
         let (prefix, within) = (&self.settings().prefix, CONFIRM_WITHIN.as_secs());
         Err(format!("this would {words}; `{prefix}yes` within {within} s does it"))
     }

@@ -6,6 +6,7 @@ use super::asked::{Answered, Asked};
 use super::calls::acknowledge_too;
 use super::each::{Plan, each, plan};
 use super::lists::moment;
+use super::posted;
 use super::select::can_mean;
 use crate::command::request::Acknowledging;
 use crate::command::{Request, verbs};
@@ -13,7 +14,9 @@ use crate::engine::outcome::Outcome;
 use crate::engine::world::World;
 use crate::model::event::Comment;
 use crate::model::time::short_length;
-use crate::model::{ActionKind, ActionResult, ObjectKey, Reply, State, Timestamp};
+use crate::model::{
+    API, Action, ActionKind, ActionResult, ObjectKey, PostedAnswer, PostedEnd, Reply, State, Timestamp,
+};
 use jiff::tz::TimeZone;
 
 /// `entry_type` of a comment that was made with an acknowledgement.
@@ -124,18 +127,21 @@ pub(in crate::engine) fn action_result(
         outcome.log.extend(result.outcome.err().map(not_done));
         return;
     };
-    let asked_by = &result.action.asked_by;
     let text = match &result.outcome {
         // That it was asked for several was said.
-        Ok(_) if result.action.is_one_of_many => return,
-        Ok(_) => format!("{asked_by}: {}", done(&result.action.kind, object, zone)),
-        Err(reason) if result.action.is_one_of_many => {
-            format!("{asked_by}: not done for {object}: {reason}")
-        }
-        Err(reason) => format!("{asked_by}: not done: {reason}"),
+        Ok(_) if result.action.is_one_of_many => String::new(),
+        Ok(_) => done(&result.action.kind, object, zone),
+        Err(reason) if result.action.is_one_of_many => format!("not done for {object}: {reason}"),
+        Err(reason) => format!("not done: {reason}"),
     };
-    let thread = result.action.thread.clone();
-    outcome.replies.push(Reply { sink, room, text, at: now, thread });
+    let Action { asked_by, thread, .. } = result.action;
+    if sink == API {
+        let end = if result.outcome.is_ok() { PostedEnd::Done } else { PostedEnd::NotDone };
+        let answer = posted::later(&thread, text);
+        outcome.answers.extend(answer.map(|answer| PostedAnswer { end, ..answer }));
+    } else if !text.is_empty() {
+        outcome.replies.push(Reply { sink, room, text: format!("{asked_by}: {text}"), at: now, thread });
+    }
 }
 
 fn done(kind: &ActionKind, object: &ObjectKey, zone: &TimeZone) -> String {

@@ -7,6 +7,7 @@
 mod asked;
 mod audit;
 mod calls;
+pub(super) mod complete;
 mod custom;
 mod downtimes;
 mod drill;
@@ -20,6 +21,7 @@ pub(super) mod mail;
 mod mutes;
 mod objects;
 mod oncall;
+pub mod posted;
 mod proof;
 mod rooms;
 mod rules;
@@ -30,10 +32,10 @@ use super::Engine;
 use super::outcome::Outcome;
 use super::ruleset::Ruleset;
 use super::world::talks::Talker;
-use crate::command::rate::Turn;
+use crate::command::rate::{CLOSED, Turn};
 use crate::command::{Caller, Command, Request, Right, code, parse, verbs};
-use crate::model::{CommandEnd, Commanded, Decision, Facts, Timestamp, Utterance, Verdict};
-use asked::{Answer, Answered, Asked, Said, reply};
+use crate::model::{CommandEnd, Commanded, Decision, Facts, PostedEnd, Timestamp, Utterance, Verdict};
+use asked::{Answer, Answered, Asked, Kept, Said, reply};
 
 pub use find::find_by_name;
 pub(super) use icinga::action_result;
@@ -67,7 +69,7 @@ pub(super) fn answer(engine: &mut Engine, utterance: Utterance, now: Timestamp, 
     answer_line(engine, line, heard, &utterance, now, outcome);
 }
 
-/// Answers a command, wherever it came from.
+/// Answers a command, wherever it came from; what came of it, or `None` where nobody meant us.
 fn answer_line(
     engine: &mut Engine,
     line: &str,
@@ -75,25 +77,25 @@ fn answer_line(
     utterance: &Utterance,
     now: Timestamp,
     outcome: &mut Outcome,
-) {
+) -> Option<PostedEnd> {
     let zone = engine.settings().zone.clone();
     // What `yes` and `!!` stood for.
     let mut stands_for = String::new();
     let (actions, mut objects) = (outcome.actions.len(), Vec::new());
     let answered = match turn {
-        Turn::Silence => return,
-        Turn::TooMuch(seconds) => Err(Nothing::Done(format!("too many commands; wait {seconds} s"))),
+        Turn::Silence => return Some(PostedEnd::TooMany(CLOSED)),
+        Turn::TooMuch(seconds) => Err(Nothing::TooMany(seconds)),
         Turn::Answer => {
             match proof::prove(engine, utterance, line, now).unwrap_or(Ok((caller.clone(), line))) {
-                Err(why) => Err(Nothing::Done(why)),
+                Err(why) => Err(Nothing::Denied(why)),
                 Ok((proved, line)) => {
                     caller = proved;
-                    meant(engine, utterance, line, now).map_err(Nothing::Done).and_then(|said| {
+                    meant(engine, utterance, line, now).map_err(Nothing::NotDone).and_then(|said| {
                         let Some(said) = said else { return Ok(Answer::NotForUs) };
                         if said.line != line {
                             stands_for = format!(": {}", said.line);
                         }
-                        let command = parse(&said.line, said.at, &zone).map_err(Nothing::Understood)?;
+                        let command = parse(&said.line, said.at, &zone).map_err(Nothing::NotUnderstood)?;
                         let asked = Asked::new(engine, &caller, utterance, &said, now, outcome);
                         respond(asked, &command, &mut objects)
                     })
@@ -105,12 +107,11 @@ fn answer_line(
         // What was refused in the middle is not done by half.
         outcome.actions.truncate(actions);
     }
-    let (text, end) = match answered {
-        Ok(Answer::Text(text)) => (text, CommandEnd::Done),
-        Ok(Answer::Later) => (String::new(), CommandEnd::Asked),
-        Ok(Answer::NotForUs) => return,
-        Err(Nothing::Done(why)) => (why.clone(), CommandEnd::Refused(why)),
-        Err(Nothing::Understood(why)) => (why, CommandEnd::Unknown),
+    let (text, end, posted_end) = match answered {
+        Ok(Answer::Text(text)) => (text, CommandEnd::Done, PostedEnd::Done),
+        Ok(Answer::Later) => (String::new(), CommandEnd::Asked, PostedEnd::Asked),
+        Ok(Answer::NotForUs) => return None,
+        Err(nothing) => nothing.ends(),
     };
     if !text.is_empty() {
         outcome.replies.push(reply(utterance, &text));
@@ -139,14 +140,38 @@ fn answer_line(
         end,
         objects,
     });
+    Some(posted_end)
 }
 
 /// Why nothing was done.
 enum Nothing {
+    /// A right is missing, and which.
+    Denied(String),
+    /// It waits for a `yes`, and what would be done.
+    Waits(String),
+    /// Too many commands came before it; how many seconds none is answered.
+    TooMany(u64),
     /// It was refused, and why.
-    Done(String),
+    NotDone(String),
     /// It was not understood, and how it is written.
-    Understood(String),
+    NotUnderstood(String),
+}
+
+impl Nothing {
+    /// What is answered, what the audit keeps, and what a program is told.
+    fn ends(self) -> (String, CommandEnd, PostedEnd) {
+        let refused = |why: String, end| (why.clone(), CommandEnd::Refused(why), end);
+        match self {
+            Nothing::Denied(why) => refused(why, PostedEnd::Denied),
+            Nothing::Waits(words) => (words, CommandEnd::Asked, PostedEnd::Waits),
+            Nothing::TooMany(seconds) => {
+                let why = format!("too many commands; wait {seconds} s");
+                refused(why, PostedEnd::TooMany(seconds))
+            }
+            Nothing::NotDone(why) => refused(why, PostedEnd::NotDone),
+            Nothing::NotUnderstood(why) => (why, CommandEnd::Unknown, PostedEnd::NotUnderstood),
+        }
+    }
 }
 
 /// The command in a line: behind the prefix in a channel; in private the prefix
@@ -205,13 +230,22 @@ fn meant(
 fn respond(mut asked: Asked<'_>, command: &Command, objects: &mut Vec<String>) -> Result<Answer, Nothing> {
     let ruleset = asked.ruleset().clone();
     let (name, right) = right(command, &ruleset);
-    asked.permit = asked.caller.may(name, right).map_err(Nothing::Done)?;
+    asked.permit = asked.caller.may(name, right).map_err(Nothing::Denied)?;
     let answered = TOPICS.iter().find_map(|topic| topic(&mut asked, &command.request));
     *objects = asked.object_names();
     let is_known = command.verb.is_some() || ruleset.commands().contains_key(name);
-    let nothing = |why| if is_known { Nothing::Done(why) } else { Nothing::Understood(why) };
+    let nothing = |why| match asked.kept {
+        _ if !is_known => Nothing::NotUnderstood(why),
+        Kept::NotDone => Nothing::NotDone(why),
+        Kept::Denied => Nothing::Denied(why),
+        Kept::Waits => Nothing::Waits(why),
+    };
     answered.map_or_else(
-        || Err(Nothing::Done("nobody answers this; this is a bug in Watchbell, please report it".to_owned())),
+        || {
+            Err(Nothing::NotDone(
+                "nobody answers this; this is a bug in Watchbell, please report it".to_owned(),
+            ))
+        },
         |answered| answered.map_err(nothing),
     )
 }

@@ -205,14 +205,15 @@ fn no_turn(person: &str, schedule: &str) -> String {
 }
 
 /// Members of a schedule and operators may change who has its turns.
-fn may_change(asked: &Asked<'_>, schedule: &str) -> Result<(), String> {
+fn may_change(asked: &mut Asked<'_>, schedule: &str) -> Result<(), String> {
     let known = asked.settings().schedule(schedule)?;
     let is_member = asked.caller.person.as_deref().is_some_and(|person| known.members().contains(person));
     if is_member {
         return Ok(());
     }
     let may = asked.caller.may("override", Right::Operator);
-    may.map(drop).map_err(|why| format!("only members of {schedule} and operators may do that; {why}"))
+    let denied = |why| asked.deny(format!("only members of {schedule} and operators may do that; {why}"));
+    may.map(drop).map_err(denied)
 }
 
 fn known_person(settings: &Settings, name: &str) -> Result<String, String> {

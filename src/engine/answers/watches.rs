@@ -5,7 +5,7 @@ use super::find::{Kind, find};
 use super::lists::capped;
 use crate::command::Request;
 use crate::engine::watch::Watch;
-use crate::model::State;
+use crate::model::{API, State};
 
 /// Answers what is asked about watches; `None` if it is about something else.
 pub(super) fn answer(asked: &mut Asked<'_>, request: &Request) -> Option<Answered> {
@@ -36,6 +36,9 @@ fn known(asked: &Asked<'_>) -> Result<String, String> {
 
 fn watch(asked: &mut Asked<'_>, object: &str) -> Result<String, String> {
     let who = known(asked)?;
+    if asked.utterance.sink == API {
+        return Err("nobody is told anything here later; say it in chat".to_owned());
+    }
     let object = find(asked.world(), object, Kind::Any)?;
     let status = asked.world().status(&object);
     let spoken = asked.utterance;

@@ -9,7 +9,7 @@ use super::durable::Entry;
 use crate::engine::bounds;
 use crate::model::event::{PostId, Webhook};
 use crate::model::identity::digest;
-use crate::model::{MailAnswer, Timestamp};
+use crate::model::{MailAnswer, PostedCommand, Timestamp};
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
@@ -76,6 +76,21 @@ impl World {
             .map_err(|AlreadyKnown| "it was read before: a mail of its id has counted".to_owned())
     }
 
+    /// Whether a command of this key was done before.
+    pub fn knows_command(&mut self, posted: &PostedCommand) -> bool {
+        self.forget_posts(posted.at);
+        command(posted).is_some_and(|post| self.posts.until(&post).is_some())
+    }
+
+    /// Notes that a command was done, so that it is not done again under its key.
+    pub fn take_command(&mut self, posted: &PostedCommand) {
+        self.forget_posts(posted.at);
+        if let Some(post) = command(posted) {
+            // That it was noted before is all the same.
+            let _ = self.take(post, posted.at, KEY_LASTS);
+        }
+    }
+
     fn take(&mut self, post: String, at: Timestamp, lasts: Duration) -> Result<(), AlreadyKnown> {
         if self.posts.until(&post).is_some() {
             return Err(AlreadyKnown);
@@ -107,6 +122,12 @@ impl World {
             self.change(|| Entry::Post(post));
         }
     }
+}
+
+/// What makes a command the same one; `None` where its sender gave it no key.
+fn command(posted: &PostedCommand) -> Option<String> {
+    // Five parts: no webhook and no mail has the same.
+    Some(digest(&["command", "of", &posted.person, "key", posted.key.as_ref()?]))
 }
 
 fn repeated(id: &PostId) -> String {
