@@ -298,6 +298,79 @@ fn problems_are_filtered_by_part_state_and_matcher() {
     assert!(world.say("bob", "!problems host.adress=x").contains("did you mean `host.address`?"));
 }
 
+// Mutes.
+
+#[test]
+fn a_list_is_muted_one_by_one_and_heard_of_again_so() {
+    let mut world = site();
+    assert_eq!(
+        world.say("alice", "!mute #1,db2,db1,web!http 1h power is out"),
+        "m1: db1 and its services muted until Sun 2026-11-22 13:00; covers 1 object, 1 with a problem now: db1\n\
+         m2: db2 and its services muted until Sun 2026-11-22 13:00; covers 1 object, 1 with a problem now: db2\n\
+         m3: web!http muted until Sun 2026-11-22 13:00; covers 1 object, 1 with a problem now: web!http"
+    );
+    let mutes = |world: &World| {
+        let mutes = world.engine.world().mutes();
+        mutes.map(|active| format!("m{} {}", active.mute.id, active.mute.what)).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        world.say("alice", "!mute m1,m3 2h"),
+        "m1: db1 and its services muted until Sun 2026-11-22 14:00\n\
+         m3: web!http muted until Sun 2026-11-22 14:00"
+    );
+    // All of it, or nothing.
+    for (line, words) in [
+        ("!mute db3,nothing 1h", "I know no `nothing`"),
+        ("!mute db5,db1 until ok", "db5 and its services: nothing of it has a problem now"),
+        ("!mute , 1h", "names no object"),
+        ("!mute m1,m3 until ok", "say until when m1,m3 go on"),
+        ("!mute m1,m9 2h", "I know no `m1`"),
+        ("!unmute db1,db5", "no mute covers just `db5`"),
+        ("!unmute m1,m9", "there is no mute m9"),
+        ("!unmute ,", "names no mute"),
+    ] {
+        let answer = world.say("alice", line);
+        assert!(answer.contains(words), "{line}: {answer}");
+    }
+    assert_eq!(mutes(&world), ["m1 db1 and its services", "m2 db2 and its services", "m3 web!http"]);
+    assert_eq!(
+        world.say("alice", "!unmute #1,m3,db1"),
+        "m1: db1 and its services: no longer muted, 0 events kept quiet\nm3: web!http: no longer muted, 0 events kept quiet"
+    );
+    assert_eq!(mutes(&world), ["m2 db2 and its services"]);
+}
+
+#[test]
+fn last_is_muted_taken_and_watched() {
+    let mut world = site();
+    world.say("alice", "!host db3");
+    assert!(world.say("alice", "!mute last 1h").contains("m1: db3 and its services muted"));
+    assert!(world.say("alice", "!host web").contains("web"));
+    assert!(world.say("alice", "!unmute last").contains("no mute covers just `last`"));
+    assert!(world.say("alice", "!unmute db3,db3").contains("m1: db3"));
+    assert!(world.say("alice", "!watch last").contains("each change of db3"), "it was named last");
+    assert!(world.say("alice", "!take last").contains("nobody is being called about db3"));
+    assert!(world.whisper("alice", "unmute last").contains("there is no `last`"));
+    assert!(world.whisper("alice", "mute last 1h").contains("there is no `last`"));
+}
+
+#[test]
+fn more_than_a_few_mutes_wait_for_a_yes() {
+    let mut world = site();
+    let count = |world: &World| world.engine.world().mutes().count();
+    let six = "db1,db2,db3,db4,db5,db6";
+    let answer = world.say("alice", &format!("!mute {six} 1h"));
+    assert!(answer.contains("this would mute 6 objects: db1 and its services, "), "{answer}");
+    assert_eq!(count(&world), 0);
+    world.say("alice", "!yes");
+    assert_eq!(count(&world), 6);
+    let answer = world.say("alice", &format!("!unmute {six}"));
+    assert!(answer.contains("this would end 6 mutes: m1, m2, m3, m4, m5, m6"), "{answer}");
+    assert_eq!(count(&world), 6);
+    world.say("alice", "!yes");
+    assert_eq!(count(&world), 0);
+}
+
 // What would happen.
 
 #[test]

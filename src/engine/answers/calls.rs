@@ -1,7 +1,7 @@
 //! Commands that call people, and that keep people from being called.
 
 use super::asked::{Answer, Answered, Asked};
-use super::find::{Kind, find};
+use super::find::Kind;
 use crate::command::Request;
 use crate::config::{Policy, Recipient};
 use crate::engine::stage::Stage;
@@ -25,7 +25,7 @@ pub(super) fn answer(asked: &mut Asked<'_>, request: &Request) -> Option<Answere
 
 /// The open incident of an object that the caller may have people called about.
 fn incident(asked: &mut Asked<'_>, object: &str) -> Result<(ObjectKey, Arc<Incident>), String> {
-    let key = find(asked.world(), object, Kind::Any)?;
+    let key = asked.find(object, Kind::Any)?;
     asked.permit(std::slice::from_ref(&key), None)?;
     let incident = asked.world().incident_of(&key).filter(|incident| incident.closed.is_none());
     incident.cloned().map(|incident| (key.clone(), incident)).ok_or(format!("{key} has no problem now"))
@@ -126,7 +126,7 @@ fn release(asked: &mut Asked<'_>, object: &str) -> Result<String, String> {
 /// One more acknowledgement of a problem whose escalation asks for several: Icinga itself takes
 /// one. `None` where none is asked for.
 pub(super) fn acknowledge_too(asked: &mut Asked<'_>, object: &str) -> Option<Answered> {
-    let key = find(asked.world(), object, Kind::Any).ok()?;
+    let key = asked.find(object, Kind::Any).ok()?;
     let incident =
         asked.world().incident_of(&key).filter(|_| asked.world().status(&key).acknowledged)?.clone();
     let (now, author) = (asked.now, asked.author());

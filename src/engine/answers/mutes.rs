@@ -2,19 +2,21 @@
 
 use super::asked::{Answer, Answered, Asked};
 use super::each::WIDE;
-use super::find::{Kind, find};
+use super::find::Kind;
 use super::lists::capped;
+use super::select::{LAST, is_matcher};
 use crate::command::permit::Length;
 use crate::command::{MuteAsked, Request};
 use crate::engine::matcher::Pattern;
 use crate::engine::mute::{self, ActiveMute, Mute};
 use crate::engine::stage::Stage;
-use crate::engine::{endings, mirror, standing};
+use crate::engine::world::MuteError;
+use crate::engine::{bounds, endings, mirror, standing};
 use crate::model::time::short_length;
 use crate::model::words::counted;
 use crate::model::{ObjectKey, Timestamp};
 use crate::span::Span;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many problems are named that a mute hides from its start.
 const NAMED: usize = 5;
@@ -25,7 +27,7 @@ pub(super) fn answer(asked: &mut Asked<'_>, request: &Request) -> Option<Answere
         Request::Mutes => Ok(list(asked.stage_ref(), asked.now)),
         Request::Mute(wanted) => match prolonged(asked, wanted) {
             Some(prolonged) => prolonged,
-            None => add_mute(asked, wanted),
+            None => add_mutes(asked, wanted),
         },
         Request::Unmute(what) => unmute(asked, what),
         _ => return None,
@@ -66,30 +68,78 @@ struct Meant {
     object: Option<ObjectKey>,
 }
 
-/// `mute m3 2h`: a mute that is there already gets another end. `None` where none is meant.
+/// `mute m3 2h`: mutes that are there already get another end. `None` where none is meant.
 fn prolonged(asked: &mut Asked<'_>, wanted: &MuteAsked) -> Option<Result<String, String>> {
     let [what] = wanted.what.as_slice() else { return None };
-    let id = numbered(what).filter(|id| asked.world().mutes().any(|active| active.mute.id == *id))?;
-    let Some(until) = wanted.until else {
-        return Some(Err(format!("say until when m{id} goes on, such as `mute m{id} 2h`")));
+    let is_there = |id: &u64| asked.world().mutes().any(|active| active.mute.id == *id);
+    let ids: Option<BTreeSet<u64>> = parts(what).map(|part| numbered(part).filter(is_there)).collect();
+    Some(prolong(asked, ids.filter(|ids| !ids.is_empty())?, wanted.until))
+}
+
+fn prolong(asked: &mut Asked<'_>, ids: BTreeSet<u64>, until: Option<Timestamp>) -> Result<String, String> {
+    let Some(until) = until else {
+        let ids: Vec<String> = ids.iter().map(|id| format!("m{id}")).collect();
+        let (goes, ids) = (if ids.len() > 1 { "go" } else { "goes" }, ids.join(","));
+        return Err(format!("say until when {ids} {goes} on, such as `mute {ids} 2h`"));
     };
-    if let Err(refusal) = permit_mute(asked, id, Some(Length::between(asked.now, until))) {
-        return Some(Err(refusal));
-    }
+    let covered = permit_mutes(asked, &ids, Some(Length::between(asked.now, until)))?;
+    confirm_many(asked, "prolong", &ids, &covered)?;
+    Ok(said(ids.into_iter().filter_map(|id| prolong_one(asked, id, until)).collect()))
+}
+
+fn prolong_one(asked: &mut Asked<'_>, id: u64, until: Timestamp) -> Option<String> {
     let zone = asked.settings().zone.clone();
     let before = asked.world().mutes().find(|active| active.mute.id == id)?.mute.clone();
     if before.until == Some(until) {
-        return Some(Ok(format!("m{id}: {} muted {}, as before", before.what, before.when(&zone))));
+        return Some(format!("m{id}: {} muted {}, as before", before.what, before.when(&zone)));
     }
     let removals = mirror::removals(asked.world(), &before);
     let mute = asked.engine.world_mut().prolong_mute(id, until)?.clone();
     asked.outcome.actions.extend(removals.into_iter().chain(mirror::wanted(&mute)));
-    Some(Ok(format!("m{id}: {} muted {}", mute.what, mute.when(&zone))))
+    Some(format!("m{id}: {} muted {}", mute.what, mute.when(&zone)))
 }
 
-fn add_mute(asked: &mut Asked<'_>, wanted: &MuteAsked) -> Result<String, String> {
+/// A mute that is asked for, and what it would hide.
+struct Planned {
+    mute: Mute,
+    covered: Vec<ObjectKey>,
+    preview: String,
+}
+
+/// `mute`: one for all that a matcher or a pattern holds for, or one for each object that is named.
+fn add_mutes(asked: &mut Asked<'_>, wanted: &MuteAsked) -> Result<String, String> {
     let meant = meant(asked, &wanted.what)?;
-    let is_named = meant.object.is_some();
+    let is_named = meant.iter().all(|meant| meant.object.is_some());
+    let planned: Vec<Planned> =
+        meant.into_iter().map(|meant| plan(asked, wanted, meant)).collect::<Result<_, _>>()?;
+    for Planned { mute, covered, .. } in &planned {
+        asked.permit(covered, Some(length(mute)))?;
+    }
+    let is_wide = if is_named { planned.len() > WIDE } else { planned[0].covered.len() > WIDE };
+    if is_wide {
+        let covered: Vec<ObjectKey> = planned.iter().flat_map(|planned| planned.covered.clone()).collect();
+        asked.confirm(&in_words(&planned), &covered)?;
+    }
+    if planned.len() > 1 && asked.world().mutes().count() + planned.len() > bounds::MUTES {
+        return Err(MuteError::TooMany.to_string());
+    }
+    let add =
+        |Planned { mute, preview, .. }: Planned| Ok(format!("{}; {preview}", asked.stage().add_mute(mute)?));
+    Ok(said(planned.into_iter().map(add).collect::<Result<_, String>>()?))
+}
+
+/// What would be done: `mute db*, which covers 12 objects, none with a problem now`.
+fn in_words(planned: &[Planned]) -> String {
+    if let [Planned { mute, preview, .. }] = planned {
+        return format!("mute {}, which {preview}", mute.what);
+    }
+    let names: Vec<&str> = planned.iter().take(NAMED).map(|planned| planned.mute.what.as_str()).collect();
+    let more = planned.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("mute {}: {}{more}", counted(planned.len() as u64, "object"), names.join(", "))
+}
+
+fn plan(asked: &Asked<'_>, wanted: &MuteAsked, meant: Meant) -> Result<Planned, String> {
     let mut mute = Mute::new(meant.conditions, meant.words, &asked.author(), &wanted.reason, asked.now);
     mute.until = wanted.until;
     mute.until_ok = wanted.until_ok;
@@ -112,12 +162,12 @@ fn add_mute(asked: &mut Asked<'_>, wanted: &MuteAsked) -> Result<String, String>
         return Err(format!("{what}: nothing of it has a problem now; say for how long, such as 2h"));
     }
     let preview = preview(covered.len(), &problems);
-    asked.permit(&covered, Some(length(&active.mute)))?;
-    if !is_named && covered.len() > WIDE {
-        asked.confirm(&format!("mute {}, which {preview}", active.mute.what), &covered)?;
-    }
-    let said = asked.stage().add_mute(active.mute)?;
-    Ok(format!("{said}; {preview}"))
+    Ok(Planned { mute: active.mute, covered, preview })
+}
+
+/// A line for each mute; not of too many.
+fn said(lines: Vec<String>) -> String {
+    capped(lines, "mutes").join("\n")
 }
 
 /// `covers 12 objects, 2 with a problem now: a, b`.
@@ -132,22 +182,36 @@ fn preview(covered: usize, problems: &[ObjectKey]) -> String {
     format!("{covers}, {} with a problem now: {}{more}", problems.len(), named.join(", "))
 }
 
-fn meant(asked: &Asked<'_>, what: &[String]) -> Result<Meant, String> {
-    let world = asked.world();
+/// What is to be muted: what a matcher or a pattern holds for, or each of the objects that are
+/// named.
+fn meant(asked: &mut Asked<'_>, what: &[String]) -> Result<Vec<Meant>, String> {
     let first = what.first().map_or("", String::as_str);
-    let is_name = || world.object_keys().any(|key| key.name() == first);
-    if first.contains('=') && !is_name() {
+    if is_matcher(asked.world(), first) {
         let conditions = mute::conditions_of(what)?;
         let words: Vec<String> =
             conditions.iter().map(|(path, pattern)| format!("{path} = {pattern}")).collect();
-        return Ok(Meant { conditions, words: words.join(", "), object: None });
+        return Ok(vec![Meant { conditions, words: words.join(", "), object: None }]);
     }
-    if first.contains(['*', '?']) {
-        return Ok(Meant { conditions: mute::conditions_like(first), words: first.to_owned(), object: None });
+    if is_pattern(first) {
+        let conditions = mute::conditions_like(first);
+        return Ok(vec![Meant { conditions, words: first.to_owned(), object: None }]);
     }
-    let key = find(world, first, Kind::Any)?;
-    let words = if key.is_host() { format!("{key} and its services") } else { key.to_string() };
-    Ok(Meant { conditions: mute::conditions_for(&key), words, object: Some(key) })
+    let objects = asked.select(first, &|_, _| true)?.objects;
+    let of = |key: ObjectKey| {
+        let words = if key.is_host() { format!("{key} and its services") } else { key.to_string() };
+        Meant { conditions: mute::conditions_for(&key), words, object: Some(key) }
+    };
+    Ok(objects.into_iter().map(of).collect())
+}
+
+/// Whether a word means all whose name is like it.
+fn is_pattern(text: &str) -> bool {
+    text.contains(['*', '?'])
+}
+
+/// The names in a list with commas.
+fn parts(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').filter(|part| !part.is_empty())
 }
 
 /// A span with its zone: without one, that of the configuration.
@@ -187,16 +251,49 @@ fn numbered(what: &str) -> Option<u64> {
 /// Whoever may mute something may end the mute of it, whoever made it.
 fn unmute(asked: &mut Asked<'_>, what: &str) -> Result<String, String> {
     let author = asked.author();
-    let id = mute_id(asked.stage(), what)?;
-    permit_mute(asked, id, None)?;
-    asked.stage().unmute(id, &author)
+    let ids: BTreeSet<u64> = match is_matcher(asked.world(), what) || is_pattern(what) {
+        true => BTreeSet::from([mute_id(asked, what)?]),
+        false => parts(what).map(|part| mute_id(asked, part)).collect::<Result<_, _>>()?,
+    };
+    if ids.is_empty() {
+        return Err(format!("`{what}` names no mute"));
+    }
+    let covered = permit_mutes(asked, &ids, None)?;
+    confirm_many(asked, "end", &ids, &covered)?;
+    let ended: Result<_, String> = ids.into_iter().map(|id| asked.stage().unmute(id, &author)).collect();
+    Ok(said(ended?))
 }
 
-/// Whether the caller may change a mute that is there, by what it covers now.
-fn permit_mute(asked: &mut Asked<'_>, id: u64, length: Option<Length>) -> Result<(), String> {
-    let found = asked.world().mutes().find(|active| active.mute.id == id);
-    let objects = found.map_or_else(Vec::new, |active| covered(asked, active));
-    asked.permit(&objects, length)
+/// Whether the caller may change these mutes, all of which must be there, by what they cover
+/// now; that.
+fn permit_mutes(
+    asked: &mut Asked<'_>,
+    ids: &BTreeSet<u64>,
+    length: Option<Length>,
+) -> Result<Vec<ObjectKey>, String> {
+    let mut all = Vec::new();
+    for id in ids {
+        let found = asked.world().mutes().find(|active| active.mute.id == *id);
+        let active = found.ok_or_else(|| format!("there is no mute m{id}; `mutes` lists them"))?;
+        let objects = covered(asked, active);
+        asked.permit(&objects, length)?;
+        all.extend(objects);
+    }
+    Ok(all)
+}
+
+/// What changes more mutes than a few waits for a `yes`.
+fn confirm_many(
+    asked: &mut Asked<'_>,
+    verb: &str,
+    ids: &BTreeSet<u64>,
+    covered: &[ObjectKey],
+) -> Result<(), String> {
+    if ids.len() <= WIDE {
+        return Ok(());
+    }
+    let names: Vec<String> = ids.iter().map(|id| format!("m{id}")).collect();
+    asked.confirm(&format!("{verb} {}: {}", counted(ids.len() as u64, "mute"), names.join(", ")), covered)
 }
 
 /// The objects that a mute covers now.
@@ -215,16 +312,18 @@ fn length(mute: &Mute) -> Length {
 }
 
 /// The mute somebody means: by its number, or by what it covers.
-fn mute_id(stage: &Stage, what: &str) -> Result<u64, String> {
+fn mute_id(asked: &mut Asked<'_>, what: &str) -> Result<u64, String> {
     if let Some(id) = numbered(what) {
         return Ok(id);
     }
-    let wanted = match find(&stage.world, what, Kind::Any) {
+    let wanted = match asked.find(what, Kind::Any) {
         Ok(key) => mute::conditions_for(&key),
+        Err(why) if what == LAST => return Err(why),
         Err(_) if what.contains('=') => mute::conditions_of(&[what.to_owned()])?,
         Err(_) => mute::conditions_like(what),
     };
-    let found: Vec<u64> =
-        stage.world.mutes().filter(|mute| mute.mute.conditions == wanted).map(|mute| mute.mute.id).collect();
-    found.first().copied().ok_or_else(|| format!("no mute covers just `{what}`; `mutes` lists them"))
+    let found = asked.world().mutes().find(|active| active.mute.conditions == wanted);
+    found
+        .map(|active| active.mute.id)
+        .ok_or_else(|| format!("no mute covers just `{what}`; `mutes` lists them"))
 }

@@ -1,7 +1,7 @@
 //! Answers about what one person hears in private: `watch`, `unwatch`, `quiet`.
 
 use super::asked::{Answer, Answered, Asked};
-use super::find::{Kind, find};
+use super::find::Kind;
 use super::lists::capped;
 use crate::command::Request;
 use crate::engine::watch::Watch;
@@ -39,7 +39,7 @@ fn watch(asked: &mut Asked<'_>, object: &str) -> Result<String, String> {
     if asked.utterance.sink == API {
         return Err("nobody is told anything here later; say it in chat".to_owned());
     }
-    let object = find(asked.world(), object, Kind::Any)?;
+    let object = asked.find(object, Kind::Any)?;
     let status = asked.world().status(&object);
     let spoken = asked.utterance;
     let nick = if spoken.private || spoken.speaker.local { &spoken.room } else { &spoken.speaker.nick };
@@ -66,7 +66,7 @@ fn unwatch(asked: &mut Asked<'_>, object: &str) -> Result<String, String> {
     let who = known(asked)?;
     let mut watched = asked.world().watched_by(&who);
     if object != "all" {
-        let object = find(asked.world(), object, Kind::Any)?;
+        let object = asked.find(object, Kind::Any)?;
         watched.retain(|watch| watch.object == object);
         if watched.is_empty() {
             return Err(format!("you do not watch {object}"));
