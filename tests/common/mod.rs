@@ -22,6 +22,7 @@ pub(crate) mod icinga_satellite;
 pub(crate) mod icinga_truth;
 pub(crate) mod inquiry;
 pub(crate) mod ircd;
+pub(crate) mod irssi;
 pub(crate) mod place;
 pub(crate) mod proxy;
 pub(crate) mod reader;
