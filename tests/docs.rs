@@ -37,6 +37,7 @@ const PAGES: &[&str] = &[
     "docs/configuration.md",
     "docs/cookbook.md",
     "docs/escalation.md",
+    "docs/evening.md",
     "docs/mail-answers.md",
     "docs/oncall.md",
     "docs/people.md",

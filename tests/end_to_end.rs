@@ -3,8 +3,10 @@
 mod commands;
 mod crash;
 mod drill;
+mod evening;
 mod lifecycle;
 mod mail;
+mod page;
 mod people;
 mod running;
 mod trouble;

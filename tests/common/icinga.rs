@@ -51,10 +51,17 @@ impl Icinga {
     /// The same, but one attempt makes a state hard, and nothing is said to flap.
     pub(crate) async fn start_hard(dir: &Path, hosts: usize, services: usize) -> Icinga {
         let (dir, port) = (dir.join("icinga"), free_port());
-        let usual = configuration(&dir, port, hosts, services);
-        let hard = usual.replace("max_check_attempts = 3", "max_check_attempts = 1");
-        let calm = hard.replace("enable_flapping = true", "enable_flapping = false");
-        Icinga::start_as(dir, NODE, port, &calm, &certificates().files).await
+        let text = hard(&configuration(&dir, port, hosts, services));
+        Icinga::start_as(dir, NODE, port, &text, &certificates().files).await
+    }
+
+    /// The same, but with these objects, written as in a configuration, and with none but these;
+    /// they may import `lab-host` and `lab-service`. One attempt makes a state hard, and nothing
+    /// is said to flap.
+    pub(crate) async fn start_with(dir: &Path, objects: &str) -> Icinga {
+        let (dir, port) = (dir.join("icinga"), free_port());
+        let text = hard(&base(&dir, port)) + objects;
+        Icinga::start_as(dir, NODE, port, &text, &certificates().files).await
     }
 
     /// Starts one with this configuration and these files among its certificates, `ca.crt`
@@ -343,7 +350,14 @@ fn user_of_the_readme() -> &'static str {
     block.and_then(|rest| rest.split("```").next()).expect("README.md shows an ApiUser")
 }
 
-fn configuration(dir: &Path, port: u16, hosts: usize, services: usize) -> String {
+/// A configuration in which one attempt makes a state hard, and nothing is said to flap.
+fn hard(configuration: &str) -> String {
+    let hard = configuration.replace("max_check_attempts = 3", "max_check_attempts = 1");
+    hard.replace("enable_flapping = true", "enable_flapping = false")
+}
+
+/// A configuration without hosts: what they are made of, and who may ask.
+fn base(dir: &Path, port: u16) -> String {
     let log = dir.join("log/icinga2.log");
     format!(
         r#"
@@ -367,6 +381,15 @@ object User "oncall" {{ email = "oncall@localhost" }}
 object NotificationCommand "lab-notify" {{ command = [ "/bin/true" ] }}
 template Host "lab-host" {{ max_check_attempts = 3; check_interval = 1m; retry_interval = 10s; check_command = "passive"; enable_active_checks = false; enable_flapping = true }}
 template Service "lab-service" {{ max_check_attempts = 3; check_interval = 1m; retry_interval = 10s; check_command = "passive"; enable_active_checks = false; enable_flapping = true }}
+"#,
+        user_of_the_readme(),
+        log.display()
+    )
+}
+
+fn configuration(dir: &Path, port: u16, hosts: usize, services: usize) -> String {
+    let objects = format!(
+        r#"
 object HostGroup "db" {{ assign where host.vars.role == "db" }}
 object HostGroup "web" {{ assign where host.vars.role == "web" }}
 for (i in range({hosts})) {{
@@ -378,8 +401,7 @@ for (j in range({services})) {{
 apply Notification "mail" to Host {{ command = "lab-notify"; users = [ "oncall" ]; interval = 0; assign where host.vars.idx >= 0 }}
 apply Notification "mail" to Service {{ command = "lab-notify"; users = [ "oncall" ]; interval = 0; assign where host.vars.idx >= 0 }}
 apply Dependency "parent" to Host {{ parent_host_name = "host0"; disable_checks = false; disable_notifications = true; assign where host.vars.idx == 7 }}
-"#,
-        user_of_the_readme(),
-        log.display()
-    )
+"#
+    );
+    base(dir, port) + &objects
 }
