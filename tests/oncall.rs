@@ -194,6 +194,12 @@ fn two_turns_are_traded() {
     assert!(
         say(&mut world, "bob", "!oncall").starts_with("dba: bob until Mon 2026-11-30 09:00 UTC, then alice")
     );
+    // The same again takes it back, though alice has two turns on end meanwhile.
+    let answer = say(&mut world, "bob", "!swap dba alice bob fri");
+    assert!(answer.contains("o4 dba: bob from Mon 2026-11-30 09:00 UTC until Mon 2026-12-07"), "{answer}");
+    assert!(
+        say(&mut world, "bob", "!oncall").starts_with("dba: bob until Mon 2026-11-23 09:00 UTC, then alice")
+    );
     // Without a day it is the next turn of whom is named first, here the one under way.
     let mut world = on_call();
     let answer = say(&mut world, "root", "!cover dba bob alice");

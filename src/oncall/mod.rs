@@ -12,7 +12,7 @@ mod layer;
 mod overrides;
 
 pub use ical::{Calendar, IcalError, People};
-pub use overrides::Override;
+pub use overrides::{Override, trade};
 
 use crate::config::{ScheduleSettings, ScheduleSource};
 use crate::model::Timestamp;
@@ -113,11 +113,13 @@ impl Schedule {
     /// the topmost layer names that names somebody; empty if nobody is. Overrides of other
     /// schedules are left out.
     pub fn on_call(&self, at: Timestamp, overrides: &[Override]) -> Vec<String> {
-        let overriding = overrides.iter().filter(|one| one.schedule == self.name && one.covers(at));
-        if let Some(newest) = overriding.max_by_key(|one| one.id) {
-            return vec![newest.person.clone()];
-        }
-        self.by_plan(at)
+        self.overriding(at, overrides).map_or_else(|| self.by_plan(at), |newest| vec![newest.person.clone()])
+    }
+
+    /// The override that holds at a moment, if one does.
+    fn overriding<'a>(&self, at: Timestamp, overrides: &'a [Override]) -> Option<&'a Override> {
+        let holding = overrides.iter().filter(|one| one.schedule == self.name && one.covers(at));
+        holding.max_by_key(|one| one.id)
     }
 
     /// Who is on call at a moment if nobody overrides it.
@@ -147,6 +149,23 @@ impl Schedule {
     /// a hole, and two that follow each other are of different persons. Where nobody is on call
     /// there is one without persons. Empty if `to` is not after `from`.
     pub fn turns(&self, from: Timestamp, to: Timestamp, overrides: &[Override]) -> Vec<Turn> {
+        self.parted(from, to, overrides, |_| None)
+    }
+
+    /// The same, but what somebody has by an override is no part of the turns beside it that they
+    /// have by another one or by the plan. So turns that were traded can be traded back.
+    pub fn turns_apart(&self, from: Timestamp, to: Timestamp, overrides: &[Override]) -> Vec<Turn> {
+        self.parted(from, to, overrides, |at| self.overriding(at, overrides).map(|one| one.id))
+    }
+
+    /// The turns, which are parted where `by` differs, too.
+    fn parted(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+        overrides: &[Override],
+        by: impl Fn(Timestamp) -> Option<u64>,
+    ) -> Vec<Turn> {
         if to <= from {
             return Vec::new();
         }
@@ -159,7 +178,7 @@ impl Schedule {
         for edge in edges {
             let persons = self.on_call(edge, overrides);
             match turns.last_mut() {
-                Some(last) if last.persons == persons => continue,
+                Some(last) if last.persons == persons && by(last.from) == by(edge) => continue,
                 Some(last) => last.to = edge,
                 None => {}
             }

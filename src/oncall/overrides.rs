@@ -1,5 +1,6 @@
 //! Overrides: who is on call instead of whoever has the turn, for a time.
 
+use super::Turn;
 use crate::model::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -27,4 +28,27 @@ impl Override {
     pub fn covers(&self, at: Timestamp) -> bool {
         (self.from..self.until).contains(&at)
     }
+}
+
+/// What trades two turns of one person each, without numbers: whoever has the one gets the
+/// other. `None` where a turn is nobody's or several persons'. `reason`: why, from when the other
+/// turn begins.
+pub fn trade(
+    schedule: &str,
+    turns: [&Turn; 2],
+    owner: &str,
+    reason: impl Fn(Timestamp) -> String,
+) -> Option<[Override; 2]> {
+    let [[one], [other]] = turns.map(|turn| turn.persons.as_slice()) else { return None };
+    let over = |turn: &Turn, person: &str, back: &Turn| Override {
+        id: 0,
+        schedule: schedule.to_owned(),
+        person: person.to_owned(),
+        from: turn.from,
+        until: turn.to,
+        owner: owner.to_owned(),
+        reason: reason(back.from),
+    };
+    let [first, second] = turns;
+    Some([over(first, other, second), over(second, one, first)])
 }

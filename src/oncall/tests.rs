@@ -274,6 +274,14 @@ fn any_case() -> impl Strategy<Value = (Schedule, Timestamp, Vec<Override>)> {
     )
 }
 
+/// The overrides, and above them what trades two turns.
+fn with_trade(schedule: &Schedule, overrides: &[Override], turns: [&Turn; 2]) -> Vec<Override> {
+    let traded = trade(schedule.name(), turns, "alice", |_| String::new()).expect("each is one person's");
+    let next = overrides.iter().map(|one| one.id + 1).max().unwrap_or_default();
+    let numbered = traded.into_iter().zip(next..).map(|(one, id)| Override { id, ..one });
+    overrides.iter().cloned().chain(numbered).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
@@ -300,6 +308,39 @@ proptest! {
             }
             let last = turn.to - SignedDuration::from_nanos(1);
             prop_assert_eq!(&schedule.on_call(last, &overrides), &turn.persons, "at {}", last);
+        }
+    }
+
+    #[test]
+    fn a_trade_moves_two_turns_and_nothing_else_and_made_twice_it_moves_nothing(
+        (schedule, middle, overrides) in any_case(),
+        places in (any::<prop::sample::Index>(), any::<prop::sample::Index>()),
+        minutes in prop::collection::vec(0..12_000i64, 1..50),
+    ) {
+        let from = middle - SignedDuration::from_hours(100);
+        let to = middle + SignedDuration::from_hours(100);
+        let mut turns = schedule.turns_apart(from, to, &overrides);
+        turns.retain(|turn| !turn.persons.is_empty());
+        prop_assume!(turns.len() > 1);
+        let first = turns.swap_remove(places.0.index(turns.len()));
+        let second = turns.swap_remove(places.1.index(turns.len()));
+        let traded = with_trade(&schedule, &overrides, [&first, &second]);
+        let again = schedule.turns_apart(from, to, &traded);
+        let now_of = |turn: &Turn| again.iter().find(|one| one.from == turn.from).expect("it begins then");
+        let back = with_trade(&schedule, &traded, [now_of(&first), now_of(&second)]);
+        let nearly = SignedDuration::from_nanos(1);
+        let edges = [first.from, first.to, second.from, second.to].into_iter().flat_map(|at| [at - nearly, at]);
+        let sampled = minutes.iter().map(|minutes| from + SignedDuration::from_mins(*minutes));
+        for at in edges.chain(sampled) {
+            let before = schedule.on_call(at, &overrides);
+            let expected = match at {
+                at if (first.from..first.to).contains(&at) => &second.persons,
+                at if (second.from..second.to).contains(&at) => &first.persons,
+                _ => &before,
+            };
+            prop_assert_eq!(&schedule.on_call(at, &traded), expected, "at {}", at);
+            prop_assert_eq!(before.len(), expected.len());
+            prop_assert_eq!(schedule.on_call(at, &back), before, "traded back, at {}", at);
         }
     }
 

@@ -10,7 +10,7 @@ use crate::engine::matcher::nearest;
 use crate::engine::{Settings, World};
 use crate::model::Timestamp;
 use crate::model::time::later;
-use crate::oncall::{Override, Schedule, Turn};
+use crate::oncall::{Override, Schedule, Turn, trade};
 use jiff::tz::TimeZone;
 use std::time::Duration;
 
@@ -150,20 +150,9 @@ fn swap(
     }
     let (first, second) = traded(asked, schedule, &one, &other, near)?;
     let zone = &asked.settings().zone;
-    let reason = format!("traded for {}", shown(second.from, zone));
-    let back = format!("traded for {}", shown(first.from, zone));
-    let (giver, taker) = if first.persons == [one.as_str()] { (one, other) } else { (other, one) };
-    let over = |turn: &Turn, person: &str, reason: String| Override {
-        id: 0,
-        schedule: schedule.to_owned(),
-        person: person.to_owned(),
-        from: turn.from,
-        until: turn.to,
-        owner: asked.author(),
-        reason,
-    };
-    let overrides = vec![over(&first, &taker, reason), over(&second, &giver, back)];
-    keep(asked, overrides)
+    let reason = |other: Timestamp| format!("traded for {}", shown(other, zone));
+    let overrides = trade(schedule, [&first, &second], &asked.author(), reason);
+    keep(asked, overrides.ok_or("only turns of one person are traded")?.into())
 }
 
 /// The two turns to trade: the one in which a moment lies, or else the next one of `one`; and
@@ -177,7 +166,8 @@ fn traded(
 ) -> Result<(Turn, Turn), String> {
     let (now, zone) = (whole(asked.now), &asked.settings().zone);
     let known = asked.settings().schedule(schedule)?;
-    let turns = known.turns(now, later(now.max(near.unwrap_or(now)), AHEAD), asked.world().overrides());
+    let end = later(now.max(near.unwrap_or(now)), AHEAD);
+    let turns = known.turns_apart(now, end, asked.world().overrides());
     let is_of = |turn: &Turn, person: &str| turn.persons == [person];
     let first = match near {
         Some(near) => {
