@@ -34,6 +34,11 @@ pub(crate) struct Dovecot {
 impl Dovecot {
     /// Starts it in a folder of its own inside `dir`.
     pub(crate) fn start(dir: &Path) -> Dovecot {
+        Dovecot::start_with(dir, "")
+    }
+
+    /// The same with more in its configuration.
+    pub(crate) fn start_with(dir: &Path, more: &str) -> Dovecot {
         let dir = dir.join("dovecot");
         for folder in ["run", "state", "mail/cur", "mail/new", "mail/tmp"] {
             fs::create_dir_all(dir.join(folder)).expect("the test's folder is writable");
@@ -50,8 +55,8 @@ impl Dovecot {
         }
         fs::write(dir.join("users"), format!("bell:{{PLAIN}}{PASSWORD}\n")).expect("it is writable");
         let files = (identity.cert_file.as_path(), identity.key_file.as_path());
-        fs::write(dir.join("dovecot.conf"), configuration(&dir, owner, port, lmtp_port, files))
-            .expect("it is writable");
+        let usual = configuration(&dir, owner, port, lmtp_port, files);
+        fs::write(dir.join("dovecot.conf"), format!("{usual}{more}")).expect("it is writable");
         let process = launch(&dir);
         let dovecot = Dovecot { port, lmtp_port, ca_file: authority.ca_file, dir, process };
         dovecot.wait_until_ready();

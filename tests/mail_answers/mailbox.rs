@@ -128,8 +128,22 @@ async fn an_answer_is_read_as_it_comes_and_marked_only_once_it_is_kept() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_dealt_with_is_moved_where_a_folder_is_named() {
+    is_moved("", (0, 0)).await;
+}
+
+/// Where the server cannot move, it copies, and what it copied is taken away.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_dealt_with_is_copied_and_taken_away_where_the_server_cannot_move() {
+    is_moved("protocol imap {\n  imap_capability = IMAP4rev1 LITERAL+ IDLE UIDPLUS\n}\n", (0, 0)).await;
+    // Where it cannot take away single mails either, they stay, marked as deleted.
+    is_moved("protocol imap {\n  imap_capability = IMAP4rev1 LITERAL+\n}\n", (2, 0)).await;
+}
+
+/// Two mails are moved by a server that is configured so; `left`: how many of them are still
+/// in the inbox, read and unread.
+async fn is_moved(more: &str, left: (usize, usize)) {
     let folder = folder();
-    let dovecot = Dovecot::start(folder.path());
+    let dovecot = Dovecot::start_with(folder.path(), more);
     let settings = MailboxSettings { done_folder: Some("Done".to_owned()), ..dovecot.settings() };
     let mut office = Office::open(settings);
     dovecot.deliver("alice@example.org", answer("1", "ack looking").as_bytes());
@@ -145,7 +159,7 @@ async fn what_is_dealt_with_is_moved_where_a_folder_is_named() {
     }
     assert_eq!(kept, (1, 1));
     crate::common::wait_for("both to be moved", PATIENCE, || {
-        (dovecot.seen_and_unseen("Done") == (2, 0) && dovecot.seen_and_unseen("") == (0, 0)).then_some(())
+        (dovecot.seen_and_unseen("Done") == (2, 0) && dovecot.seen_and_unseen("") == left).then_some(())
     });
 }
 

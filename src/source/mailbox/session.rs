@@ -77,6 +77,7 @@ pub(super) struct Session {
     done_folder: Option<String>,
     can_wait: bool,
     can_move: bool,
+    can_expunge: bool,
 }
 
 impl Session {
@@ -109,6 +110,7 @@ impl Session {
             done_folder: settings.done_folder.clone(),
             can_wait: known.has_str("IDLE"),
             can_move: known.has_str("MOVE"),
+            can_expunge: known.has_str("UIDPLUS"),
         })
     }
 
@@ -158,8 +160,13 @@ impl Session {
             return step("move a mail", self.imap.uid_mv(&set, folder)).await;
         }
         step("copy a mail", self.imap.uid_copy(&set, folder)).await?;
-        // Taken away for good with whatever else is deleted there, when the server likes to.
-        self.flag(&set, "+FLAGS.SILENT (\\Deleted)").await
+        self.flag(&set, "+FLAGS.SILENT (\\Deleted)").await?;
+        if !self.can_expunge {
+            // What else is marked so there, others have marked; it is not ours to take away.
+            return Ok(());
+        }
+        let expunged = async { self.imap.uid_expunge(&set).await?.try_collect::<Vec<_>>().await };
+        step("take a mail away", expunged).await.map(drop)
     }
 
     async fn flag(&mut self, set: &str, flags: &str) -> Result<(), Fault> {
