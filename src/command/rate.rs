@@ -57,6 +57,16 @@ pub enum Turn {
     Silence,
 }
 
+impl Turn {
+    /// The same, said each time: to whom it is not said, what they wrote is lost.
+    pub fn said_each_time(self) -> Turn {
+        match self {
+            Turn::Silence => Turn::TooMuch(CLOSED),
+            other => other,
+        }
+    }
+}
+
 /// All buckets.
 #[derive(Debug, Clone)]
 pub struct Rates {

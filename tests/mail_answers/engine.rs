@@ -1,7 +1,7 @@
 //! What the engine makes of an answer that was proved.
 
 use crate::common::engine::World;
-use watchbell::model::{ActionKind, Input, MailAnswer, MailRefused, Reply, Subject, Verdict};
+use watchbell::model::{ActionKind, CommandEnd, Input, MailAnswer, MailRefused, Reply, Subject, Verdict};
 
 /// Says nothing to anybody.
 const QUIET: &str = "rule(\"all\", #{on: \"StateChange\"}, |e| e.drop(\"quiet\"));\n";
@@ -198,4 +198,22 @@ fn what_was_refused_is_in_the_audit_and_has_no_effect() {
     assert_eq!(dropped(&world), "it answers no mail of Watchbell");
     assert_eq!(world.decisions.last().map(|d| d.summary.as_str()), Some("from `mallory@evil.org` to bell"));
     assert_eq!(world.actions, []);
+}
+
+#[test]
+fn each_mail_that_is_too_many_is_answered_and_in_the_audit() {
+    let mut world = trouble();
+    world.restart_with(|settings| settings.bounds_commands = true);
+    for number in 0..20 {
+        let (said, asked) = alice(&mut world, &format!("{number}@her.host"), "recheck");
+        assert_eq!((said.len(), asked.len()), (0, 1), "{said:?}");
+    }
+    for number in 20..25 {
+        let (said, asked) = alice(&mut world, &format!("{number}@her.host"), "recheck");
+        assert_eq!(said, ["too many commands; wait 20 s"]);
+        assert_eq!(asked, []);
+    }
+    assert_eq!(world.commands.len(), 25);
+    let end = &world.commands[24].end;
+    assert_eq!(*end, CommandEnd::Refused("too many commands; wait 20 s".to_owned()));
 }

@@ -40,7 +40,9 @@ pub(in crate::engine) fn answer(
     match command(&engine.stage_ref().world, &mail) {
         Ok(line) => {
             let utterance = utterance(&mail, line);
-            let heard = proof::hear_from(engine, &utterance, person, "by an answer to a mail", now);
+            let (caller, turn) = proof::hear_from(engine, &utterance, person, "by an answer to a mail", now);
+            // A mail is not read again, and nobody sees from silence that it did not count.
+            let heard = (caller, turn.said_each_time());
             super::answer_line(engine, &utterance.text, heard, &utterance, now, outcome);
         }
         Err(reason) => {
