@@ -2,7 +2,10 @@
 //! schedules.
 
 use crate::common::cli::{CONFIG, installation, put, watchbell};
-use std::collections::BTreeMap;
+use jiff::ToSpan;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::process::{Command, Stdio};
 use tempfile::TempDir;
 use watchbell::config::{Accounts, Person};
 use watchbell::oncall::{Calendar, People};
@@ -77,6 +80,68 @@ fn a_calendar_is_written_that_reads_back() {
         watchbell(folder.path(), &["oncall", "--at", "2026-10-23 3:00", "--days", "30"]).fine()
     };
     assert_eq!(shown(&other), shown(&folder));
+}
+
+/// Turns that change in the nights in which the clocks do, hours of an office above them, an id
+/// that needs two lines, and nobody at the end.
+const A_YEAR: &str = r#"
+[person.alice]
+[person.bob]
+[person.carol-of-the-databases-whose-name-takes-nearly-a-whole-line]
+[schedule.dba]
+zone = "Europe/Berlin"
+[[schedule.dba.layer]]
+persons = ["alice", "bob"]
+rotate = "1d"
+handover = "02:30"
+from = "2026-01-05"
+until = "2027-08-31"
+[[schedule.dba.layer]]
+persons = ["carol-of-the-databases-whose-name-takes-nearly-a-whole-line"]
+rotate = "1w"
+handover = "mon 09:00"
+from = "2026-01-05"
+until = "2027-08-31"
+during = "Mon-Fri 09:00-17:00"
+"#;
+
+#[test]
+fn another_reader_of_calendars_finds_the_same_people_in_what_is_written() {
+    let folder = with(A_YEAR);
+    let arguments = ["oncall", "dba", "--ical", "--at", "2026-10-01 0:00", "--days", "366"];
+    put(folder.path(), "dba.ics", &watchbell(folder.path(), &arguments).fine());
+    let begin: jiff::civil::DateTime = "2026-10-01T00:00".parse().expect("a time");
+    // Some 60 hours of a year, and both nights in which the clocks change, by half an hour.
+    let mut moments: Vec<_> = (0..60).map(|number| begin + (number * 145).hours()).collect();
+    for night in ["2026-10-24T22:00", "2027-03-27T22:00"] {
+        let night: jiff::civil::DateTime = night.parse().expect("a time");
+        moments.extend((0..12).map(|number| night + (number * 30).minutes()));
+    }
+    let moments: Vec<String> = moments.iter().map(|moment| moment.strftime("%F %H:%M").to_string()).collect();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/read_calendar.py");
+    let mut python = Command::new("/usr/bin/python3");
+    let mut python = python
+        .args([script, "dba.ics"])
+        .current_dir(folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("tests/run installs it");
+    let mut input = python.stdin.take().expect("it is piped");
+    input.write_all(moments.join("\n").as_bytes()).expect("it reads");
+    drop(input);
+    let output = python.wait_with_output().expect("it ends");
+    let theirs = String::from_utf8(output.stdout).expect("it prints UTF-8");
+    assert_eq!(theirs.lines().count(), moments.len(), "tests/run installs python3-icalendar");
+    let mut found = BTreeSet::new();
+    for (moment, theirs) in moments.iter().zip(theirs.lines()) {
+        let ours = watchbell(folder.path(), &["oncall", "dba", "--at", moment, "--days", "1"]).out;
+        let turn = ours.lines().nth(1).expect("a turn");
+        let who = turn.rsplit("  ").next().map(str::trim);
+        assert_eq!(who, Some(theirs), "{moment}: {turn}");
+        found.insert(theirs);
+    }
+    assert_eq!(found.len(), 4, "{found:?}");
 }
 
 #[test]
