@@ -427,11 +427,12 @@ fn the_page_shows_what_is_said() {
 }
 
 #[test]
-fn a_problem_waits_for_no_drill() {
+fn what_is_in_earnest_waits_for_no_drill() {
     let mut site = drilled();
     site.state("db1", "DOWN", true);
+    site.say("!test ops");
     let due = site.store.due("net", site.now, &[], 100).expect("it can be read");
-    let to_ops: Vec<_> = due.iter().filter(|delivery| delivery.recipient == "#ops").collect();
-    assert!(to_ops.iter().any(|delivery| delivery.event == DRILL), "{to_ops:#?}");
-    assert!(to_ops.iter().any(|delivery| delivery.event == "StateChange"), "{to_ops:#?}");
+    let to_ops = due.iter().filter(|delivery| delivery.target == "ops");
+    let events: Vec<&str> = to_ops.map(|delivery| delivery.event.as_str()).collect();
+    assert_eq!(events, [DRILL, "StateChange", "Trouble"]);
 }
