@@ -2,6 +2,7 @@
 
 mod commands;
 mod crash;
+mod doubt;
 mod drill;
 mod evening;
 mod lifecycle;

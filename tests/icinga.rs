@@ -354,7 +354,7 @@ async fn what_icinga_will_not_do_is_refused_and_what_it_cannot_is_unavailable() 
     client.act(&action("host0", acknowledge())).await.expect("it is acknowledged");
     let refused = |words: &str| ActError::Refused(words.to_owned());
     let second = client.act(&action("host0", acknowledge())).await;
-    assert_eq!(second, Err(refused("Host host0 is already acknowledged.")));
+    assert_eq!(second, Err(ActError::Already("Host host0 is already acknowledged.".to_owned())));
     let unknown = client.act(&action("no host", ActionKind::RescheduleCheck)).await;
     assert_eq!(unknown, Err(refused("Icinga knows no host `no host`, or this API user may not see it")));
 

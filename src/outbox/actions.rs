@@ -2,7 +2,8 @@
 //! hears how it went.
 //!
 //! Owns: when an action is tried again. Promises: every action ends with a result
-//! that is kept and told. Never: repeats an action that is not harmless twice, such
+//! that is kept and told; where an answer was lost, what Icinga has by then counts as done.
+//! Never: repeats an action that is not harmless twice, such
 //! as a downtime, when nobody knows whether the first try was heard.
 //! After a crash, an action without a result is asked again: a second
 //! acknowledgement is refused by Icinga, a second comment would stand twice.
@@ -93,7 +94,8 @@ impl ActionWorker {
         crash::point("action.answered");
         match answer {
             Ok(words) => Some(Ok(words)),
-            Err(ActError::Refused(reason)) => Some(Err(reason)),
+            Err(ActError::Already(words)) if tried > 1 => Some(Ok(words)),
+            Err(ActError::Refused(reason) | ActError::Already(reason)) => Some(Err(reason)),
             Err(ActError::Unavailable(reason)) if tried >= TRIES || !harmless_twice(&action.kind) => {
                 Some(Err(format!("Icinga did not answer ({reason}); look before you ask again")))
             }

@@ -7,14 +7,14 @@ use crate::common::watchbell::Site;
 use serde_json::{Value, json};
 
 impl Room {
-    async fn attributes(&self, kind: &str, name: &str) -> Value {
+    pub(super) async fn attributes(&self, kind: &str, name: &str) -> Value {
         let path = format!("/v1/objects/{kind}/{name}");
         let answer = self.icinga.call(reqwest::Method::GET, &path, json!({})).await;
         answer["results"][0]["attrs"].clone()
     }
 
     /// Which objects of a host are in a downtime.
-    async fn downtimes(&self, host: &str) -> Vec<String> {
+    pub(super) async fn downtimes(&self, host: &str) -> Vec<String> {
         let answer = self.icinga.call(reqwest::Method::GET, "/v1/objects/downtimes", json!({})).await;
         let object = |found: &Value| {
             let attrs = &found["attrs"];
@@ -28,7 +28,7 @@ impl Room {
         found
     }
 
-    async fn comments(&self) -> Vec<(String, String)> {
+    pub(super) async fn comments(&self) -> Vec<(String, String)> {
         let answer = self.icinga.call(reqwest::Method::GET, "/v1/objects/comments", json!({})).await;
         let text = |value: &Value| value.as_str().expect("a text").to_owned();
         let comment = |found: &Value| (text(&found["attrs"]["author"]), text(&found["attrs"]["text"]));
@@ -40,7 +40,7 @@ impl Room {
 
     /// Says a command, and waits for the line of the answer that holds this.
     #[track_caller]
-    fn ask(&mut self, command: &str, contains: &str) -> String {
+    pub(super) fn ask(&mut self, command: &str, contains: &str) -> String {
         self.say(command);
         self.expect(contains)
     }
@@ -141,7 +141,7 @@ async fn an_acknowledgement_that_icinga_takes_away_and_does_not_set_anew_is_told
 
 impl Room {
     /// The same as [`Room::expect_both`] for a line that holds this.
-    fn expect_holding(&mut self, text: &str) {
+    pub(super) fn expect_holding(&mut self, text: &str) {
         if !self.heard.iter().any(|heard| heard.contains(text)) {
             self.expect(text);
         }
@@ -272,7 +272,7 @@ async fn a_mute_may_stand_in_icinga_as_a_downtime_and_the_one_ends_with_the_othe
 
 impl Room {
     /// Waits until Icinga's downtimes, as `object: comment`, are so.
-    async fn downtimes_become(&self, are_so: impl Fn(&[String]) -> bool) {
+    pub(super) async fn downtimes_become(&self, are_so: impl Fn(&[String]) -> bool) {
         let begun = std::time::Instant::now();
         loop {
             let answer = self.icinga.call(reqwest::Method::GET, "/v1/objects/downtimes", json!({})).await;

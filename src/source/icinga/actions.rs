@@ -18,6 +18,10 @@ pub enum ActError {
     /// Icinga will not do it, now or later.
     #[error("{0}")]
     Refused(String),
+    /// It is as if it were done already: a problem that is acknowledged (409), or a downtime
+    /// that is gone.
+    #[error("{0}")]
+    Already(String),
     /// Icinga could not be asked, was not ready, or did not answer. Later it may do it;
     /// where it only did not answer, it may have done it already.
     #[error("{0}")]
@@ -42,8 +46,11 @@ impl IcingaClient {
         answer.map_err(|error| match error {
             error if error.is_passing() => ActError::Unavailable(error.to_string()),
             ApiError::NotFound => {
-                ActError::Refused(format!("Icinga knows no {}, or this API user may not see it", body.target))
+                let words = format!("Icinga knows no {}, or this API user may not see it", body.target);
+                let is_downtime = matches!(body.target, Target::Downtime(_));
+                if is_downtime { ActError::Already(words) } else { ActError::Refused(words) }
             }
+            ApiError::Refused { code: 409, text } => ActError::Already(text),
             ApiError::Refused { text, .. } => ActError::Refused(text),
             _ => ActError::Refused(error.to_string()),
         })
