@@ -152,6 +152,120 @@ fn what_a_role_does_not_cover_is_not_unmuted_either() {
     assert!(say(&mut world, Some("#ops"), Some("alice"), "!unmute m1").contains("no longer muted"));
 }
 
+/// Persons with turns, and roles that bound what is about people.
+const CALLS: &str = r##"
+[sink.irc.irc]
+server = "irc.example.org"
+nick = "bell"
+[target.ops]
+sink = "irc"
+to = "#ops"
+[defaults]
+target = "ops"
+zone = "UTC"
+[role.lead]
+commands = ["page", "override"]
+longest = "12h"
+most_objects = 1
+[role.trader]
+commands = ["swap"]
+longest = "8d"
+[role.dba]
+commands = ["page", "override", "swap", "escalate"]
+objects = { host.vars.role = "db" }
+[role.free]
+commands = ["page", "override", "swap"]
+[person.lea]
+irc = "lea"
+roles = ["lead"]
+[person.tom]
+irc = "tom"
+roles = ["trader"]
+[person.dora]
+irc = "dora"
+roles = ["dba"]
+[[person.dora.way]]
+sink = "irc"
+[person.fred]
+irc = "fred"
+roles = ["free"]
+[person.alice]
+irc = "alice"
+roles = ["operator"]
+[[person.alice.way]]
+sink = "irc"
+[person.bob]
+irc = "bob"
+roles = ["dba"]
+[[person.bob.way]]
+sink = "irc"
+[schedule.nights]
+[[schedule.nights.layer]]
+persons = ["alice", "bob"]
+rotate = "1w"
+handover = "mon 09:00"
+from = "2026-01-05"
+"##;
+
+fn calls() -> World {
+    let mut world = World::new(RULES);
+    let config = Folder::new().load(CALLS).unwrap_or_else(|faults| panic!("{faults}"));
+    world.restart_with(|old| *old = Settings { bounds_commands: false, ..Settings::of(&config) });
+    world
+}
+
+#[test]
+fn a_role_bounds_whom_a_page_calls() {
+    let mut world = calls();
+    for (who, line, words) in [
+        ("lea", "!page role:dba wake up", "this calls 2, and lead gives at most 1; you have lead: "),
+        ("lea", "!page alice wake up", "calling 1 target: alice/irc"),
+        ("dora", "!page alice wake up", "a page is none of the objects of dba; you have dba: "),
+        ("fred", "!page alice wake up", "calling 1 target"),
+        ("tom", "!page alice wake up", "this needs a role with `page` here"),
+        ("alice", "!page role:operator wake up", "calling 1 target"),
+    ] {
+        let answer = say(&mut world, Some("#ops"), Some(who), line);
+        assert!(answer.contains(words), "{who} {line}: {answer}");
+        assert_eq!(world.told().is_empty(), !words.starts_with("calling"), "{who} {line}");
+    }
+}
+
+#[test]
+fn a_role_bounds_for_how_long_somebody_is_on_call_out_of_turn() {
+    let mut world = calls();
+    let overrides = |world: &World| world.engine.world().overrides().len();
+    for (who, line, words) in [
+        ("lea", "!override nights bob for 13h", "this lasts 13h, and lead gives at most 12h"),
+        ("lea", "!override nights bob from mon 18:00 until tue 7:00", "this lasts 13h"),
+        ("lea", "!swap nights alice bob", "and lead gives at most 12h"),
+        ("dora", "!override nights bob for 1h", "who is on call is none of the objects of dba"),
+        ("dora", "!swap nights alice bob", "who is on call is none of the objects of dba"),
+        ("tom", "!override nights bob for 1h", "only members of nights and operators may do that"),
+    ] {
+        let answer = say(&mut world, Some("#ops"), Some(who), line);
+        assert!(answer.contains(words), "{who} {line}: {answer}");
+        assert_eq!(overrides(&world), 0, "{who} {line}");
+    }
+    for (who, line, count) in [
+        ("lea", "!override nights bob from mon 18:00 until tue 6:00", 1),
+        ("tom", "!swap nights alice bob", 3),
+        ("fred", "!override nights alice for 9d", 4),
+        ("alice", "!override nights bob for 10d", 5),
+        // A member needs no role, so none bounds them.
+        ("bob", "!override nights alice for 11d", 6),
+    ] {
+        let answer = say(&mut world, Some("#ops"), Some(who), line);
+        assert_eq!(overrides(&world), count, "{who} {line}: {answer}");
+    }
+    assert!(
+        say(&mut world, Some("#ops"), Some("dora"), "!override cancel o1").contains("none of the objects")
+    );
+    assert!(say(&mut world, Some("#ops"), Some("tom"), "!override cancel o1").contains("only members"));
+    say(&mut world, Some("#ops"), Some("lea"), "!override cancel o1");
+    assert_eq!(overrides(&world), 5);
+}
+
 /// A command that forgets to ask for the objects it touches would do something here.
 #[test]
 fn no_command_of_the_table_touches_what_a_role_does_not_cover() {

@@ -214,6 +214,8 @@ fn wanted_in_words(wanted: &Wanted) -> String {
 pub struct Reach {
     /// How many objects it touches, those of it that were touched before included.
     pub objects: usize,
+    /// How many are called by it, besides whoever hears of objects.
+    pub called: usize,
     /// How long what it does lasts; `None` for what has no length.
     pub length: Option<Length>,
 }
@@ -262,6 +264,11 @@ fn lacks(role: &Role, reach: Reach, outside: impl Fn(&Role) -> Option<String>) -
         && reach.objects > most as usize
     {
         return Some(format!("this touches {} objects, and {name} gives at most {most}", reach.objects));
+    }
+    if let Some(most) = role.most_objects
+        && reach.called > most as usize
+    {
+        return Some(format!("this calls {}, and {name} gives at most {most}", reach.called));
     }
     if let (Some(longest), Some(length)) = (role.longest, reach.length) {
         let most = short_length(longest.as_secs_f64());
@@ -404,7 +411,7 @@ mod tests {
         assert!(permit(Some("#ops"), "thaw", Right::Role("dba")).is_err(), "not there");
         let hours = |hours: u64| Some(Length::For(Duration::from_secs(hours * 3600)));
         let check = |objects, length, outside: Option<&str>| {
-            ack.covers(Reach { objects, length }, |_| outside.map(str::to_owned))
+            ack.covers(Reach { objects, called: 0, length }, |_| outside.map(str::to_owned))
         };
         assert_eq!(check(2, hours(8), None), Ok(()));
         for (objects, length, outside, words) in [
@@ -415,8 +422,11 @@ mod tests {
         ] {
             assert!(check(objects, length, outside).is_err_and(|why| why.contains(words)), "{words}");
         }
+        let calling = |called| ack.covers(Reach { objects: 0, called, length: None }, |_| None);
+        assert_eq!(calling(2), Ok(()));
+        assert!(calling(3).is_err_and(|why| why.contains("this calls 3, and dba gives at most 2")));
         let recheck = permit(Some("#ops"), "recheck", Right::Operator).expect("everywhere");
-        assert_eq!(recheck.covers(Reach { objects: 99, length: None }, |_| None), Ok(()));
+        assert_eq!(recheck.covers(Reach { objects: 99, called: 0, length: None }, |_| None), Ok(()));
     }
 
     #[test]

@@ -71,7 +71,15 @@ pub(in crate::config) const ROLE: Table = table(
             r#"{ "host.vars.role" = "db" }"#,
             "Which objects it holds for: fields as rules match them, all of which must hold; a text with `*` or `?` is a pattern, a list means one of them. All objects where left out.",
         ),
-        optional("longest", r#""8h""#, "How long an ack, a mute or a downtime may last."),
-        optional("most_objects", "20", "How many objects one command may touch."),
+        optional(
+            "longest",
+            r#""8h""#,
+            "How long an ack, a mute, a downtime, an override or a traded turn may last.",
+        ),
+        optional(
+            "most_objects",
+            "20",
+            "How many objects one command may touch, and how many a `page` may call.",
+        ),
     ],
 );

@@ -88,11 +88,24 @@ impl Asked<'_> {
     /// whatever changes something asks here first. `Err` holds what to answer.
     pub(super) fn permit(&mut self, objects: &[ObjectKey], length: Option<Length>) -> Result<(), String> {
         self.touched.extend(objects.iter().cloned());
-        let reach = Reach { objects: self.touched.len(), length };
+        let reach = Reach { objects: self.touched.len(), called: 0, length };
         let (rights, world) = (&self.engine.rights, self.engine.world());
         let covered = self.permit.covers(reach, |role| {
             rights.outside(role, self.touched.iter(), world, self.now).map(ToString::to_string)
         });
+        covered.map_err(|why| self.deny(why))
+    }
+
+    /// The same for what is about no object, such as a call of so many: a role for some objects
+    /// does not give that. `what` names it.
+    pub(super) fn permit_beside_objects(
+        &mut self,
+        what: &str,
+        called: usize,
+        length: Option<Length>,
+    ) -> Result<(), String> {
+        let reach = Reach { objects: 0, called, length };
+        let covered = self.permit.covers(reach, |_| Some(what.to_owned()));
         covered.map_err(|why| self.deny(why))
     }
 

@@ -162,8 +162,9 @@ fn page(asked: &mut Asked<'_>, who: &str, text: &str) -> Result<String, String> 
         other => other,
     };
     let called = stage.ways_to(&recipient, now)?;
+    asked.permit_beside_objects("a page", called.len(), None)?;
     let targets: Vec<String> = called.iter().map(|called| called.target.clone()).collect();
     let page = Page { by, text: text.to_owned(), called, after: String::new() };
-    stage.run.follow_ups.push(Event::ours(now, Detail::Page(page)));
+    asked.stage().run.follow_ups.push(Event::ours(now, Detail::Page(page)));
     Ok(format!("calling {}: {}", counted(targets.len() as u64, "target"), targets.join(", ")))
 }

@@ -5,6 +5,7 @@
 
 use super::asked::{Answer, Answered, Asked};
 use super::lists::capped;
+use crate::command::permit::Length;
 use crate::command::{Request, Right};
 use crate::engine::matcher::nearest;
 use crate::engine::{Settings, World};
@@ -19,6 +20,9 @@ const AHEAD: Duration = Duration::from_secs(62 * 86_400);
 
 /// How far away a moment may lie that is asked about.
 const FARTHEST: jiff::SignedDuration = jiff::SignedDuration::from_hours(24 * 366);
+
+/// What these commands change, where a role for some objects does not give it.
+const TURNS: &str = "who is on call";
 
 /// Answers what is asked about who is on call; `None` if it is about something else.
 pub(super) fn answer(asked: &mut Asked<'_>, request: &Request) -> Option<Answered> {
@@ -98,12 +102,13 @@ fn add(
     (from, until): (Timestamp, Timestamp),
     reason: &str,
 ) -> Result<String, String> {
-    may_change(asked, schedule)?;
+    may_change(asked, schedule, "override")?;
     let person = known_person(asked.settings(), person)?;
     if until <= from.max(asked.now) {
         let zone = &asked.settings().zone;
         return Err(format!("{} is before {}: nothing was changed", shown(until, zone), shown(from, zone)));
     }
+    permit_turn(asked, from.max(asked.now), until)?;
     let one = Override {
         id: 0,
         schedule: schedule.to_owned(),
@@ -129,7 +134,8 @@ fn cancel(asked: &mut Asked<'_>, id: u64) -> Result<String, String> {
     let missing = || format!("there is no override o{id}; `overrides` lists them");
     let schedule =
         asked.world().overrides().iter().find(|one| one.id == id).ok_or_else(missing)?.schedule.clone();
-    may_change(asked, &schedule)?;
+    may_change(asked, &schedule, "override cancel")?;
+    asked.permit_beside_objects(TURNS, 0, None)?;
     let zone = asked.settings().zone.clone();
     let one = asked.stage().world.remove_override(id).ok_or_else(missing)?;
     Ok(format!("taken back: {}", told(&one, &zone)))
@@ -143,12 +149,15 @@ fn swap(
     other: &str,
     near: Option<Timestamp>,
 ) -> Result<String, String> {
-    may_change(asked, schedule)?;
+    may_change(asked, schedule, "swap")?;
     let (one, other) = (known_person(asked.settings(), one)?, known_person(asked.settings(), other)?);
     if one == other {
         return Err("a turn is traded between two".to_owned());
     }
     let (first, second) = traded(asked, schedule, &one, &other, near)?;
+    for turn in [&first, &second] {
+        permit_turn(asked, turn.from.max(asked.now), turn.to)?;
+    }
     let zone = &asked.settings().zone;
     let reason = |other: Timestamp| format!("traded for {}", shown(other, zone));
     let overrides = trade(schedule, [&first, &second], &asked.author(), reason);
@@ -194,16 +203,27 @@ fn no_turn(person: &str, schedule: &str) -> String {
     format!("{person} has no turn by {schedule} within two months to trade")
 }
 
-/// Members of a schedule and operators may change who has its turns.
-fn may_change(asked: &mut Asked<'_>, schedule: &str) -> Result<(), String> {
+/// Members of a schedule and operators may change who has its turns; whoever may by a role of
+/// their own, within its bounds. `name`: of the command; a role that names `override` gives all.
+fn may_change(asked: &mut Asked<'_>, schedule: &str, name: &str) -> Result<(), String> {
     let known = asked.settings().schedule(schedule)?;
     let is_member = asked.caller.person.as_deref().is_some_and(|person| known.members().contains(person));
     if is_member {
         return Ok(());
     }
-    let may = asked.caller.may("override", Right::Operator);
-    let denied = |why| asked.deny(format!("only members of {schedule} and operators may do that; {why}"));
-    may.map(drop).map_err(denied)
+    let may = |name| asked.caller.may(name, Right::Operator);
+    match may(name).or_else(|_| may("override")) {
+        Ok(permit) => {
+            asked.permit = permit;
+            Ok(())
+        }
+        Err(why) => Err(asked.deny(format!("only members of {schedule} and operators may do that; {why}"))),
+    }
+}
+
+/// Whether the caller may give away a turn of this length.
+fn permit_turn(asked: &mut Asked<'_>, from: Timestamp, until: Timestamp) -> Result<(), String> {
+    asked.permit_beside_objects(TURNS, 0, Some(Length::between(from, until)))
 }
 
 fn known_person(settings: &Settings, name: &str) -> Result<String, String> {
