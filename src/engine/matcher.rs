@@ -5,8 +5,10 @@
 //! Never: runs a script.
 
 mod unmet;
+mod written;
 
 pub use unmet::Unmet;
+pub use written::conditions_of;
 
 use crate::diagnostic::did_you_mean;
 use crate::model::scene::{Path, Value};
@@ -35,22 +37,6 @@ pub enum Pattern {
     Below(f64),
     /// The event has no such field.
     Missing,
-}
-
-impl Pattern {
-    /// A value as people write it: a wildcard, or a text that may be a number or a truth value.
-    pub fn written(value: &str) -> Pattern {
-        if value.contains(['*', '?']) {
-            return Pattern::Glob(value.to_owned());
-        }
-        let text = Pattern::Equal(value.into());
-        match serde_json::from_str(value) {
-            Ok(json @ (serde_json::Value::Bool(_) | serde_json::Value::Number(_))) => {
-                Pattern::Any(vec![text, Pattern::Equal(json)])
-            }
-            _ => text,
-        }
-    }
 }
 
 impl fmt::Display for Pattern {

@@ -282,33 +282,5 @@ pub fn conditions_like(glob: &str) -> BTreeMap<String, Pattern> {
     BTreeMap::from([(field.to_owned(), Pattern::Glob(glob.to_owned()))])
 }
 
-/// Conditions as people write them: `FIELD=VALUE` or `FIELD!=VALUE`, several words of them
-/// or joined by `&`; a value may be a wildcard pattern, or several with commas. `Err` holds
-/// what to answer.
-pub fn conditions_of(words: &[String]) -> Result<BTreeMap<String, Pattern>, String> {
-    let mut conditions = BTreeMap::new();
-    for word in words.iter().flat_map(|word| word.split('&')) {
-        let wrong =
-            || format!("`{word}` is no condition; write it like host.vars.team=shop or state!=WARNING");
-        let (field, value) = word.split_once('=').ok_or_else(wrong)?;
-        let (field, is_not) = field.strip_suffix('!').map_or((field, false), |field| (field, true));
-        if field.is_empty() || value.is_empty() {
-            return Err(wrong());
-        }
-        let pattern =
-            either(value.split(',').filter(|value| !value.is_empty()).map(Pattern::written).collect());
-        let pattern = if is_not { Pattern::Not(Box::new(pattern)) } else { pattern };
-        if conditions.insert(field.to_owned(), pattern).is_some() {
-            return Err(format!("`{field}` is asked for twice; write {field}=ONE,OTHER for either"));
-        }
-    }
-    Matcher::compile(&conditions).map_err(|error| error.to_string())?;
-    Ok(conditions)
-}
-
-fn either(mut patterns: Vec<Pattern>) -> Pattern {
-    if patterns.len() == 1 { patterns.remove(0) } else { Pattern::Any(patterns) }
-}
-
 #[cfg(test)]
 mod tests;

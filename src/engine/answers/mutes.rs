@@ -7,7 +7,7 @@ use super::lists::capped;
 use super::select::{LAST, is_matcher};
 use crate::command::permit::Length;
 use crate::command::{MuteAsked, Request};
-use crate::engine::matcher::Pattern;
+use crate::engine::matcher::{Pattern, conditions_of};
 use crate::engine::mute::{self, ActiveMute, Mute};
 use crate::engine::stage::Stage;
 use crate::engine::world::MuteError;
@@ -187,7 +187,7 @@ fn preview(covered: usize, problems: &[ObjectKey]) -> String {
 fn meant(asked: &mut Asked<'_>, what: &[String]) -> Result<Vec<Meant>, String> {
     let first = what.first().map_or("", String::as_str);
     if is_matcher(asked.world(), first) {
-        let conditions = mute::conditions_of(what)?;
+        let conditions = conditions_of(what.iter().map(String::as_str))?;
         let words: Vec<String> =
             conditions.iter().map(|(path, pattern)| format!("{path} = {pattern}")).collect();
         return Ok(vec![Meant { conditions, words: words.join(", "), object: None }]);
@@ -319,7 +319,7 @@ fn mute_id(asked: &mut Asked<'_>, what: &str) -> Result<u64, String> {
     let wanted = match asked.find(what, Kind::Any) {
         Ok(key) => mute::conditions_for(&key),
         Err(why) if what == LAST => return Err(why),
-        Err(_) if what.contains('=') => mute::conditions_of(&[what.to_owned()])?,
+        Err(_) if what.contains('=') => conditions_of([what])?,
         Err(_) => mute::conditions_like(what),
     };
     let found = asked.world().mutes().find(|active| active.mute.conditions == wanted);

@@ -1,12 +1,12 @@
 //! Which objects a command is about: one, a list of them, or all that a matcher holds for.
 
 use super::find::{Kind, find};
-use crate::engine::matcher::{Matcher, Pattern};
+use crate::engine::matcher::{Matcher, conditions_of};
 use crate::engine::standing;
 use crate::engine::world::World;
 use crate::model::words::counted;
 use crate::model::{ObjectKey, Timestamp};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Stands for the object that was told or named last.
 pub(super) const LAST: &str = "last";
@@ -59,9 +59,13 @@ pub(super) fn select(
     Ok(Selection { objects, by_matcher: false })
 }
 
-/// All objects that a matcher holds for, by name: `FIELD=VALUE`, several joined with `&`.
+/// All objects that conditions as people write them hold for, by name.
 pub(super) fn matching(world: &World, text: &str, now: Timestamp) -> Result<Vec<ObjectKey>, String> {
-    let matcher = Matcher::compile(&conditions(text)?).map_err(|error| error.to_string())?;
+    let conditions = conditions_of([text])?;
+    if conditions.contains_key("on") {
+        return Err("`on` is of events; name fields of hosts and services".to_owned());
+    }
+    let matcher = Matcher::compile(&conditions).map_err(|error| error.to_string())?;
     let holds = |key: &&ObjectKey| matcher.holds(&standing::scene(world, key, now));
     let mut found: Vec<ObjectKey> = world.object_keys().filter(holds).cloned().collect();
     found.sort();
@@ -72,19 +76,6 @@ pub(super) fn matching(world: &World, text: &str, now: Timestamp) -> Result<Vec<
 /// hosts, not their services.
 pub(super) fn can_mean(text: &str, key: &ObjectKey) -> bool {
     key.is_host() || !text.split('&').all(|part| part.starts_with("host."))
-}
-
-fn conditions(text: &str) -> Result<BTreeMap<String, Pattern>, String> {
-    let condition = |part: &str| {
-        let (field, value) = part
-            .split_once('=')
-            .ok_or_else(|| format!("`{part}` is no condition; write it like host.vars.role=db"))?;
-        match field {
-            "on" => Err("`on` is of events; name fields of hosts and services".to_owned()),
-            _ => Ok((field.to_owned(), Pattern::written(value))),
-        }
-    };
-    text.split('&').map(condition).collect()
 }
 
 /// `a, b, c and 4 more`.
@@ -137,6 +128,8 @@ mod tests {
             ("host.vars.role=d?", &["db1", "db2"]),
             ("host.vars.role=db&host.name=*2", &["db2"]),
             ("host.vars.rack=7", &["db1", "db2", "web"]),
+            ("host.name=db1,web", &["db1", "web"]),
+            ("host.vars.role!=db&host.name=*", &["web"]),
             ("service.name=disk", &["db1!disk"]),
         ] {
             assert_eq!(selected(text), Ok(wanted.iter().map(|name| (*name).to_owned()).collect()), "{text}");

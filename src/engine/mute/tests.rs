@@ -1,47 +1,9 @@
-//! Conditions as people write them, and mutes that come back each week.
+//! Mutes that come back each week, and what ends a mute.
 
 use super::*;
 
 fn at(text: &str) -> Timestamp {
     text.parse().expect("a moment")
-}
-
-fn words(text: &str) -> Vec<String> {
-    text.split(' ').map(str::to_owned).collect()
-}
-
-#[test]
-fn conditions_are_read_as_people_write_them() {
-    let text = |text: &str| Pattern::Equal(text.into());
-    let number = Pattern::Any(vec![text("7"), Pattern::Equal(7.into())]);
-    for (written, wanted) in [
-        ("host.vars.team=shop", vec![("host.vars.team", text("shop"))]),
-        (
-            "host.name=db* state!=DOWN",
-            vec![
-                ("host.name", Pattern::Glob("db*".to_owned())),
-                ("state", Pattern::Not(Box::new(text("DOWN")))),
-            ],
-        ),
-        ("host.vars.rack=7", vec![("host.vars.rack", number)]),
-        (
-            "host.name=a,b&service.name=disk",
-            vec![("host.name", Pattern::Any(vec![text("a"), text("b")])), ("service.name", text("disk"))],
-        ),
-    ] {
-        let wanted = wanted.into_iter().map(|(field, pattern)| (field.to_owned(), pattern)).collect();
-        assert_eq!(conditions_of(&words(written)), Ok(wanted), "{written}");
-    }
-    for (written, says) in [
-        ("host.adress=x", "did you mean `host.address`?"),
-        ("host.name=", "is no condition"),
-        ("=x", "is no condition"),
-        ("host.name=a x", "`x` is no condition"),
-        ("host.name=a host.name=b", "asked for twice"),
-    ] {
-        let answer = conditions_of(&words(written)).expect_err(written);
-        assert!(answer.contains(says), "{written}: {answer}");
-    }
 }
 
 fn every(span: &str, since: &str) -> ActiveMute {
