@@ -2,11 +2,13 @@
 //! how many commands are answered.
 
 use crate::common::config::Folder;
-use crate::common::engine::World;
+use crate::common::engine::{World, key};
+use crate::common::happenings::downtime;
 use proptest::prelude::*;
 use watchbell::command::{Right, VERBS};
 use watchbell::engine::Settings;
-use watchbell::model::{CommandEnd, Commanded, Input, Speaker, Timestamp, Utterance};
+use watchbell::model::event::Downtime;
+use watchbell::model::{CommandEnd, Commanded, Detail, Input, Speaker, Timestamp, Utterance};
 
 const RULES: &str = r#"
 rule("all", #{ on: "StateChange" }, |e| e.notify("ops"));
@@ -150,6 +152,134 @@ fn what_a_role_does_not_cover_is_not_unmuted_either() {
     assert!(answer.contains("web1 is none of the objects of dba"), "{answer}");
     assert_eq!(world.engine.world().mutes().count(), 1);
     assert!(say(&mut world, Some("#ops"), Some("alice"), "!unmute m1").contains("no longer muted"));
+}
+
+/// Two databases behind a switch, and a web server behind one of them; each has a service. dan
+/// has all for what is a database, sid some for hosts and one service, and max some for two objects at most.
+fn farm() -> World {
+    let mut world = World::new(RULES);
+    let people = r##"
+[sink.console.terminal]
+[target.ops]
+sink = "terminal"
+[sink.irc.irc]
+server = "irc.example.org"
+nick = "bell"
+[defaults]
+target = "ops"
+zone = "UTC"
+[role.db]
+commands = ["*"]
+objects = { host.vars.role = "db" }
+[role.hosts]
+commands = ["downtime", "undowntime", "mute"]
+objects = { object = ["db1", "db2", "web", "web!http"] }
+[role.two]
+commands = ["ack", "downtime", "recheck", "mute"]
+most_objects = 2
+[person.dan]
+irc = "dan"
+roles = ["db"]
+[person.sid]
+irc = "sid"
+roles = ["hosts"]
+[person.max]
+irc = "max"
+roles = ["two"]
+"##;
+    let config = Folder::new().load(people).unwrap_or_else(|faults| panic!("{faults}"));
+    world.restart_with(|old| *old = Settings { bounds_commands: false, ..Settings::of(&config) });
+    for (name, role, parents) in [
+        ("sw", "net", &[][..]),
+        ("db1", "db", &["sw"]),
+        ("db2", "db", &["sw", "db1"]),
+        ("web", "web", &["db2"]),
+        ("db1!disk", "db", &[]),
+        ("db2!disk", "db", &[]),
+        ("web!http", "web", &[]),
+        // This one depends on the host of another.
+        ("mon!db1", "net", &["db1"]),
+    ] {
+        let vars = serde_json::json!({ "role": role });
+        world.object(name, |object| {
+            object.vars = std::sync::Arc::new(vars.as_object().cloned().expect("it is one"));
+            object.parents = parents.iter().map(|parent| key(parent)).collect();
+        });
+        world.state(name, if name.contains('!') { "CRITICAL" } else { "DOWN" });
+    }
+    world.told();
+    world
+}
+
+#[test]
+fn each_object_of_a_command_must_belong_to_the_role_and_what_does_not_is_named() {
+    let mut world = farm();
+    for (who, line, words) in [
+        // Lists.
+        ("dan", "!ack db1,web,sw,db2 x", "sw, web are none of the objects of db; you have db: all commands"),
+        ("dan", "!recheck db1,web", "web is none of the objects of db"),
+        ("dan", "!mute db1,sw 1h", "sw is none of the objects of db"),
+        ("dan", "!mute web,db1,sw 1h", "sw, web, web!http are none of the objects of db"),
+        ("max", "!recheck db1,db2,web", "this touches 3 objects, and two gives at most 2"),
+        ("max", "!mute db1,db2 1h", "this touches 4 objects, and two gives at most 2"),
+        // Matchers and patterns.
+        ("dan", "!ack host.name=* x", "mon!db1, sw, web, web!http are none of the objects of db"),
+        ("dan", "!downtime host.name=* x", "sw, web are none of the objects of db"),
+        ("dan", "!comment host.name=web x", "web is none of the objects of db"),
+        ("dan", "!mute * 1h", "mon!db1, sw, web, web!http are none of the objects of db"),
+        ("dan", "!mute host.name=* 1h", "mon!db1, sw, web, web!http are none of the objects of db"),
+        ("max", "!ack host.name=db* x", "this touches 4 objects, and two gives at most 2"),
+        // What Icinga takes along.
+        ("sid", "!downtime db1 services x", "db1!disk is none of the objects of hosts"),
+        ("sid", "!downtime host.name=db* services x", "db1!disk, db2!disk are none of the objects of hosts"),
+        ("max", "!downtime db1,db2 services x", "this touches 4 objects, and two gives at most 2"),
+        ("dan", "!downtime db1 children x", "mon!db1, web are none of the objects of db"),
+        ("dan", "!downtime db1 children services x", "mon!db1, web, web!http are none of the objects of db"),
+        ("sid", "!downtime db2 children services x", "db2!disk is none of the objects of hosts"),
+        ("dan", "!downtime db1!disk children x", "web is none of the objects of db"),
+        ("sid", "!downtime web!http children x", "what depends on web!http is none of the objects of hosts"),
+        ("max", "!downtime db1 children x", "this touches 4 objects, and two gives at most 2"),
+        ("sid", "!mute db1 1h", "db1!disk is none of the objects of hosts"),
+    ] {
+        let answer = say(&mut world, Some("#ops"), Some(who), line);
+        assert!(answer.contains(words), "{who} {line}: {answer}");
+        assert!(say(&mut world, Some("#ops"), Some(who), "!yes").contains("nothing waits"), "{who} {line}");
+        assert!(world.actions.is_empty() && world.engine.world().mutes().count() == 0, "{who} {line}");
+    }
+    for (who, line, asked) in [
+        ("dan", "!ack db1,db2 x", 2),
+        ("dan", "!ack host.vars.role=db x", 4),
+        ("dan", "!downtime db1,db2 services x", 2),
+        ("sid", "!downtime db1,db2,web x", 3),
+        ("sid", "!downtime db2 children x", 1),
+        ("max", "!downtime db1 services x", 1),
+    ] {
+        let answer = say(&mut world, Some("#ops"), Some(who), line);
+        say(&mut world, Some("#ops"), Some(who), "!yes");
+        assert_eq!(std::mem::take(&mut world.actions).len(), asked, "{who} {line}: {answer}");
+    }
+}
+
+#[test]
+fn a_downtime_is_not_removed_along_with_those_that_a_role_does_not_cover() {
+    let mut world = farm();
+    for (object, name, parent) in [
+        ("db2", "db2!1", ""),
+        ("web", "web!1", "db2!1"),
+        ("web!http", "web!http!1", "web!1"),
+        ("db1", "db1!1", ""),
+        ("db1!disk", "db1!disk!1", "db1!1"),
+    ] {
+        let of = Downtime { parent: parent.to_owned(), ..downtime(name, world.now) };
+        world.happens(object, Detail::DowntimeAdded(of));
+    }
+    let answer = say(&mut world, Some("#ops"), Some("dan"), "!undowntime db2");
+    assert!(answer.contains("web, web!http are none of the objects of db"), "{answer}");
+    let answer = say(&mut world, Some("#ops"), Some("sid"), "!undowntime db1!1");
+    assert!(answer.contains("db1!disk is none of the objects of hosts"), "{answer}");
+    assert_eq!(world.actions, []);
+    assert_eq!(say(&mut world, Some("#ops"), Some("dan"), "!undowntime db1"), "");
+    assert_eq!(world.actions.len(), 1, "Icinga removes the other");
 }
 
 /// Persons with turns, and roles that bound what is about people.

@@ -242,8 +242,8 @@ impl Permit {
         self.by.as_ref().is_none_or(|by| by.iter().any(is_free))
     }
 
-    /// Whether one of the roles gives all of this. `outside` names an object that does not
-    /// belong to a role, if there is one. `Err` holds what to answer.
+    /// Whether one of the roles gives all of this. `outside` says of what does not belong to a
+    /// role, if there is any, what it is, as in `web1 is`. `Err` holds what to answer.
     pub fn covers(&self, reach: Reach, outside: impl Fn(&Role) -> Option<String>) -> Result<(), String> {
         let Some(by) = &self.by else { return Ok(()) };
         let mut why = String::new();
@@ -282,7 +282,7 @@ fn lacks(role: &Role, reach: Reach, outside: impl Fn(&Role) -> Option<String>) -
         }
     }
     role.objects.as_ref()?;
-    outside(role).map(|object| format!("{object} is none of the objects of {name}"))
+    outside(role).map(|objects| format!("{objects} none of the objects of {name}"))
 }
 
 #[cfg(test)]
@@ -418,7 +418,7 @@ mod tests {
             (3, hours(8), None, "this touches 3 objects, and dba gives at most 2; you have dba"),
             (1, hours(9), None, "this lasts 9h, and dba gives at most 8h"),
             (1, Some(Length::Open), None, "say for how long; dba gives at most 8h"),
-            (1, hours(1), Some("web1"), "web1 is none of the objects of dba"),
+            (1, hours(1), Some("web1 is"), "web1 is none of the objects of dba"),
         ] {
             assert!(check(objects, length, outside).is_err_and(|why| why.contains(words)), "{words}");
         }

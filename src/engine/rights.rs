@@ -30,19 +30,19 @@ impl Rights {
         Rights { objects: roles.values().filter_map(compiled).collect() }
     }
 
-    /// The first of these objects that does not belong to a role.
+    /// Those of these objects that do not belong to a role, in their order.
     pub fn outside<'a>(
         &self,
         role: &Role,
-        mut objects: impl Iterator<Item = &'a ObjectKey>,
+        objects: impl Iterator<Item = &'a ObjectKey>,
         world: &World,
         now: Timestamp,
-    ) -> Option<&'a ObjectKey> {
+    ) -> Vec<ObjectKey> {
         let belongs = |key: &ObjectKey| match self.objects.get(&role.name) {
             Some(matcher) => matcher.holds(&standing::scene(world, key, now)),
             None => role.objects.is_none(),
         };
-        objects.find(|key| !belongs(key))
+        objects.filter(|key| !belongs(key)).cloned().collect()
     }
 }
 

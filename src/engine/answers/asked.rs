@@ -1,7 +1,7 @@
 //! A command under way: who asks, what may be looked at, and what comes of it.
 
 use super::find::{Kind, find};
-use super::select::{LAST, Selection, select};
+use super::select::{LAST, Selection, named, select};
 use crate::command::permit::{Caller, Length, Permit, Reach};
 use crate::engine::costs::Costs;
 use crate::engine::outcome::{Ask, Outcome, Question};
@@ -91,7 +91,9 @@ impl Asked<'_> {
         let reach = Reach { objects: self.touched.len(), called: 0, length };
         let (rights, world) = (&self.engine.rights, self.engine.world());
         let covered = self.permit.covers(reach, |role| {
-            rights.outside(role, self.touched.iter(), world, self.now).map(ToString::to_string)
+            let outside = rights.outside(role, self.touched.iter(), world, self.now);
+            let verb = if outside.len() == 1 { "is" } else { "are" };
+            (!outside.is_empty()).then(|| format!("{} {verb}", named(&outside)))
         });
         covered.map_err(|why| self.deny(why))
     }
@@ -105,7 +107,7 @@ impl Asked<'_> {
         length: Option<Length>,
     ) -> Result<(), String> {
         let reach = Reach { objects: 0, called, length };
-        let covered = self.permit.covers(reach, |_| Some(what.to_owned()));
+        let covered = self.permit.covers(reach, |_| Some(format!("{what} is")));
         covered.map_err(|why| self.deny(why))
     }
 
@@ -228,6 +230,9 @@ impl Asked<'_> {
     /// Whether the caller's roles give all of this. `Err` holds what to answer.
     pub(super) fn permit_all(&mut self, wanted: &[(ObjectKey, ActionKind)]) -> Result<(), String> {
         let now = self.now;
+        // Together first, so that all that is outside is named.
+        let keys: Vec<ObjectKey> = wanted.iter().map(|(key, _)| key.clone()).collect();
+        self.permit(&keys, None)?;
         wanted.iter().try_for_each(|(key, kind)| self.permit(std::slice::from_ref(key), length(kind, now)))
     }
 

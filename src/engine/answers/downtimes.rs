@@ -44,29 +44,47 @@ fn schedule(asked: &mut Asked<'_>, wanted: &Scheduling) -> Answered {
     let flexible = wanted.flexible.map_or(String::new(), |length| {
         format!(", for {} from the first problem on", short_length(length.as_secs_f64()))
     });
-    let danger = match wanted.children {
-        true => behind(asked, &wanted.objects, &all)?,
-        false => None,
-    };
+    let danger = besides(asked, wanted, &all)?;
     let how = format!("{services}{span}{flexible}");
     each(asked, &wanted.objects, &Plan { how, danger, ..plan("schedule a downtime of", &all, &kind) })
 }
 
-/// How many hosts stand behind those that are meant, in words; `None` if none does.
-fn behind(
+/// What Icinga puts in the downtime besides the objects that are meant, as far as it is known:
+/// their services, and what depends on them. That in words, where it is more than their own
+/// services; `Err`: the caller may not touch all of it.
+fn besides(
     asked: &mut Asked<'_>,
-    objects: &str,
+    wanted: &Scheduling,
     fits: &dyn Fn(&World, &ObjectKey) -> bool,
 ) -> Result<Option<String>, String> {
-    let selection = asked.select(objects, fits)?;
-    let chosen: BTreeSet<ObjectKey> = selection.objects.iter().map(ObjectKey::host_key).collect();
+    if !wanted.services && !wanted.children {
+        return Ok(None);
+    }
+    let meant = asked.select(&wanted.objects, fits)?.objects;
     let world = asked.world();
+    let hosts: BTreeSet<ObjectKey> = meant.iter().map(ObjectKey::host_key).collect();
     let is_behind = |key: &&ObjectKey| {
-        key.is_host() && !chosen.contains(key) && reach::chain(world, key).any(|host| chosen.contains(&host))
+        key.is_host() && !hosts.contains(key) && reach::chain(world, key).any(|host| hosts.contains(&host))
     };
-    let behind: Vec<ObjectKey> = world.object_keys().filter(is_behind).cloned().collect();
+    let behind: BTreeSet<ObjectKey> = match wanted.children {
+        true => world.object_keys().filter(is_behind).cloned().collect(),
+        false => BTreeSet::new(),
+    };
+    let is_hit = |host: &ObjectKey| meant.contains(host) || behind.contains(host);
+    let is_taken_along = |key: &&ObjectKey| {
+        let depends = || world.object(key).parents.iter().any(is_hit);
+        let with_its_host = wanted.services && is_hit(&key.host_key());
+        !key.is_host() && (with_its_host || (wanted.children && depends()))
+    };
+    let services: Vec<ObjectKey> = world.object_keys().filter(is_taken_along).cloned().collect();
+    let of_service = meant.iter().find(|key| wanted.children && !key.is_host()).cloned();
+    let all: Vec<ObjectKey> = meant.into_iter().chain(behind.iter().cloned()).chain(services).collect();
     // Whoever may not touch them may not have them in a downtime either.
-    asked.permit(&behind, None)?;
+    asked.permit(&all, None)?;
+    if let Some(service) = of_service {
+        // No dependency on a service is read from Icinga.
+        asked.permit_beside_objects(&format!("what depends on {service}"), 0, None)?;
+    }
     let count = behind.len() as u64;
     Ok((count > 0).then(|| format!("with the {} behind it", counted(count, "host"))))
 }
@@ -134,7 +152,9 @@ fn remove(asked: &mut Asked<'_>, what: &str) -> Answered {
     wanted.sort_by(|(a, one), (b, other)| (a, &one.name).cmp(&(b, &other.name)));
     let mut keys: Vec<ObjectKey> = wanted.iter().map(|(key, _)| key.clone()).collect();
     keys.dedup();
+    let along = along(asked.world(), names);
     asked.permit(&keys, None)?;
+    asked.permit(&along, None)?;
     let count = counted(wanted.len() as u64, "downtime");
     let words = format!("remove {count} of {}", how_many(&keys));
     if wanted.len() > WIDE || is_matcher(asked.world(), what) {
@@ -145,4 +165,24 @@ fn remove(asked: &mut Asked<'_>, what: &str) -> Answered {
         asked.ask_icinga(key, ActionKind::RemoveDowntime { downtime: downtime.name }, many)?;
     }
     Ok(if many { Answer::Text(format!("Icinga is asked to {words}")) } else { Answer::Later })
+}
+
+/// The objects of the downtimes that Icinga removes along with these.
+fn along(world: &World, mut names: BTreeSet<String>) -> Vec<ObjectKey> {
+    let mut keys = Vec::new();
+    loop {
+        let is_along =
+            |downtime: &Downtime| names.contains(&downtime.parent) && !names.contains(&downtime.name);
+        let found = world.downtimes().values().filter(|(_, downtime)| is_along(downtime));
+        let found: Vec<(ObjectKey, String)> =
+            found.map(|(key, downtime)| (key.clone(), downtime.name.clone())).collect();
+        if found.is_empty() {
+            keys.sort();
+            return keys;
+        }
+        for (key, name) in found {
+            keys.push(key);
+            names.insert(name);
+        }
+    }
 }

@@ -112,12 +112,11 @@ fn add_mutes(asked: &mut Asked<'_>, wanted: &MuteAsked) -> Result<String, String
     let is_named = meant.iter().all(|meant| meant.object.is_some());
     let planned: Vec<Planned> =
         meant.into_iter().map(|meant| plan(asked, wanted, meant)).collect::<Result<_, _>>()?;
-    for Planned { mute, covered, .. } in &planned {
-        asked.permit(covered, Some(length(mute)))?;
-    }
-    let is_wide = if is_named { planned.len() > WIDE } else { planned[0].covered.len() > WIDE };
+    let covered: Vec<ObjectKey> = planned.iter().flat_map(|planned| planned.covered.clone()).collect();
+    asked.permit(&covered, None)?;
+    planned.iter().try_for_each(|planned| asked.permit(&[], Some(length(&planned.mute))))?;
+    let is_wide = if is_named { planned.len() > WIDE } else { covered.len() > WIDE };
     if is_wide {
-        let covered: Vec<ObjectKey> = planned.iter().flat_map(|planned| planned.covered.clone()).collect();
         asked.confirm(&in_words(&planned), &covered)?;
     }
     if planned.len() > 1 && asked.world().mutes().count() + planned.len() > bounds::MUTES {
