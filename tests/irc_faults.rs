@@ -397,3 +397,39 @@ fn who_logs_out_or_changes_nick_between_two_commands_is_what_the_network_says_th
         assert_eq!(says(&mut alice, "!ack db6"), ("al".to_owned(), account()));
     }
 }
+
+#[test]
+fn a_network_that_takes_the_account_tag_away_and_gives_it_back_is_asked_meanwhile() {
+    let dir = folder();
+    let server = Inspircd::start_with_services(dir.path());
+    server.register("ally", "allypw");
+    let mut bell = Bell::start_ready(&settings(server.port), &["#ops"]);
+    let mut alice = Client::connect(server.port, "alice", Some(("ally", "allypw")));
+    alice.join("#ops");
+    let mut mallory = Client::connect(server.port, "ally", None);
+    mallory.join("#ops");
+    let mut admin = Client::connect(server.port, "admin", None);
+    admin.become_operator();
+    let mut says = |who: &mut Client, text: &str| {
+        who.say("#ops", text);
+        let heard = bell.hear();
+        assert_eq!(heard.text, text);
+        heard.speaker.account
+    };
+    let account = || Some("ally".to_owned());
+    assert_eq!((says(&mut alice, "!ack db1"), says(&mut mallory, "!ack db1")), (account(), None));
+    admin.raw("UNLOADMODULE ircv3_accounttag");
+    admin.expect_line("unloaded");
+    assert_eq!((says(&mut alice, "!ack db2"), says(&mut mallory, "!ack db2")), (account(), None));
+    alice.say("NickServ", "LOGOUT");
+    alice.expect_line("logged out");
+    assert_eq!(says(&mut alice, "!ack db3"), None, "the tag of before is forgotten");
+    alice.say("NickServ", "IDENTIFY ally allypw");
+    alice.lines_until(|line| line.contains("now identified") || line.contains("now logged in"));
+    admin.raw("LOADMODULE ircv3_accounttag");
+    admin.expect_line("loaded");
+    assert_eq!((says(&mut alice, "!ack db4"), says(&mut mallory, "!ack db4")), (account(), None));
+    alice.say("NickServ", "LOGOUT");
+    alice.expect_line("logged out");
+    assert_eq!(says(&mut alice, "!ack db5"), None);
+}
