@@ -5,6 +5,7 @@ mod crash;
 mod doubt;
 mod drill;
 mod evening;
+mod flood;
 mod lifecycle;
 mod mail;
 mod page;

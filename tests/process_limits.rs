@@ -42,12 +42,6 @@ fn crowd(port: u16, count: usize) -> Process {
     process
 }
 
-/// What a process holds in memory, in bytes.
-fn resident(id: u32) -> usize {
-    let statm = fs::read_to_string(format!("/proc/{id}/statm")).expect("it runs");
-    statm.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).expect("pages") * 4096
-}
-
 /// Sets how many processes and threads the user of a process may have.
 fn limit_processes(id: u32, count: usize) {
     let mut command = Command::new("prlimit");
@@ -115,11 +109,11 @@ fn ten_thousand_connections_leave_room_for_work_and_fill_no_memory() {
     alone.wait_until_it_listens(&mut watchbell);
     alone.site.write("broken", "");
     assert!(alone.send("what waits to be told"));
-    let before = resident(watchbell.id());
+    let before = watchbell.resident();
     let crowd = crowd(alone.port, 10_000);
     fs::remove_file(alone.site.path("broken")).expect("it is there");
     alone.wait_for_told("what waits to be told");
-    let more = resident(watchbell.id()).saturating_sub(before);
+    let more = watchbell.resident().saturating_sub(before);
     assert!(more < 64 << 20, "{more} bytes more than before");
     drop(crowd);
     wait_for("room", Duration::from_secs(60), || alone.send("after").then_some(()));

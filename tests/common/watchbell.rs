@@ -229,6 +229,12 @@ impl Watchbell {
         Duration::from_millis(ticks * 10)
     }
 
+    /// What it holds in memory, in bytes.
+    pub(crate) fn resident(&self) -> usize {
+        let statm = fs::read_to_string(format!("/proc/{}/statm", self.process.id())).expect("it runs");
+        statm.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).expect("pages") * 4096
+    }
+
     /// Whether it still runs.
     pub(crate) fn runs(&mut self) -> bool {
         self.process.runs()

@@ -9,23 +9,33 @@ use tempfile::TempDir;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A Watchbell on a ngircd whose people have codes; its Icinga is away.
-struct Office {
+/// A Watchbell on a ngircd whose people have codes.
+pub(super) struct Office {
     dir: TempDir,
-    server: Ngircd,
+    pub(super) server: Ngircd,
     site: Site,
-    watchbell: Watchbell,
+    pub(super) watchbell: Watchbell,
 }
 
 impl Office {
+    /// Its Icinga is away.
     fn open() -> (Office, Client) {
+        let nowhere = "[[icinga]]\nname = \"lab\"\nurls = [\"https://127.0.0.1:1\"]\nuser = \"u\"\npassword_file = \"icinga.password\"\n";
+        Office::open_with(|site| {
+            site.secret("icinga.password", "pw");
+            nowhere.to_owned()
+        })
+    }
+
+    /// With the section of an Icinga; returns when Watchbell is in the channel, where alice is,
+    /// too.
+    pub(super) fn open_with(icinga: impl FnOnce(&Site) -> String) -> (Office, Client) {
         let dir = tempfile::tempdir().expect("there is room for temporary files");
         let server = Ngircd::start_unhurried(dir.path());
         let site = Site::new(dir.path());
-        site.secret("icinga.password", "pw");
-        let icinga = "[[icinga]]\nname = \"lab\"\nurls = [\"https://127.0.0.1:1\"]\nuser = \"u\"\npassword_file = \"icinga.password\"\n";
+        let icinga = icinga(&site);
         let alice = channel::alice_with_codes(&site);
-        site.configure(&[icinga.to_owned(), channel::irc(server.port, "codes = true"), alice]);
+        site.configure(&[icinga, channel::irc(server.port, "codes = true"), alice]);
         let mut alice = Client::connect(server.port, "alice", None);
         alice.join(CHANNEL);
         let mut watchbell = site.start();
@@ -35,7 +45,8 @@ impl Office {
     }
 }
 
-fn hear(client: &mut Client, contains: &str) -> String {
+/// Waits until Watchbell says this.
+pub(super) fn hear(client: &mut Client, contains: &str) -> String {
     client
         .lines_until(|line| said_by(NICK, line).is_some_and(|text| text.contains(contains)))
         .pop()
