@@ -28,7 +28,7 @@ fn a_mute_covers_what_its_conditions_say_and_says_how_much_that_is() {
     let said = world.say("alice", "!mute host.vars.team=shop state!=WARNING 1h moving");
     assert_eq!(
         said,
-        "alice: m1: host.vars.team = shop, state = not WARNING muted until Sun 2026-11-22 13:00; \
+        "alice: m1: host.vars.team = shop, state = not WARNING muted until Sun 2026-11-22 13:00 UTC; \
          covers 3 objects, 1 with a problem now: db1!disk"
     );
     world.state("db1!postgres", "CRITICAL");
@@ -167,7 +167,7 @@ fn the_owner_hears_ten_minutes_before_the_end_once_and_can_prolong_it() {
     );
     assert!(world.say("alice", "!mute m1 until ok").contains("say until when m1 goes on"));
     let said = world.say("alice", "!mute m1 2h");
-    assert_eq!(said, "alice: m1: db1 and its services muted until Sun 2026-11-22 14:50");
+    assert_eq!(said, "alice: m1: db1 and its services muted until Sun 2026-11-22 14:50 UTC");
     world.said();
     world.told();
     world.wait("100m");
@@ -424,7 +424,9 @@ fn who_watches_an_object_hears_of_each_change_in_private_until_it_is_well() {
 fn who_wants_quiet_hears_in_private_only_what_is_critical_or_down() {
     let mut world = site();
     world.say("bob", "!watch db1!disk");
-    assert!(world.say("bob", "!quiet 2h").contains("until Sun 2026-11-22 14:00 you hear in private only"));
+    assert!(
+        world.say("bob", "!quiet 2h").contains("until Sun 2026-11-22 14:00 UTC you hear in private only")
+    );
     world.said();
     world.restart();
     world.state("db1!disk", "WARNING");

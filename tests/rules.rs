@@ -436,7 +436,7 @@ fn a_command_of_a_rule_file_answers_and_mutes() {
     assert_eq!(world.say("alice", "!freeze"), "alice: write: freeze TEAM");
     assert_eq!(
         world.say("alice", "!freeze dba"),
-        "alice: m1: host.vars.team = dba muted until Sun 2026-11-22 13:00"
+        "alice: m1: host.vars.team = dba muted until Sun 2026-11-22 13:00 UTC"
     );
     world.state(DB, "CRITICAL");
     world.expect_dropped("muted by alice@icinga: frozen");

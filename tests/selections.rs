@@ -305,9 +305,9 @@ fn a_list_is_muted_one_by_one_and_heard_of_again_so() {
     let mut world = site();
     assert_eq!(
         world.say("alice", "!mute #1,db2,db1,web!http 1h power is out"),
-        "m1: db1 and its services muted until Sun 2026-11-22 13:00; covers 1 object, 1 with a problem now: db1\n\
-         m2: db2 and its services muted until Sun 2026-11-22 13:00; covers 1 object, 1 with a problem now: db2\n\
-         m3: web!http muted until Sun 2026-11-22 13:00; covers 1 object, 1 with a problem now: web!http"
+        "m1: db1 and its services muted until Sun 2026-11-22 13:00 UTC; covers 1 object, 1 with a problem now: db1\n\
+         m2: db2 and its services muted until Sun 2026-11-22 13:00 UTC; covers 1 object, 1 with a problem now: db2\n\
+         m3: web!http muted until Sun 2026-11-22 13:00 UTC; covers 1 object, 1 with a problem now: web!http"
     );
     let mutes = |world: &World| {
         let mutes = world.engine.world().mutes();
@@ -315,8 +315,8 @@ fn a_list_is_muted_one_by_one_and_heard_of_again_so() {
     };
     assert_eq!(
         world.say("alice", "!mute m1,m3 2h"),
-        "m1: db1 and its services muted until Sun 2026-11-22 14:00\n\
-         m3: web!http muted until Sun 2026-11-22 14:00"
+        "m1: db1 and its services muted until Sun 2026-11-22 14:00 UTC\n\
+         m3: web!http muted until Sun 2026-11-22 14:00 UTC"
     );
     // All of it, or nothing.
     for (line, words) in [

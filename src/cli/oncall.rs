@@ -9,7 +9,7 @@ use super::why::harmless;
 use crate::command::moment;
 use crate::config::Config;
 use crate::model::Timestamp;
-use crate::model::time::later;
+use crate::model::time::{in_full, later};
 use crate::oncall::{Override, Schedule, Turn, ical};
 use anyhow::bail;
 use jiff::tz::TimeZone;
@@ -122,7 +122,7 @@ fn because(one: &Override) -> String {
 }
 
 fn shown(at: Timestamp, zone: &TimeZone) -> String {
-    format!("{:<25}", at.to_zoned(zone.clone()).strftime("%a %F %H:%M %Z").to_string())
+    format!("{:<25}", in_full(at, zone))
 }
 
 fn zone_name(zone: &TimeZone) -> String {

@@ -5,12 +5,11 @@ use crate::config::{Config, ScheduleSource};
 use crate::diagnostic::Diagnostic;
 use crate::engine::{Settings, World};
 use crate::model::Timestamp;
-use crate::model::time::later;
+use crate::model::time::{in_full, later};
 use crate::model::words::counted;
 use crate::oncall::{Calendar, Override, People};
 use crate::store::sqlite::SqliteReader;
 use anyhow::Context;
-use jiff::tz::TimeZone;
 use std::time::Duration;
 
 /// How far gaps are looked for, in seconds.
@@ -109,9 +108,9 @@ impl Schedules {
         let gaps = readable.filter_map(|schedule| {
             let gaps = schedule.gaps(now, later(now, AHEAD), &self.overrides);
             let first = gaps.first()?;
-            let from = shown(first.from, schedule.zone());
+            let from = in_full(first.from, schedule.zone());
             let until = match first.to < later(now, AHEAD) {
-                true => format!(" until {}", shown(first.to, schedule.zone())),
+                true => format!(" until {}", in_full(first.to, schedule.zone())),
                 false => String::new(),
             };
             let more = match gaps.len() - 1 {
@@ -140,8 +139,4 @@ fn world(config: &Config) -> anyhow::Result<World> {
     let entries = SqliteReader::open(&config.store)?.load_state()?;
     let ours = entries.into_iter().filter(|(kind, ..)| KINDS.contains(&kind.as_str()));
     World::restore(ours).context("the database holds state that this Watchbell cannot use")
-}
-
-fn shown(at: Timestamp, zone: &TimeZone) -> String {
-    at.to_zoned(zone.clone()).strftime("%a %F %H:%M %Z").to_string()
 }

@@ -4,7 +4,7 @@
 //! muted event; that is the rules' matter.
 
 use super::matcher::{Matcher, MatcherError, Pattern};
-use crate::model::time::{later, parse_duration, short_length};
+use crate::model::time::{in_full, later, parse_duration, short_length};
 use crate::model::words::counted;
 use crate::model::{ObjectKey, Scene, Timestamp};
 use crate::span::Span;
@@ -163,11 +163,9 @@ impl Mute {
         format!("{} kept quiet", counted(self.events, "event"))
     }
 
-    /// When it is in force, in words: `until Sun 2026-11-22 13:00`.
+    /// When it is in force, in words: `until Sun 2026-11-22 13:00 UTC`.
     pub fn when(&self, zone: &TimeZone) -> String {
-        let until = |until: Timestamp| {
-            format!("until {}", until.to_zoned(zone.clone()).strftime("%a %Y-%m-%d %H:%M"))
-        };
+        let until = |until: Timestamp| format!("until {}", in_full(until, zone));
         let unused = |seconds| format!("until it kept nothing quiet for {}", short_length(seconds as f64));
         let words: Vec<String> = [
             self.every.as_ref().map(|span| format!("every {span}")),

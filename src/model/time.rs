@@ -1,6 +1,7 @@
 //! Moments and lengths of time, as people write and read them.
 
 use jiff::SignedDuration;
+use jiff::tz::TimeZone;
 use std::time::Duration;
 
 /// A moment, to the nanosecond, without a zone.
@@ -64,6 +65,12 @@ pub fn later(moment: Timestamp, length: Duration) -> Timestamp {
 /// How long ago a moment was; zero where it lies ahead.
 pub fn age(moment: Timestamp, now: Timestamp) -> Duration {
     now.duration_since(moment).try_into().unwrap_or_default()
+}
+
+/// Writes a moment for reading, with the zone, as it may be the hour that comes twice:
+/// `Sun 2026-11-22 13:00 UTC`.
+pub fn in_full(moment: Timestamp, zone: &TimeZone) -> String {
+    moment.to_zoned(zone.clone()).strftime("%a %F %H:%M %Z").to_string()
 }
 
 /// Writes a length for reading in full: `2 days, 1:00:00`, `0:10:00`.

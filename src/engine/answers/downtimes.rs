@@ -2,14 +2,14 @@
 
 use super::asked::{Answer, Answered, Asked};
 use super::each::{Plan, WIDE, each, plan};
-use super::lists::{capped, moment};
+use super::lists::capped;
 use super::select::{can_mean, how_many, is_matcher};
 use crate::command::Request;
 use crate::command::request::Scheduling;
 use crate::engine::reach;
 use crate::engine::world::World;
 use crate::model::event::Downtime;
-use crate::model::time::short_length;
+use crate::model::time::{in_full, short_length};
 use crate::model::words::counted;
 use crate::model::{ActionKind, ObjectKey, Timestamp};
 use jiff::tz::TimeZone;
@@ -40,7 +40,7 @@ fn schedule(asked: &mut Asked<'_>, wanted: &Scheduling) -> Answered {
     };
     let all = |_: &World, key: &ObjectKey| can_mean(&wanted.objects, key);
     let services = if wanted.services { " and their services" } else { "" };
-    let span = format!(" from {} until {}", moment(wanted.start, &zone), moment(wanted.end, &zone));
+    let span = format!(" from {} until {}", in_full(wanted.start, &zone), in_full(wanted.end, &zone));
     let flexible = wanted.flexible.map_or(String::new(), |length| {
         format!(", for {} from the first problem on", short_length(length.as_secs_f64()))
     });
@@ -107,7 +107,7 @@ fn list(asked: &Asked<'_>, part: Option<&str>) -> String {
 }
 
 fn line(key: &ObjectKey, downtime: &Downtime, now: Timestamp, zone: &TimeZone) -> String {
-    let (start, end) = (moment(downtime.start_time, zone), moment(downtime.end_time, zone));
+    let (start, end) = (in_full(downtime.start_time, zone), in_full(downtime.end_time, zone));
     let time = match downtime.start_time > now {
         true => format!("from {start} until {end}"),
         false => format!("until {end}"),

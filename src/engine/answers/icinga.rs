@@ -5,7 +5,6 @@
 use super::asked::{Answered, Asked};
 use super::calls::acknowledge_too;
 use super::each::{Plan, each, plan};
-use super::lists::moment;
 use super::posted;
 use super::select::can_mean;
 use crate::command::request::Acknowledging;
@@ -13,7 +12,7 @@ use crate::command::{Request, verbs};
 use crate::engine::outcome::Outcome;
 use crate::engine::world::World;
 use crate::model::event::Comment;
-use crate::model::time::short_length;
+use crate::model::time::{in_full, short_length};
 use crate::model::{
     API, Action, ActionKind, ActionResult, ObjectKey, PostedAnswer, PostedEnd, Reply, State, Timestamp,
 };
@@ -67,7 +66,7 @@ fn acknowledge(asked: &mut Asked<'_>, wanted: &Acknowledging) -> Answered {
         let status = world.status(key);
         status.state.is_some_and(State::is_problem) && (!status.acknowledged || wanted.expiry.is_some())
     };
-    let how = wanted.expiry.map_or(String::new(), |expiry| format!(" until {}", moment(expiry, &zone)));
+    let how = wanted.expiry.map_or(String::new(), |expiry| format!(" until {}", in_full(expiry, &zone)));
     each(asked, &wanted.objects, &Plan { how, ..plan("acknowledge", &fits, &kind) })
 }
 
@@ -146,7 +145,7 @@ pub(in crate::engine) fn action_result(
 
 fn done(kind: &ActionKind, object: &ObjectKey, zone: &TimeZone) -> String {
     let until = |expiry: &Option<Timestamp>| {
-        expiry.map_or(String::new(), |expiry| format!(" until {}", moment(expiry, zone)))
+        expiry.map_or(String::new(), |expiry| format!(" until {}", in_full(expiry, zone)))
     };
     match kind {
         ActionKind::Acknowledge { expiry, .. } => format!("{object} is acknowledged{}", until(expiry)),
@@ -160,7 +159,7 @@ fn done(kind: &ActionKind, object: &ObjectKey, zone: &TimeZone) -> String {
             let length = flexible_seconds.map_or(String::new(), |seconds| {
                 format!(", for {} from the first problem on", short_length(seconds as f64))
             });
-            let (start, end) = (moment(*start, zone), moment(*end, zone));
+            let (start, end) = (in_full(*start, zone), in_full(*end, zone));
             format!("{object}{services} in downtime from {start} until {end}{length}")
         }
         ActionKind::RemoveDowntime { downtime } => format!("the downtime {downtime} is removed"),

@@ -3,7 +3,6 @@
 use crate::model::Timestamp;
 use crate::model::time::short_length;
 use crate::model::words;
-use jiff::tz::TimeZone;
 
 /// How many lines of a list are shown.
 const SHOWN: usize = 8;
@@ -29,9 +28,4 @@ pub(super) fn capped(mut lines: Vec<String>, of_what: &str) -> Vec<String> {
         lines.push(format!("  and {more} more {of_what}"));
     }
     lines
-}
-
-/// A moment as it is echoed, with the zone, so that nobody has to guess.
-pub(super) fn moment(moment: Timestamp, zone: &TimeZone) -> String {
-    moment.to_zoned(zone.clone()).strftime("%a %Y-%m-%d %H:%M %Z").to_string()
 }

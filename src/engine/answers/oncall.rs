@@ -10,7 +10,7 @@ use crate::command::{Request, Right};
 use crate::engine::matcher::nearest;
 use crate::engine::{Settings, World};
 use crate::model::Timestamp;
-use crate::model::time::later;
+use crate::model::time::{in_full, later};
 use crate::oncall::{Override, Schedule, Turn, trade};
 use jiff::tz::TimeZone;
 use std::time::Duration;
@@ -66,12 +66,12 @@ fn line(
     zone: &TimeZone,
 ) -> String {
     let from = at.unwrap_or(now);
-    let when = at.map_or(String::new(), |at| format!(" at {}", shown(at, zone)));
+    let when = at.map_or(String::new(), |at| format!(" at {}", in_full(at, zone)));
     let turns = schedule.turns(from, later(from, AHEAD), world.overrides());
     let Some(turn) = turns.first() else { return format!("{}{when}: nobody knows", schedule.name()) };
     let mut words = format!("{}{when}: {}", schedule.name(), names(turn));
     if let Some(next) = turns.get(1) {
-        words += &format!(" until {}, then {}", shown(turn.to, zone), names(next));
+        words += &format!(" until {}, then {}", in_full(turn.to, zone), names(next));
     } else {
         words += " for two months at least";
     }
@@ -106,7 +106,11 @@ fn add(
     let person = known_person(asked.settings(), person)?;
     if until <= from.max(asked.now) {
         let zone = &asked.settings().zone;
-        return Err(format!("{} is before {}: nothing was changed", shown(until, zone), shown(from, zone)));
+        return Err(format!(
+            "{} is before {}: nothing was changed",
+            in_full(until, zone),
+            in_full(from, zone)
+        ));
     }
     permit_turn(asked, from.max(asked.now), until)?;
     let one = Override {
@@ -159,7 +163,7 @@ fn swap(
         permit_turn(asked, turn.from.max(asked.now), turn.to)?;
     }
     let zone = &asked.settings().zone;
-    let reason = |other: Timestamp| format!("traded for {}", shown(other, zone));
+    let reason = |other: Timestamp| format!("traded for {}", in_full(other, zone));
     let overrides = trade(schedule, [&first, &second], &asked.author(), reason);
     keep(asked, overrides.ok_or("only turns of one person are traded")?.into())
 }
@@ -181,12 +185,12 @@ fn traded(
     let first = match near {
         Some(near) => {
             let turn = turns.iter().find(|turn| turn.from <= near && near < turn.to);
-            let turn = turn.ok_or_else(|| format!("{} is past", shown(near, zone)))?;
+            let turn = turn.ok_or_else(|| format!("{} is past", in_full(near, zone)))?;
             if !is_of(turn, one) && !is_of(turn, other) {
                 let whose = names(turn);
                 return Err(format!(
                     "at {} {whose} is on call by {schedule}, neither of the two",
-                    shown(near, zone)
+                    in_full(near, zone)
                 ));
             }
             turn
@@ -235,7 +239,7 @@ fn known_person(settings: &Settings, name: &str) -> Result<String, String> {
 }
 
 fn told(one: &Override, zone: &TimeZone) -> String {
-    let (from, until) = (shown(one.from, zone), shown(one.until, zone));
+    let (from, until) = (in_full(one.from, zone), in_full(one.until, zone));
     let Override { id, schedule, person, owner, .. } = one;
     format!("o{id} {schedule}: {person} from {from} until {until}, by {owner}{}", because(&one.reason))
 }
@@ -246,11 +250,6 @@ fn because(reason: &str) -> String {
 
 fn names(turn: &Turn) -> String {
     if turn.persons.is_empty() { "nobody".to_owned() } else { turn.persons.join(", ") }
-}
-
-/// A moment as people read it, with the zone, as it may be the hour that comes twice.
-fn shown(at: Timestamp, zone: &TimeZone) -> String {
-    at.to_zoned(zone.clone()).strftime("%a %F %H:%M %Z").to_string()
 }
 
 /// The second in which a moment lies: calendars know no parts of one.

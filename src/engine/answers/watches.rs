@@ -5,6 +5,7 @@ use super::find::Kind;
 use super::lists::capped;
 use crate::command::Request;
 use crate::engine::watch::Watch;
+use crate::model::time::in_full;
 use crate::model::{API, State};
 
 /// Answers what is asked about watches; `None` if it is about something else.
@@ -18,7 +19,7 @@ pub(super) fn answer(asked: &mut Asked<'_>, request: &Request) -> Option<Answere
             match until {
                 None => "you hear all again".to_owned(),
                 Some(until) => {
-                    let until = until.to_zoned(asked.settings().zone.clone()).strftime("%a %Y-%m-%d %H:%M");
+                    let until = in_full(*until, &asked.settings().zone);
                     format!("until {until} you hear in private only what is CRITICAL or DOWN")
                 }
             }

@@ -49,6 +49,6 @@ fn what_ends_a_mute_is_said_in_words() {
     mute.every = Some("Tue UTC".to_owned());
     assert_eq!(
         mute.when(&TimeZone::UTC),
-        "every Tue UTC, until Sun 2026-11-22 13:00, until it is well, until it kept nothing quiet for 7d"
+        "every Tue UTC, until Sun 2026-11-22 13:00 UTC, until it is well, until it kept nothing quiet for 7d"
     );
 }
