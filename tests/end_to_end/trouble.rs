@@ -1,10 +1,15 @@
 //! What is wrong with the way to Icinga is said in words that mend it.
 
 use crate::common::certificates::Authority;
+use crate::common::channel::Room;
 use crate::common::icinga::Icinga;
 use crate::common::watchbell::Site;
 use std::path::PathBuf;
+use std::time::Duration;
 use watchbell::config::IcingaSettings;
+
+/// How long Watchbell stands still: longer than Icinga may be silent, and than Icinga keeps events.
+const STILL: Duration = Duration::from_secs(6);
 
 #[tokio::test]
 async fn a_way_to_icinga_that_fails_is_named_with_its_mend_and_tried_again() {
@@ -53,4 +58,22 @@ async fn a_missing_permission_is_named_and_what_is_left_works() {
     let mut watchbell = site.start();
     let said = watchbell.log.expect("add \"");
     assert!(said.contains("the Icinga API user `narrow`"), "{said}");
+}
+
+#[tokio::test]
+async fn a_watchbell_that_stood_still_hears_all_that_was_said_meanwhile() {
+    let mut room = Room::open_with(3, 1, |site| {
+        let short = "user = \"bot\"\nsilence = \"1s\"";
+        site.write("watchbell.toml", &site.read("watchbell.toml").replace("user = \"bot\"", short));
+    })
+    .await;
+    for host in ["host0", "host1", "host2"] {
+        room.watchbell.signal("STOP");
+        room.fail_hard(&format!("{host}!svc0"), 2, "disk full").await;
+        tokio::time::sleep(STILL).await;
+        room.watchbell.signal("CONT");
+        let said = room.expect(&format!("{host}!svc0 is CRITICAL"));
+        assert!(!said.contains("missed"), "{said}");
+    }
+    assert!(!room.heard.iter().any(|line| line.contains("out of reach")), "{:?}", room.heard);
 }

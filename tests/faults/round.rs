@@ -208,6 +208,16 @@ impl<'a> Round<'a> {
         self.died();
     }
 
+    /// Kills Watchbell at once where its disk has failed: what it had not been able to keep by then
+    /// is not promised, but for the state that it left.
+    pub(crate) fn kill_with_a_bad_disk(&mut self) {
+        self.router.kill();
+        if let Some(kept) = newest_kept(&self.store) {
+            self.silent_since.get_or_insert(kept.min(now()) - LAST_BREATH);
+        }
+        self.died();
+    }
+
     /// Watchbell is dead.
     pub(crate) fn died(&mut self) {
         self.goes_deaf();
@@ -370,6 +380,13 @@ impl<'a> Round<'a> {
 pub(crate) fn looks_kept(store: &Path) -> i64 {
     let count = "SELECT count(*) FROM decisions WHERE event = 'Gap'";
     open(store).query_row(count, [], |row| row.get(0)).unwrap_or(0)
+}
+
+/// When the newest event was judged whose decision was kept; `None` if none was.
+fn newest_kept(store: &Path) -> Option<Moment> {
+    let newest: Option<i64> =
+        open(store).query_row("SELECT max(at) FROM decisions", [], |row| row.get(0)).unwrap_or(None);
+    newest.map(|micros| micros as f64 / 1e6)
 }
 
 /// The database, to be read beside its writer.

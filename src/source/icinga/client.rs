@@ -26,6 +26,9 @@ use url::Url;
 
 /// How long TCP and TLS may take.
 const CONNECT: Duration = Duration::from_secs(10);
+/// How long a connection may rest before it is not used again: Icinga closes those that were
+/// silent for 10 s, and one that stood still itself would not know yet.
+const IDLE: Duration = Duration::from_secs(5);
 /// How long Icinga may take for the head of an event stream.
 const SUBSCRIBE: Duration = Duration::from_secs(20);
 /// How long a question about Icinga itself may take.
@@ -101,6 +104,7 @@ impl IcingaClient {
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT)
+            .pool_idle_timeout(IDLE)
             .user_agent(concat!("watchbell/", env!("CARGO_PKG_VERSION")));
         if let Some(server_name) = settings.server_name(url) {
             let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();

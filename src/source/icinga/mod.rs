@@ -21,6 +21,7 @@ mod known;
 mod line;
 mod masters;
 mod objects;
+mod patience;
 mod session;
 mod slices;
 mod stream;

@@ -12,6 +12,7 @@ use super::client::{Api, IcingaStatus};
 use super::decode::decode;
 use super::holes::Holes;
 use super::masters::Place;
+use super::patience::within;
 use super::stream::{self, Ended, Reading};
 use super::trouble::{self, ApiError};
 use super::{Counters, Limits, fault};
@@ -275,10 +276,10 @@ impl Session<'_> {
     /// Waits for the engine, but not for long: meanwhile Icinga's own queue would
     /// grow as soon as ours is full.
     async fn room(&self) -> Result<mpsc::Permit<'_, Input>, End> {
-        match tokio::time::timeout(self.limits.stall, self.inputs.reserve()).await {
-            Ok(Ok(room)) => Ok(room),
-            Ok(Err(_)) => Err(End::NobodyListens),
-            Err(_) => Err(End::HungUp(format!(
+        match within(self.limits.stall, self.inputs.reserve()).await {
+            Some(Ok(room)) => Ok(room),
+            Some(Err(_)) => Err(End::NobodyListens),
+            None => Err(End::HungUp(format!(
                 "hung up to protect Icinga: Watchbell took no event for {:?}",
                 self.limits.stall
             ))),

@@ -9,6 +9,7 @@ use super::buffer::{Full, Read, Writer};
 use super::canary::Canary;
 use super::client::{Api, IcingaStatus};
 use super::line::{Framed, Framer};
+use super::patience::within;
 use super::trouble::{self, ApiError};
 use super::{Counters, Limits};
 use crate::model::EventType;
@@ -126,17 +127,24 @@ impl Reading<'_> {
         let mut listening = false;
         let ended = loop {
             let patience = if listening { self.limits.canary } else { self.silence };
-            let Ok(chunk) = tokio::time::timeout(patience, response.chunk()).await else {
-                if listening {
-                    break Ended::Deaf(self.deaf());
-                }
-                match self.probe().await {
-                    Ok(sang) => listening = sang,
-                    Err(reason) => break Ended::Stream(reason),
-                }
-                continue;
+            let heard = match within(patience, response.chunk()).await {
+                Some(chunk) => chunk,
+                None if listening => break Ended::Deaf(self.deaf()),
+                // Where this process stood still, all that came meanwhile may wait to be read: it
+                // is heard before what Icinga answers.
+                None => tokio::select! {
+                    biased;
+                    chunk = response.chunk() => chunk,
+                    probed = self.probe() => match probed {
+                        Ok(sang) => {
+                            listening = sang;
+                            continue;
+                        }
+                        Err(reason) => break Ended::Stream(reason),
+                    },
+                },
             };
-            match chunk {
+            match heard {
                 Ok(Some(bytes)) => {
                     if std::mem::take(&mut listening) {
                         Counters::add(&self.counters.canaries);

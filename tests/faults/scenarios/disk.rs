@@ -122,7 +122,7 @@ pub(crate) async fn fsync_fails(campaign: &mut Campaign) -> Verdict {
         }
         // What waited for the disk is told, and then it is killed.
         round.wait(8.0).await;
-        round.kill();
+        round.kill_with_a_bad_disk();
         round.start();
         campaign.progress.done(cycle, &mut round).await;
     }

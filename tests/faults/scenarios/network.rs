@@ -26,6 +26,8 @@ pub(super) enum Trouble {
     Reset(u64),
     /// They stay open, and nothing passes these ways, until that was noticed.
     HalfOpen(&'static [Way]),
+    /// Nothing that Watchbell says arrives for so long; what Icinga says does.
+    Mute(Duration),
     /// They carry less than there is, for so long.
     Slow(Duration),
 }
@@ -33,30 +35,46 @@ pub(super) enum Trouble {
 /// Brings a trouble about and waits until Watchbell has caught up.
 pub(super) async fn befalls(round: &mut Round<'_>, trouble: Trouble) {
     let before = round.router.times_ready();
+    let known = broken(round);
     round.goes_deaf();
     match trouble {
         Trouble::Cut => round.ground.line.end(End::Cut),
         Trouble::Reset(bytes) => round.ground.line.end_after(Way::ToClient, bytes, End::Reset),
         Trouble::HalfOpen(ways) => {
-            let broken = || round.router.logged().matches(BROKEN).count();
-            let known = broken();
             round.ground.line.stall(ways);
-            wait_for("the dead line to be noticed", NOTICED, || (broken() > known).then_some(()));
+            wait_for("the dead line to be noticed", NOTICED, || (broken(round) > known).then_some(()));
             round.ground.line.pass();
         }
         Trouble::Slow(time) => {
             round.ground.line.trickle(&BOTH, SLOW);
             round.wait(time.as_secs_f64()).await;
             round.ground.line.pass();
-            // Nothing broke: all of it is told, also what waited.
             assert_eq!(round.router.times_ready(), before, "a slow line was taken for a dead one");
-            round.never_deaf();
-            round.wait(BACKLOG.as_secs_f64()).await;
-            return;
+            return never_broke(round).await;
+        }
+        Trouble::Mute(time) => {
+            round.ground.line.stall(&[Way::ToServer]);
+            round.wait(time.as_secs_f64()).await;
+            round.ground.line.pass();
+            // It is noticed only where Icinga says nothing for a time, so that it is asked.
+            if broken(round) == known {
+                return never_broke(round).await;
+            }
         }
     }
     caught_up_again(round, before);
     round.hears_again();
+}
+
+/// How often Watchbell has noticed that a line is dead.
+fn broken(round: &Round<'_>) -> usize {
+    round.router.logged().matches(BROKEN).count()
+}
+
+/// All of it is told, also what waited.
+async fn never_broke(round: &mut Round<'_>) {
+    round.never_deaf();
+    round.wait(BACKLOG.as_secs_f64()).await;
 }
 
 /// All of them, one after the other.
@@ -71,7 +89,7 @@ pub(crate) async fn faults(campaign: &mut Campaign) -> Verdict {
         Trouble::Reset(30_001),
         Trouble::HalfOpen(&BOTH),
         Trouble::Slow(slow),
-        Trouble::HalfOpen(&[Way::ToServer]),
+        Trouble::Mute(slow),
         Trouble::HalfOpen(&[Way::ToClient]),
     ];
     // One half-open line takes as long as all the rest.
