@@ -60,6 +60,8 @@ pub(crate) struct Round<'a> {
     heard_before: usize,
     gaps: Vec<Gap>,
     silent_since: Option<Moment>,
+    /// The newest change that was kept when it was killed with a bad disk, and when that was.
+    unkept: Vec<(u64, Moment)>,
 }
 
 /// What came of a round.
@@ -115,6 +117,7 @@ impl<'a> Round<'a> {
             heard_before,
             gaps: Vec::new(),
             silent_since: None,
+            unkept: Vec::new(),
         };
         round.drive(BTreeMap::new());
         round
@@ -211,11 +214,8 @@ impl<'a> Round<'a> {
     /// Kills Watchbell at once where its disk has failed: what it had not been able to keep by then
     /// is not promised, but for the state that it left.
     pub(crate) fn kill_with_a_bad_disk(&mut self) {
-        self.router.kill();
-        if let Some(kept) = newest_kept(&self.store) {
-            self.silent_since.get_or_insert(kept.min(now()) - LAST_BREATH);
-        }
-        self.died();
+        self.kill();
+        self.unkept.push((newest_kept(&self.store), now()));
     }
 
     /// Watchbell is dead.
@@ -327,7 +327,7 @@ impl<'a> Round<'a> {
 
     fn judge(&self, truth: &BTreeMap<String, u8>) -> Tally {
         let told = self.ground.ears.since(self.heard_before);
-        let gaps = Gaps::new([self.gaps.clone(), self.logged_gaps()].concat());
+        let gaps = Gaps::new([self.gaps.clone(), self.logged_gaps(), self.unkept_gaps()].concat());
         let case =
             Case { driven: &self.driven, told: &told, gaps: &gaps, folded: &self.folded(), truth, tells };
         judge(&case)
@@ -349,6 +349,15 @@ impl<'a> Round<'a> {
                 Some((sink, number))
             })
             .collect()
+    }
+
+    /// What had not been kept when it was killed with a bad disk.
+    fn unkept_gaps(&self) -> Vec<Gap> {
+        let gap = |(number, to): &(u64, Moment)| {
+            let kept = self.driven.iter().find(|change| change.number == *number);
+            Gap { from: kept.map_or(0.0, |kept| kept.began) - FIRST_BREATH, to: *to, forgot: None }
+        };
+        self.unkept.iter().map(gap).collect()
     }
 
     /// The gaps that Watchbell itself has logged: the stream broke, and it caught up. An
@@ -382,11 +391,15 @@ pub(crate) fn looks_kept(store: &Path) -> i64 {
     open(store).query_row(count, [], |row| row.get(0)).unwrap_or(0)
 }
 
-/// When the newest event was judged whose decision was kept; `None` if none was.
-fn newest_kept(store: &Path) -> Option<Moment> {
-    let newest: Option<i64> =
-        open(store).query_row("SELECT max(at) FROM decisions", [], |row| row.get(0)).unwrap_or(None);
-    newest.map(|micros| micros as f64 / 1e6)
+/// The number of the newest change that was kept; 0 if none was.
+fn newest_kept(store: &Path) -> u64 {
+    let database = open(store);
+    let mut rows = database
+        .prepare("SELECT message FROM deliveries WHERE sink = 'hook' ORDER BY id DESC LIMIT 1000")
+        .expect("the table is there");
+    let messages = rows.query_map([], |row| row.get::<_, String>(0)).expect("it can be read");
+    let number = |message: String| NUMBER.captures(&message).and_then(|found| found[1].parse().ok());
+    messages.flatten().filter_map(number).max().unwrap_or(0)
 }
 
 /// The database, to be read beside its writer.
