@@ -16,6 +16,8 @@ const BLANKS: &[(&str, &str)] = &[
     (r"\b[A-Z][a-z]{2} \d{4}-\d\d-\d\d\b", "DATE"),
     (r"\b\d{4}-\d\d-\d\d\b", "DATE"),
     (r"\b\d\d:\d\d(:\d\d)?\b", "TIME"),
+    // A moment of another day is told with its date: whether one is depends on the hour of the run.
+    (r"\bDATE TIME\b", "TIME"),
     (r"\b\d+[smhd]( \d+[smhd])?\b", "LENGTH"),
     (r"Act: [\d,]+", "Act: N"),
     (r"\bosaka-\w+(!\w+)?", "OBJECT"),
