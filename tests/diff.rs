@@ -4,13 +4,12 @@
 use crate::common::cli::{Ended, fixture, installation, put, watchbell, watchbell_fed};
 use crate::common::engine::key;
 use crate::common::happenings;
+use crate::common::inquiry::Answering;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
-use tokio::sync::mpsc;
 use watchbell::engine::{Ask, Question};
-use watchbell::inquiry::Inquiry;
 use watchbell::model::{Detail, Event, Input, Reply, Speaker, State, Timestamp, Utterance};
 use watchbell::store::sqlite::SqliteStore;
 use watchbell::store::{Batch, JournalLimits, Store};
@@ -204,9 +203,8 @@ fn the_journal_is_played_and_what_was_before_is_silent() {
 async fn answered(folder: &TempDir, questions: usize) -> Vec<String> {
     let config = watchbell::config::load(&folder.path().join("watchbell.toml"));
     let config = config.unwrap_or_else(|faults| panic!("{}", faults.render(false)));
-    let (ask, asks) = mpsc::channel(4);
-    let (reloads, _requests) = mpsc::channel(1);
-    let (inputs, mut answers) = mpsc::channel(4);
+    let store = Arc::new(SqliteStore::open_in_memory().expect("memory is there"));
+    let mut answering = Answering::start(store, config);
     let reply = Reply {
         sink: "irc".into(),
         room: "#ops".into(),
@@ -216,31 +214,15 @@ async fn answered(folder: &TempDir, questions: usize) -> Vec<String> {
     };
     for _ in 0..questions {
         let question = Question::Diff { length: Duration::from_secs(3 * 3600) };
-        ask.send(Ask { question, reply: reply.clone() }).await.expect("there is room");
+        answering.ask.send(Ask { question, reply: reply.clone() }).await.expect("there is room");
     }
-    let store = Arc::new(SqliteStore::open_in_memory().expect("memory is there"));
-    let config = Arc::new(config);
-    let health: watchbell::inquiry::Health = Arc::new(|| "Watchbell is well".to_owned());
-    let attend: watchbell::inquiry::Attend = Arc::new(|_, _, _| Err("there are no rooms here".to_owned()));
-    let mut inquiry = Inquiry {
-        asks,
-        reloads,
-        store,
-        config,
-        lag: Arc::default(),
-        health,
-        attend,
-        tried: Arc::default(),
-        inputs,
-    };
-    let inquiry = tokio::spawn(async move { inquiry.run().await });
     let mut texts = Vec::new();
     for _ in 0..questions {
-        let Some(Input::Answer(reply)) = answers.recv().await else { panic!("an answer") };
+        let Some(Input::Answer(reply)) = answering.answers.recv().await else { panic!("an answer") };
         assert_eq!((reply.sink.as_str(), reply.room.as_str()), ("irc", "#ops"));
         texts.push(reply.text);
     }
-    inquiry.abort();
+    answering.task.abort();
     texts
 }
 

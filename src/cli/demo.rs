@@ -267,7 +267,7 @@ fn is_notable(event: &Event) -> bool {
             report.hard && report.previous.is_none_or(|(_, hard)| hard || report.state.is_problem())
         }
         Detail::DowntimeAdded(downtime) | Detail::DowntimeRemoved(downtime) => downtime.parent.is_empty(),
-        Detail::CommentAdded(comment) => comment.entry_type == 1,
+        Detail::CommentAdded(comment) => comment.is_of_user(),
         Detail::AcknowledgementSet(_) | Detail::AcknowledgementCleared(_) | Detail::Flapping(_) => true,
         _ => false,
     }

@@ -4,10 +4,10 @@
 //! told to the policy's fallback; a person is called once by a step, by one way after the
 //! other. Never: does I/O, reads a clock.
 
-use super::Engine;
 use super::escalation::{Calls, Due, Failed, Running};
 use super::stage::Stage;
 use super::world::EscalationKey;
+use super::{Engine, Settings};
 use crate::config::{Policy, Quiet, Recipient};
 use crate::model::event::{Called, Escalation, Page};
 use crate::model::time::later;
@@ -163,10 +163,8 @@ impl Stage {
 
     /// The way that comes behind this one of the same person.
     fn way_after(&self, target: &str) -> Option<Called> {
-        self.settings.reach.iter().find_map(|(person, reach)| {
-            let at = reach.ways.iter().position(|way| way.target == target)?;
-            self.way_of(person, at + 1)
-        })
+        let (person, at) = self.settings.way_at(target)?;
+        self.way_of(person, at + 1)
     }
 
     fn on_call(&self, schedule: &str, now: Timestamp) -> Vec<String> {
@@ -312,8 +310,18 @@ impl Engine {
         }
     }
 
-    fn settings_shared(&self) -> Arc<super::Settings> {
+    fn settings_shared(&self) -> Arc<Settings> {
         self.stage_ref().settings.clone()
+    }
+}
+
+impl Settings {
+    /// Whose way this target is, and which of theirs, from 0; `None` if it is nobody's.
+    pub(super) fn way_at(&self, target: &str) -> Option<(&str, usize)> {
+        self.reach.iter().find_map(|(person, reach)| {
+            let at = reach.ways.iter().position(|way| way.target == target)?;
+            Some((person.as_str(), at))
+        })
     }
 }
 

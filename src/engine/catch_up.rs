@@ -22,10 +22,6 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use view::View;
 
-/// A comment made with an acknowledgement (`entry_type`).
-const ACKNOWLEDGEMENT_COMMENT: i64 = 4;
-/// A comment made by a user (`entry_type`).
-const USER_COMMENT: i64 = 1;
 /// Why a problem is kept from people that was acknowledged, in downtime or flapping
 /// when its Icinga was first read.
 pub(super) const FIRST_LOOK: &str = "there at the first look";
@@ -300,7 +296,7 @@ fn acknowledgement(view: &View, found: &SnapshotObject, state: State) -> Detail 
         .comments
         .iter()
         .flatten()
-        .filter(|(key, comment)| *key == found.object.key && comment.entry_type == ACKNOWLEDGEMENT_COMMENT)
+        .filter(|(key, comment)| *key == found.object.key && comment.is_of_acknowledgement())
         .map(|(_, comment)| comment)
         .max_by_key(|comment| comment.entry_time);
     Detail::AcknowledgementSet(Acknowledgement {
@@ -361,7 +357,7 @@ fn comment_differences(
         if world.comments().contains_key(&comment.name) {
             continue;
         }
-        if comment.entry_type == USER_COMMENT {
+        if comment.is_of_user() {
             let at = comment.entry_time.unwrap_or(snapshot.at);
             events.push(missed(snapshot, key, at, Detail::CommentAdded(comment.clone())));
         } else {

@@ -6,12 +6,9 @@
 
 use super::mute::{ActiveMute, Mute};
 use super::world::World;
-use crate::model::event::{Comment, Downtime};
+use crate::model::event::Downtime;
 use crate::model::{Action, ActionKind, ActionResult, Detail, Event, ObjectKey, Timestamp};
 use std::collections::BTreeSet;
-
-/// A comment made with an acknowledgement (`entry_type`).
-const ACKNOWLEDGEMENT_COMMENT: i64 = 4;
 
 /// What is asked of Icinga so that a mute stands there; nothing where that is not wanted.
 pub(super) fn wanted(mute: &Mute) -> Vec<Action> {
@@ -71,7 +68,11 @@ fn is_downtime_of(mute: &Mute, downtime: &Downtime) -> bool {
 /// that Icinga's answers named, and those that its events told of, which may come seconds later.
 pub(super) fn removals(world: &World, mute: &Mute) -> Vec<Action> {
     let Some(object) = &mute.mirror else { return Vec::new() };
-    let stands = |key: &&ObjectKey| world.status(key).acknowledged && is_acknowledged_for(world, key, mute);
+    // Its comment may not be known.
+    let is_ours = |key: &ObjectKey| {
+        world.acknowledged_by(key).is_none_or(|comment| comment.text.starts_with(&mute.mark()))
+    };
+    let stands = |key: &&ObjectKey| world.status(key).acknowledged && is_ours(key);
     let acknowledged = mute.acknowledged.iter().filter(stands);
     let unacknowledge = |key: &ObjectKey| action(key.clone(), &mute.owner, ActionKind::RemoveAcknowledgement);
     let told = world.downtimes().values().filter(|(key, _)| key == object).map(|(_, downtime)| downtime);
@@ -82,14 +83,6 @@ pub(super) fn removals(world: &World, mute: &Mute) -> Vec<Action> {
         action(object.clone(), &mute.owner, ActionKind::RemoveDowntime { downtime: name.clone() })
     };
     acknowledged.map(unacknowledge).chain(names.into_iter().map(removal)).collect()
-}
-
-/// Whether an acknowledgement is a mute's, as far as its comment is known.
-fn is_acknowledged_for(world: &World, key: &ObjectKey, mute: &Mute) -> bool {
-    let of_acknowledgement = |comment: &&Comment| comment.entry_type == ACKNOWLEDGEMENT_COMMENT;
-    let comments = world.comments().values().filter(|(of, _)| of == key).map(|(_, comment)| comment);
-    let newest = comments.filter(of_acknowledgement).max_by_key(|comment| comment.entry_time);
-    newest.is_none_or(|comment| comment.text.starts_with(&mute.mark()))
 }
 
 /// Icinga has made a downtime for a mute. The mute remembers it; what removes it, where the mute

@@ -346,6 +346,14 @@ impl World {
         &self.comments
     }
 
+    /// The comment that was made with the acknowledgement an object has, as far as we may read it.
+    pub fn acknowledged_by(&self, key: &ObjectKey) -> Option<&Comment> {
+        let of_object = self.comments.values().filter(|(object, _)| object == key);
+        let comments =
+            of_object.map(|(_, comment)| comment).filter(|comment| comment.is_of_acknowledgement());
+        comments.max_by_key(|comment| (comment.entry_time, &comment.name))
+    }
+
     /// Takes in a comment.
     pub fn put_comment(&mut self, key: &ObjectKey, comment: &Comment) {
         self.comments.insert(comment.name.clone(), (key.clone(), comment.clone()));

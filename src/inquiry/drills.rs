@@ -4,6 +4,7 @@
 //! questions are answered meanwhile. Never: sends anything but the report, changes what it reads.
 //! After a crash there is no report; what became of the messages is in the audit.
 
+use super::answer;
 use crate::engine::Drill;
 use crate::explain;
 use crate::model::{DeliveryId, Input, Reply};
@@ -96,10 +97,8 @@ impl Eye {
     }
 
     async fn say(&self, text: String, reply: Reply) {
-        // A line of its own is addressed as the engine's own answers are.
-        let text = if text.contains('\n') { text } else { format!("{}{text}", reply.text) };
         // Without an engine nobody waits for a report.
-        let _ = self.inputs.send(Input::Answer(Reply { text, ..reply })).await;
+        let _ = self.inputs.send(answer(text, reply)).await;
     }
 }
 

@@ -1,11 +1,13 @@
 //! Events: what came in, decoded.
 
+mod comment;
 mod escalation;
 mod failures;
 mod schedules;
 mod sent;
 mod waits;
 
+pub use comment::Comment;
 pub use escalation::{Called, Escalation, Page};
 pub use failures::{DeliveryFailed, SinkOutage, Trouble};
 pub use schedules::ScheduleGap;
@@ -280,23 +282,6 @@ pub struct AcknowledgementEnd {
     pub state: State,
     /// `state_type` 1.
     pub hard: bool,
-}
-
-/// A comment on a host or service.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Comment {
-    /// `__name`: `host[!service]!id`.
-    pub name: String,
-    /// `author`.
-    pub author: String,
-    /// `text`.
-    pub text: String,
-    /// `entry_time`.
-    pub entry_time: Option<Timestamp>,
-    /// `entry_type`: 1 by a user, 4 with an acknowledgement, others by Icinga.
-    pub entry_type: i64,
-    /// `expire_time`; `None` where Icinga says 0.
-    pub expire_time: Option<Timestamp>,
 }
 
 /// A downtime of a host or service.

@@ -6,13 +6,13 @@
 
 use crate::config::{ScheduleSettings, ScheduleSource};
 use crate::model::Input;
+use crate::source::deepest;
 use crate::tls;
 use futures_util::StreamExt;
 use reqwest::Client;
 use reqwest::redirect::Policy;
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -137,12 +137,7 @@ async fn from_server(client: &Client, url: &SecretString) -> Read {
 
 /// Why a server did not send it: the cause behind all others, which knows no address.
 fn unsent(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut deepest: &dyn Error = &error;
-    while let Some(cause) = deepest.source() {
-        deepest = cause;
-    }
-    let cause = deepest.to_string();
+    let cause = deepest(&error.without_url());
     let remedy = match cause.contains("UnknownIssuer") {
         true => "; set `ical_ca_file` to the PEM of the CA that signed the server's certificate",
         false => "",

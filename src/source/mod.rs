@@ -15,8 +15,18 @@ pub mod replay;
 
 use crate::model::Input;
 use futures_util::future::BoxFuture;
+use std::error::Error;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+
+/// The innermost cause, which is the one that says something.
+fn deepest(error: &(dyn Error + 'static)) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}
 
 /// A place inputs come from.
 pub trait Source: Send {

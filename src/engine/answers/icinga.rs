@@ -11,15 +11,11 @@ use crate::command::request::Acknowledging;
 use crate::command::{Request, verbs};
 use crate::engine::outcome::Outcome;
 use crate::engine::world::World;
-use crate::model::event::Comment;
 use crate::model::time::{in_full, short_length};
 use crate::model::{
     API, Action, ActionKind, ActionResult, ObjectKey, PostedAnswer, PostedEnd, Reply, State, Timestamp,
 };
 use jiff::tz::TimeZone;
-
-/// `entry_type` of a comment that was made with an acknowledgement.
-const BY_ACKNOWLEDGEMENT: i64 = 4;
 
 /// Asks Icinga what a command wants of it; `None` if it wants something else.
 pub(super) fn answer(asked: &mut Asked<'_>, request: &Request) -> Option<Answered> {
@@ -85,7 +81,7 @@ fn acknowledgement(world: &World, key: &ObjectKey, wanted: &Acknowledging) -> Re
         }
         return Ok(ActionKind::Acknowledge { comment, expiry, sticky, notify });
     }
-    let before = acknowledged_by(world, key);
+    let before = world.acknowledged_by(key);
     if expiry.is_none() {
         let by = before.map_or(String::new(), |by| format!(" by {}: {}", by.author, by.text));
         return Err(format!(
@@ -98,15 +94,6 @@ fn acknowledgement(world: &World, key: &ObjectKey, wanted: &Acknowledging) -> Re
         _ => comment,
     };
     Ok(ActionKind::ExtendAcknowledgement { comment, expiry, sticky, notify })
-}
-
-/// The comment that was made with the acknowledgement an object has, as far as we may read it.
-fn acknowledged_by<'a>(world: &'a World, key: &ObjectKey) -> Option<&'a Comment> {
-    let comments = world
-        .comments()
-        .values()
-        .filter(|(object, comment)| object == key && comment.entry_type == BY_ACKNOWLEDGEMENT);
-    comments.map(|(_, comment)| comment).max_by_key(|comment| (comment.entry_time, &comment.name))
 }
 
 /// Tells who asked how an action went. Where a rule asked, the log hears what was not

@@ -4,7 +4,7 @@ use super::asked::{Answer, Answered, Asked};
 use super::each::WIDE;
 use super::find::Kind;
 use super::lists::capped;
-use super::select::{LAST, is_matcher};
+use super::select::{LAST, is_matcher, named};
 use crate::command::permit::Length;
 use crate::command::{MuteAsked, Request};
 use crate::engine::matcher::{Pattern, conditions_of};
@@ -17,9 +17,6 @@ use crate::model::words::counted;
 use crate::model::{ObjectKey, Timestamp};
 use crate::span::Span;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// How many problems are named that a mute hides from its start.
-const NAMED: usize = 5;
 
 /// Answers what is asked about mutes; `None` if it is about something else.
 pub(super) fn answer(asked: &mut Asked<'_>, request: &Request) -> Option<Answered> {
@@ -132,10 +129,8 @@ fn in_words(planned: &[Planned]) -> String {
     if let [Planned { mute, preview, .. }] = planned {
         return format!("mute {}, which {preview}", mute.what);
     }
-    let names: Vec<&str> = planned.iter().take(NAMED).map(|planned| planned.mute.what.as_str()).collect();
-    let more = planned.len().saturating_sub(NAMED);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("mute {}: {}{more}", counted(planned.len() as u64, "object"), names.join(", "))
+    let names: Vec<&str> = planned.iter().map(|planned| planned.mute.what.as_str()).collect();
+    format!("mute {}: {}", counted(planned.len() as u64, "object"), named(&names))
 }
 
 fn plan(asked: &Asked<'_>, wanted: &MuteAsked, meant: Meant) -> Result<Planned, String> {
@@ -175,10 +170,7 @@ fn preview(covered: usize, problems: &[ObjectKey]) -> String {
     if problems.is_empty() {
         return format!("{covers}, none with a problem now");
     }
-    let named: Vec<String> = problems.iter().take(NAMED).map(ObjectKey::to_string).collect();
-    let more = problems.len().saturating_sub(NAMED);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("{covers}, {} with a problem now: {}{more}", problems.len(), named.join(", "))
+    format!("{covers}, {} with a problem now: {}", problems.len(), named(problems))
 }
 
 /// What is to be muted: what a matcher or a pattern holds for, or each of the objects that are

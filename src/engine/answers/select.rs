@@ -79,9 +79,9 @@ pub(super) fn can_mean(text: &str, key: &ObjectKey) -> bool {
 }
 
 /// `a, b, c and 4 more`.
-pub(super) fn named(objects: &[ObjectKey]) -> String {
-    let names: Vec<String> = objects.iter().take(NAMED).map(ObjectKey::to_string).collect();
-    let more = objects.len().saturating_sub(NAMED);
+pub(super) fn named(things: &[impl ToString]) -> String {
+    let names: Vec<String> = things.iter().take(NAMED).map(ToString::to_string).collect();
+    let more = things.len().saturating_sub(NAMED);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     format!("{}{more}", names.join(", "))
 }

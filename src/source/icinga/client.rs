@@ -12,7 +12,7 @@ use crate::config::{IcingaSettings, Login};
 use crate::model::EventType;
 use crate::model::Timestamp;
 use crate::model::time::from_unix_seconds;
-use crate::source::SourceError;
+use crate::source::{SourceError, deepest};
 use crate::tls;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Method, RequestBuilder, Response};
@@ -112,7 +112,7 @@ impl IcingaClient {
             base.set_host(Some(server_name))
                 .map_err(|error| setting(settings, format!("server_name `{server_name}`: {error}")))?;
         }
-        let http = http.build().map_err(|error| setting(settings, trouble::deepest(&error)))?;
+        let http = http.build().map_err(|error| setting(settings, deepest(&error)))?;
         Ok(Api { http, base, settings: settings.clone() })
     }
 }

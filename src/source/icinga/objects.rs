@@ -165,17 +165,11 @@ pub(super) fn last_results(body: &[u8]) -> serde_json::Result<Vec<LastResult>> {
     Ok(rows(body)?.into_iter().filter_map(result).collect())
 }
 
-/// `entry_type` of what a user wrote.
-const USER_COMMENT: i64 = 1;
-/// `entry_type` of an acknowledgement's text.
-const ACKNOWLEDGEMENT_COMMENT: i64 = 4;
-
 /// Comments by users and of acknowledgements.
 pub(super) fn comments(source: &Arc<str>, body: &[u8]) -> serde_json::Result<Vec<(ObjectKey, Comment)>> {
     let comment = |row: Row<wire::Comment>| attached::comment(source, row.attrs).map_err(leave_out).ok();
-    let wanted = |(_, comment): &(ObjectKey, Comment)| {
-        matches!(comment.entry_type, USER_COMMENT | ACKNOWLEDGEMENT_COMMENT)
-    };
+    let wanted =
+        |(_, comment): &(ObjectKey, Comment)| comment.is_of_user() || comment.is_of_acknowledgement();
     Ok(rows(body)?.into_iter().filter_map(comment).filter(wanted).collect())
 }
 

@@ -13,6 +13,7 @@ use super::patience::within;
 use super::trouble::{self, ApiError};
 use super::{Counters, Limits};
 use crate::model::EventType;
+use crate::source::deepest;
 use reqwest::Response;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -158,7 +159,7 @@ impl Reading<'_> {
                     break Ended::Stream("Icinga closed the connection of the event stream".to_owned());
                 }
                 Err(error) => {
-                    let cause = super::fault::words(&trouble::deepest(&error));
+                    let cause = super::fault::words(&deepest(&error));
                     break Ended::Stream(format!("the event stream broke: {cause}"));
                 }
             }

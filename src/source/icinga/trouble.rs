@@ -7,6 +7,7 @@
 use super::fault::words;
 use super::wire::Refusal;
 use crate::config::{IcingaSettings, Login};
+use crate::source::deepest;
 use rustls::CertificateError;
 use std::error::Error;
 use std::io;
@@ -215,15 +216,6 @@ pub(super) fn is_hang_up(error: &(dyn Error + 'static)) -> bool {
         cause = error.source();
     }
     false
-}
-
-/// The innermost cause, which is the one that says something.
-pub(super) fn deepest(error: &(dyn Error + 'static)) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
 }
 
 #[cfg(test)]

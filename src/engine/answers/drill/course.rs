@@ -140,18 +140,12 @@ impl Playing<'_> {
         }
         self.course.told.push(Would {
             target: target.clone(),
-            person: self.person_of(target),
+            person: self.settings.way_at(target).map(|(person, _)| person.to_owned()),
             after,
             of: scene.event.event_type(),
             by: by.clone(),
             more: (0, after),
         });
-    }
-
-    fn person_of(&self, target: &str) -> Option<String> {
-        let mut reach = self.settings.reach.iter();
-        let found = reach.find(|(_, reach)| reach.ways.iter().any(|way| way.target == target));
-        found.map(|(person, _)| person.clone())
     }
 
     fn note_nobody(&mut self, event: &Event) {
