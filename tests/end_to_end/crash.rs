@@ -15,6 +15,13 @@ async fn what_happens_while_watchbell_is_dead_is_told_after_its_restart() {
     room.fail_hard("host0!svc1", 1, "told before, ends meanwhile").await;
     room.fail_hard("host1!svc0", 2, "told before, is acknowledged meanwhile").await;
     room.expect_all(&["is acknowledged meanwhile", "ends meanwhile"]);
+    // What was heard and not yet kept as accepted would be told again.
+    for told in ["host0!svc0", "host0!svc1", "host1!svc0"] {
+        wait_for("what was told to be kept", Duration::from_secs(30), || {
+            let why = room.site.call(&["why", told]);
+            String::from_utf8_lossy(&why.stdout).contains(": accepted ").then_some(())
+        });
+    }
     room.watchbell.kill();
 
     room.fail_hard("host2", 1, "went down meanwhile").await;
