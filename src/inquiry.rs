@@ -109,14 +109,14 @@ impl Inquiry {
 
     /// Whether somebody is there to hear it.
     async fn say(&self, text: String, reply: Reply) -> bool {
-        self.inputs.send(answer(text, reply)).await.is_ok()
+        self.inputs.send(Input::Answer(addressed(text, reply))).await.is_ok()
     }
 }
 
 /// An answer: a line of its own is addressed as the engine's own answers are.
-fn answer(text: String, reply: Reply) -> Input {
+fn addressed(text: String, reply: Reply) -> Reply {
     let text = if text.contains('\n') { text } else { format!("{}{text}", reply.text) };
-    Input::Answer(Reply { text, ..reply })
+    Reply { text, ..reply }
 }
 
 /// The answer of the store, in a few lines.

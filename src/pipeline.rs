@@ -150,7 +150,7 @@ impl Pipeline {
         for notification in &outcome.notifications {
             deliveries.extend(self.render(notification, now));
         }
-        note_drilled(&mut outcome.asks, &deliveries);
+        note_drilled(self.engine.world_mut(), &mut outcome.asks, &deliveries);
         Finished {
             deliveries,
             actions: outcome.actions,
@@ -235,11 +235,14 @@ fn amend(message: &mut Message, notification: &Notification) {
 }
 
 /// Whoever watches a drill finds its messages by their keys.
-fn note_drilled(asks: &mut [Ask], deliveries: &[Delivery]) {
+fn note_drilled(world: &mut World, asks: &mut [Ask], deliveries: &[Delivery]) {
     for ask in asks {
-        if let Question::Drill(drill) = &mut ask.question {
+        let Question::Drill(drill) = &mut ask.question else { continue };
+        // One that is asked about again has its own.
+        if drill.keys.is_empty() {
             let drilled = deliveries.iter().filter(|delivery| delivery.is_drill());
             drill.keys = drilled.map(|delivery| delivery.key.clone()).collect();
+            world.note_drilled(drill.number, &drill.keys);
         }
     }
 }

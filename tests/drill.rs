@@ -9,8 +9,8 @@ use std::time::Duration;
 use watchbell::engine::{Drill, Question};
 use watchbell::load::Set;
 use watchbell::model::{
-    Attempt, AttemptResult, Brief, DRILL, Delivery, Input, Message, Object, ObjectKey, Speaker, Timestamp,
-    Utterance, Verdict,
+    Attempt, AttemptResult, Brief, DRILL, Delivery, Input, Message, Object, ObjectKey, Reply, Speaker,
+    Timestamp, Utterance, Verdict,
 };
 use watchbell::pipeline::{Finished, Pipeline};
 use watchbell::router::Templates;
@@ -163,6 +163,7 @@ fn nothing_of_the_world_changes_and_icinga_is_asked_for_nothing() {
     world.say("bob", "!drill db1 DOWN dba");
     world.say("bob", "!yes");
     assert_eq!(world.told().len(), 4);
+    assert_eq!(reported(&mut world), ["#ops: 4 of 4"]);
     assert_eq!(world.all_held(), held);
     assert_eq!(world.engine.next_wake(), wake);
     assert_eq!(world.actions.len(), asked);
@@ -170,6 +171,69 @@ fn nothing_of_the_world_changes_and_icinga_is_asked_for_nothing() {
     world.state("db1", "DOWN");
     assert_eq!(world.told(), ["ops: StateChange db1 DOWN", "alice/libera: Escalation db1 DOWN 1.1/2"]);
     assert_eq!(world.engine.world().incidents().count(), 2);
+}
+
+/// Somebody has watched the drill that was asked about last: what is said in rooms.
+fn reported(world: &mut World) -> Vec<String> {
+    let number = drill(world).number;
+    let reply = world.asks.last().expect("it is asked").reply.clone();
+    world.said();
+    world.step(Input::Drilled { number, report: Reply { text: "4 of 4".to_owned(), ..reply } });
+    world.said()
+}
+
+#[test]
+fn a_report_survives_a_restart_and_comes_once() {
+    let mut world = world();
+    world.say("bob", "!drill db1");
+    world.say("bob", "!yes");
+    let asked = drill(&world).clone();
+    assert_eq!((asked.waited, asked.by.as_str()), (Duration::ZERO, "bob"));
+    for (away, waited) in [(20, 20), (3600, 3620)] {
+        world.asks.clear();
+        world.now += Duration::from_secs(away);
+        world.restart();
+        assert!(world.engine.next_wake().is_some_and(|wake| wake <= world.now), "it is due at once");
+        world.step(Input::Tick);
+        let waited = Duration::from_secs(waited);
+        assert_eq!(*drill(&world), Drill { waited, ..asked.clone() });
+        world.step(Input::Tick);
+        assert_eq!(world.asks.len(), 1, "it is asked once");
+    }
+    assert_eq!(reported(&mut world), ["#ops: 4 of 4"]);
+    assert_eq!(reported(&mut world), [""; 0], "also where it was watched twice");
+    world.restart();
+    world.asks.clear();
+    world.wait("1h");
+    assert_eq!(world.asks, []);
+    assert_eq!(world.held("report"), []);
+}
+
+#[test]
+fn a_report_that_does_not_come_is_asked_for_again() {
+    let mut world = world();
+    world.say("bob", "!drill db1");
+    world.say("bob", "!yes");
+    world.wait("89s");
+    assert_eq!(world.asks.len(), 1);
+    world.wait("1s");
+    assert_eq!(world.asks.len(), 2);
+    assert_eq!(drill(&world).waited.as_secs(), 90);
+    // Where the clock is set back, what was waited for stays that long.
+    world.now -= Duration::from_secs(7200);
+    world.step(Input::Tick);
+    world.wait("90s");
+    assert_eq!(drill(&world).waited.as_secs(), 180);
+    assert_eq!(reported(&mut world), ["#ops: 4 of 4"]);
+}
+
+#[test]
+fn what_is_tried_on_a_copy_waits_for_no_report() {
+    let mut world = world();
+    world.say("bob", "!drill db1");
+    world.say("bob", "!yes");
+    assert!(world.engine.world().next_wake().is_some());
+    assert_eq!(world.engine.world().for_trial().ask_for_reports(world.now + Duration::from_secs(999)), []);
 }
 
 #[test]
@@ -361,10 +425,32 @@ async fn what_is_still_tried_after_a_minute_is_reported_with_how_to_look_it_up()
     assert_eq!(begun.elapsed().as_secs(), 60);
     assert!(report.starts_with("the drill of db1 DOWN: 1 of 3 messages accepted\n"), "{report}");
     assert!(
-        report.contains("  still trying after 60 s: dba (#dba) by net: it waits to be sent (d"),
+        report.contains("  still trying after 1m: dba (#dba) by net: it waits to be sent (d"),
         "{report}"
     );
     assert!(report.lines().last().is_some_and(|line| line.starts_with("  `!why d")), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waited_for_a_restart_is_tried_before_it_is_reported() {
+    let mut site = drilled();
+    let begun = site.now;
+    site.restart();
+    site.now += Duration::from_secs(3600);
+    site.take(Input::Tick);
+    let watched = tokio::time::Instant::now();
+    let report = answered(&mut site).await;
+    assert_eq!(watched.elapsed().as_secs(), 10);
+    assert!(report.contains("  still trying after 1h: dba (#dba) by net: it waits to be sent"), "{report}");
+    // What came of it before the restart counts from the drill on.
+    site.restart();
+    site.now = begun + Duration::from_secs(3);
+    for recipient in ["#ops", "#dba", "carol"] {
+        ended(&site, recipient, AttemptResult::Sent("echoed".to_owned()));
+    }
+    site.take(Input::Tick);
+    let report = answered(&mut site).await;
+    assert!(report.contains("\n  reached ops (#ops) by net after 3.0 s"), "{report}");
 }
 
 /// The answers, and what the targets are told, when somebody at the terminal writes this.

@@ -1,6 +1,7 @@
 //! Commands that were posted at the listening socket, through the engine alone.
 
 use crate::common::engine::World;
+use watchbell::engine::{Ask, Question};
 use watchbell::model::{ActionResult, Completing, Input, PostedAnswer, PostedCommand, PostedEnd, Reply};
 
 const RULES: &str = r#"
@@ -91,6 +92,67 @@ fn what_is_answered_from_elsewhere_goes_to_the_request_that_asked() {
     // What comes of a reload is told to all.
     assert_eq!(post(&mut world, "r2", "alice", "reload").later, 0);
     assert_eq!(post(&mut world, "r3", "bob", "hello").text, "hello bob in api");
+}
+
+/// Root posts a drill of something that is well; `kept` is how long it took until all its messages
+/// had ended.
+fn drilled(world: &mut World, kept: &str, restarts: bool) -> (Vec<PostedAnswer>, Vec<String>) {
+    world.object("web2", |_| {});
+    let shown = post(world, "r1", "root", "drill web2");
+    assert_eq!(shown.end, PostedEnd::Waits, "{shown:?}");
+    assert!(shown.text.contains("this would send a drill of web2 DOWN at once to 1 target"), "{shown:?}");
+    let answer = post(world, "r2", "root", "yes");
+    assert_eq!((answer.end, answer.later), (PostedEnd::Done, 1));
+    let words = "the drill is on its way to 1 target; within 60 s I say whom it reached, here or else to ops";
+    assert_eq!(answer.text, words);
+    assert!(world.told()[0].starts_with("ops: Trouble \"DRILL by root@icinga: nothing is wrong with web2"));
+    if restarts {
+        world.restart();
+        world.step(Input::Tick);
+    }
+    world.wait(kept);
+    let Some(Ask { question: Question::Drill(drill), reply }) = world.asks.last().cloned() else {
+        panic!("{:?}", world.asks)
+    };
+    let report = Reply { text: "the drill of web2: 1 of 1".to_owned(), ..reply };
+    assert_eq!(world.step(Input::Drilled { number: drill.number, report }), [], "nothing goes to a room");
+    (world.answers(), world.told())
+}
+
+#[test]
+fn the_report_of_a_drill_goes_to_the_request_while_it_waits_and_then_to_the_default_target() {
+    let answer = PostedAnswer {
+        request: "r2".to_owned(),
+        text: "the drill of web2: 1 of 1".to_owned(),
+        end: PostedEnd::Done,
+        later: 0,
+    };
+    let told = "ops: Trouble \"the drill of web2: 1 of 1\n  asked for by root@icinga by api\"";
+    assert_eq!(drilled(&mut site(), "3s", false), (vec![answer.clone()], vec![]));
+    // It may have gone this very moment.
+    assert_eq!(drilled(&mut site(), "4s", false), (vec![answer], vec![told.to_owned()]));
+    assert_eq!(
+        drilled(&mut site(), "1s", true),
+        (vec![], vec![told.to_owned()]),
+        "the request ended with the run"
+    );
+}
+
+#[test]
+fn a_drill_is_for_those_who_may_by_the_socket_too() {
+    let mut world = site();
+    for (person, line, end, words) in [
+        ("alice", "drill db1 UP", PostedEnd::Denied, "needs the role `admin`"),
+        ("root", "drill db1", PostedEnd::NotDone, "nobody would be told: db1 is DOWN already"),
+        ("root", "drill nosuch", PostedEnd::NotDone, "I know no `nosuch`"),
+        ("root", "drill", PostedEnd::NotUnderstood, "write: drill"),
+        ("root", "yes", PostedEnd::NotDone, "nothing waits"),
+    ] {
+        let answer = post(&mut world, "r", person, line);
+        assert!(answer.end == end && answer.text.contains(words), "{line}: {answer:?}");
+    }
+    assert_eq!(world.told(), [""; 0]);
+    assert_eq!(world.asks, []);
 }
 
 #[test]

@@ -270,6 +270,9 @@ impl Engine {
             }
             Input::GivenUp(attempt) => queue.extend(self.given_up(attempt, now).map(Next::Event)),
             Input::Answer(reply) => outcome.replies.push(reply),
+            Input::Drilled { number, report } => {
+                answers::drill_report(self, number, report, now, &mut outcome);
+            }
             Input::SinkOutage(outage) => {
                 if outage.open {
                     self.sink_is_down(&outage.sink, now);
@@ -293,6 +296,8 @@ impl Engine {
         self.take_due(now, &mut outcome);
         self.end_well_mutes(now, &mut outcome);
         answers::posted::sort_out(&mut outcome);
+        outcome.asks.extend(self.world_mut().ask_for_reports(now));
+        self.world_mut().await_reports(&mut outcome.asks, now);
         self.world_mut().note_heard(&outcome.notifications, now);
         self.world_mut().note_extensions(&outcome.actions, now);
         outcome

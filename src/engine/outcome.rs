@@ -1,9 +1,13 @@
 //! The one kind of value that leaves the engine.
 
 use super::Case;
-use crate::model::{About, Action, Commanded, Decision, DeliveryId, PostedAnswer, Reply, RuleRef, Scene};
+use crate::model::{
+    About, Action, Commanded, Decision, DeliveryId, PostedAnswer, Reply, RuleRef, Scene, Timestamp,
+};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What one input led to.
 #[derive(Debug, Clone, Default)]
@@ -130,13 +134,22 @@ pub enum Question {
     /// To compare the candidate rules with those in force on what came in.
     Diff {
         /// How far back.
-        length: std::time::Duration,
+        length: Duration,
     },
 }
 
 /// A drill whose messages are on their way.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Drill {
+    /// Its number; 0 until it is noted in the world.
+    pub number: i64,
+    /// When its messages were decided.
+    pub at: Timestamp,
+    /// How long ago that is.
+    #[serde(skip)]
+    pub waited: Duration,
+    /// Who asked for it, by the name Icinga knows.
+    pub by: String,
     /// What is played, such as `db1 DOWN`.
     pub what: String,
     /// The keys of its messages; empty until they are rendered.

@@ -17,6 +17,7 @@ mod mutes;
 mod oncall;
 mod posts;
 mod record;
+mod reports;
 mod set_back;
 pub mod talks;
 mod watches;
@@ -26,6 +27,7 @@ pub use escalations::EscalationKey;
 pub use mutes::DueMutes;
 pub use oncall::KeptCalendar;
 pub use record::Record;
+pub use reports::AwaitedReport;
 
 use super::bounds::{self, Forgotten};
 use super::matcher::MatcherError;
@@ -42,6 +44,7 @@ use gathers::Gathers;
 use memory::{Told, Uses};
 use oncall::OnCall;
 use posts::Posts;
+use reports::Reports;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -108,6 +111,8 @@ pub struct World {
     /// Posts taken in lately; see [`World::take_post`].
     posts: Posts,
     oncall: OnCall,
+    /// Reports that are waited for; see [`World::await_reports`].
+    reports: Reports,
     /// What was made of one-time codes, by person; see [`World::take_code`].
     codes: BTreeMap<String, Used>,
     uses: Uses,
@@ -128,10 +133,15 @@ impl World {
         World { durable, next_incident: 1, next_mute: 1, recovered: true, ..World::default() }
     }
 
-    /// A copy to try things on: its changes are not kept, and no gaps of schedules are looked
-    /// for. Objects and states are shared until they change.
+    /// A copy to try things on: its changes are not kept, no gaps of schedules are looked
+    /// for, and nobody waits for a report. Objects and states are shared until they change.
     pub fn for_trial(&self) -> World {
-        let mut trial = World { changes: Changes::default(), durable: false, ..self.clone() };
+        let mut trial = World {
+            changes: Changes::default(),
+            reports: Reports::default(),
+            durable: false,
+            ..self.clone()
+        };
         trial.look_again();
         trial
     }

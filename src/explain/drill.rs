@@ -4,6 +4,7 @@
 use super::words::short;
 use crate::engine::Drill;
 use crate::model::DeliveryId;
+use crate::model::time::short_length;
 use crate::model::words::counted;
 use crate::store::PastDelivery;
 use std::collections::BTreeMap;
@@ -45,7 +46,7 @@ pub fn drill(
     say("reached", &reached);
     say("not reached:", &given_up);
     say("in a digest:", &folded);
-    let still = format!("still trying after {} s:", waited.as_secs());
+    let still = format!("still trying after {}:", short_length(waited.as_secs_f64()));
     say(&still, &waiting);
     say("in earnest:", &drill.notes);
     let lost = drill.keys.len().saturating_sub(messages.len());
@@ -138,6 +139,7 @@ mod tests {
             keys: (1..=count).map(|number| format!("k{number}")).collect(),
             persons: BTreeMap::from([("b".to_owned(), "bob".to_owned())]),
             notes: vec!["step 2 of dba: nobody is on call in nights".to_owned()],
+            ..Drill::default()
         }
     }
 
@@ -157,8 +159,8 @@ mod tests {
             "  reached bob (b@example.org) by mail after 0.3 s",
             "  not reached: c (c@example.org) by mail: 550 no such user",
             "  in a digest: f (f@example.org) by mail: d99",
-            "  still trying after 60 s: d (d@example.org) by mail: 451 later (d3)",
-            "  still trying after 60 s: e (e@example.org) by mail: it waits to be sent (d4)",
+            "  still trying after 1m: d (d@example.org) by mail: 451 later (d3)",
+            "  still trying after 1m: e (e@example.org) by mail: it waits to be sent (d4)",
             "  in earnest: step 2 of dba: nobody is on call in nights",
             "  1 message not on the disk yet",
             "  `!why d3` says how it ends",

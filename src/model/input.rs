@@ -40,6 +40,13 @@ pub enum Input {
     MailRefused(MailRefused),
     /// What somebody asked was answered outside of the engine.
     Answer(Reply),
+    /// What became of the messages of a drill.
+    Drilled {
+        /// The number of the drill.
+        number: i64,
+        /// In words, for whoever asked for it.
+        report: Reply,
+    },
     /// Icinga answered an action.
     ActionResult(ActionResult),
     /// A delivery was given up.

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
 use watchbell::config::{self, Config};
+use watchbell::engine::world::Restoring;
 use watchbell::engine::{Ask, World};
 use watchbell::load::Set;
 use watchbell::model::time::parse_duration;
@@ -107,6 +108,17 @@ impl Site {
     /// Where it is.
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// The program ends and starts again with what the store holds.
+    pub(crate) fn restart(&mut self) {
+        let set = Set::load(&self.config).expect("the rules are sound");
+        let mut restoring = Restoring::new();
+        self.store
+            .each_state(&mut |kind, key, value| restoring.take(kind, key, value))
+            .expect("it can be read");
+        let world = restoring.finish().expect("what was written can be read");
+        self.pipeline = Pipeline::new(self.config.clone(), set, world);
     }
 
     /// Takes one input in and keeps what comes of it.

@@ -3,9 +3,11 @@
 use crate::common::channel::{self, CHANNEL, NICK, said_by};
 use crate::common::icinga::Icinga;
 use crate::common::ircd::Client;
+use crate::common::proxy::Proxy;
 use crate::common::smtp::{Smtp, SmtpOptions};
 use crate::common::watchbell::Site;
 use regex::Regex;
+use std::path::Path;
 
 /// A rule that calls people at once, besides the shipped ones; it leaves a trace of its own.
 const RULE: &str = r#"rule("call people", #{ on: "StateChange", is_problem: true, state: "DOWN" }, |e| {
@@ -70,26 +72,31 @@ fn blanked(lines: &[String]) -> Vec<String> {
     lines.iter().map(blanked).collect()
 }
 
+/// A site with these people, whose mails go to this port.
+fn site(dir: &Path, icinga: &Icinga, irc: u16, mails: &Smtp, port: u16) -> Site {
+    let site = Site::new(dir);
+    site.secret("irc.password", "bellpw");
+    site.write("rules/45-call.rhai", RULE);
+    let mail = format!(
+        "[sink.email.mail]\nserver = \"smtp://localhost:{port}\"\nca_file = \"{}\"\nfrom = \"watchbell@example.org\"\n",
+        mails.ca_file.display()
+    );
+    site.configure(&[
+        site.icinga(icinga),
+        channel::irc(irc, "sasl_password_file = \"irc.password\""),
+        mail,
+        PEOPLE.to_owned(),
+    ]);
+    site
+}
+
 #[tokio::test]
 async fn a_drill_reaches_the_sinks_and_its_report_the_channel() {
     let dir = tempfile::tempdir().expect("there is room for temporary files");
     let icinga = Icinga::start(dir.path(), 1, 1).await;
     let server = channel::inspircd(dir.path());
     let mails = Smtp::start(dir.path(), SmtpOptions::default());
-    let site = Site::new(dir.path());
-    site.secret("irc.password", "bellpw");
-    site.write("rules/45-call.rhai", RULE);
-    let mail = format!(
-        "[sink.email.mail]\nserver = \"smtp://localhost:{}\"\nca_file = \"{}\"\nfrom = \"watchbell@example.org\"\n",
-        mails.port,
-        mails.ca_file.display()
-    );
-    site.configure(&[
-        site.icinga(&icinga),
-        channel::irc(server.port, "sasl_password_file = \"irc.password\""),
-        mail,
-        PEOPLE.to_owned(),
-    ]);
+    let site = site(dir.path(), &icinga, server.port, &mails, mails.port);
     let mut alice = Client::connect(server.port, "alice", Some(("alice", "alicepw")));
     alice.join(CHANNEL);
     let mut bob = Client::connect(server.port, "bob", Some(("bob", "bobpw")));
@@ -157,6 +164,46 @@ async fn a_drill_reaches_the_sinks_and_its_report_the_channel() {
     assert!(audit.contains("yes: drill host0\n  done"), "{audit}");
     let why = String::from_utf8(site.call(&["why", "host0"]).stdout).expect("it is UTF-8");
     assert!(why.contains("Drill a drill of DOWN by alice.smith"), "{why}");
+}
+
+#[tokio::test]
+async fn a_report_comes_once_though_watchbell_is_killed_before_it() {
+    let dir = tempfile::tempdir().expect("there is room for temporary files");
+    let icinga = Icinga::start(dir.path(), 1, 1).await;
+    let server = channel::inspircd(dir.path());
+    let mails = Smtp::start(dir.path(), SmtpOptions::default());
+    let line = Proxy::to(mails.port);
+    line.refuse();
+    let site = site(dir.path(), &icinga, server.port, &mails, line.port);
+    let mut alice = Client::connect(server.port, "alice", Some(("alice", "alicepw")));
+    alice.join(CHANNEL);
+    let mut watchbell = site.start();
+    hear(&mut alice, "first look at Icinga lab");
+    alice.say(CHANNEL, "!drill host0");
+    hear(&mut alice, "`!yes` within 60 s does it");
+    alice.say(CHANNEL, "!yes");
+    hear(&mut alice, "the drill is on its way to 4 targets");
+    watchbell.kill();
+
+    line.pass();
+    let mut watchbell = site.start();
+    let heard = hear(&mut alice, "in earnest: step 3 of dba: nobody is on call in nights");
+    let report = heard.iter().position(|line| line.starts_with("the drill of ")).expect("there is a report");
+    let heard = blanked(&heard[report..]);
+    assert_eq!(heard[0], "the drill of host0 DOWN: 3 of 4 messages accepted");
+    assert!(heard.contains(&"  reached bob (bob@example.org) by mail after TIME".to_owned()), "{heard:#?}");
+    assert!(
+        heard.iter().any(|line| line.starts_with("  not reached: carl (nobody@example.org)")),
+        "{heard:#?}"
+    );
+    assert!(watchbell.terminate().success());
+
+    let mut watchbell = site.start();
+    hear(&mut alice, "look at Icinga lab");
+    alice.say(CHANNEL, "!ping");
+    let heard = hear(&mut alice, "pong");
+    assert!(!heard.iter().any(|line| line.contains("the drill of")), "{heard:#?}");
+    assert!(watchbell.terminate().success());
 }
 
 /// All that was said in the channel until now.

@@ -37,6 +37,7 @@ use crate::command::{Caller, Command, Request, Right, code, parse, verbs};
 use crate::model::{CommandEnd, Commanded, Decision, Facts, PostedEnd, Timestamp, Utterance, Verdict};
 use asked::{Answer, Answered, Asked, Kept, Said, reply};
 
+pub(super) use drill::report as drill_report;
 pub use find::find_by_name;
 pub(super) use icinga::action_result;
 

@@ -126,6 +126,6 @@ impl World {
         let escalation = self.escalations.next_due();
         let look = self.oncall.next_look();
         let all = [again, mute, self.timers.next(), reminder, escalation, self.gathers.next_due(), look];
-        all.into_iter().chain([self.next_late_extension()]).flatten().min()
+        all.into_iter().chain([self.next_late_extension(), self.next_report()]).flatten().min()
     }
 }

@@ -40,6 +40,7 @@ pub(super) enum Entry {
     ToldGap(String),
     LastOverride,
     Code(String),
+    Report(i64),
     NextIncident,
     NextMute,
 }
@@ -170,6 +171,7 @@ impl World {
                 let value = json(self.codes.get(&person));
                 ("code", text(person), value)
             }
+            Entry::Report(number) => ("report", text(number.to_string()), json(self.reports.get(&number))),
             Entry::NextIncident => ("next", text("incident".to_owned()), json(Some(&self.next_incident))),
             Entry::NextMute => ("next", text("mute".to_owned()), json(Some(&self.next_mute))),
         };
@@ -251,6 +253,7 @@ impl World {
             "code" => {
                 self.codes.insert(key.to_owned(), parse(value)?);
             }
+            "report" => self.restore_report(parse(value)?),
             "post" => self.posts.put(key, parse(value)?),
             "override" => self.oncall.restore_override(parse(value)?),
             "calendar" => self.oncall.restore_calendar(key, parse(value)?),

@@ -24,6 +24,7 @@ impl World {
         self.set_back_posts(back);
         self.set_back_codes(back);
         self.set_back_extensions(back);
+        self.set_back_reports(back);
         let (windows, kept) = self.windows.set_back(back);
         windows.into_iter().for_each(|name| self.change(|| Entry::Window(name)));
         kept.into_iter().for_each(|name| self.change(|| Entry::Kept(name)));

@@ -7,7 +7,10 @@
 
 mod course;
 mod part;
+mod report;
 mod words;
+
+pub(in crate::engine) use report::report;
 
 use super::asked::{Answer, Answered, Asked};
 use super::find::Kind;
@@ -16,10 +19,11 @@ use crate::engine::judge;
 use crate::engine::outcome::{By, Drill, Notification, Question};
 use crate::engine::world::talks::Shown;
 use crate::model::event::Trouble;
-use crate::model::{DRILL, Decision, Detail, Event, Facts, RuleRef, Step, Verdict};
+use crate::model::{API, DRILL, Decision, Detail, Event, Facts, RuleRef, Step, Verdict};
 use course::{Course, play};
 use part::Part;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Plays a state, and has all told who would hear of it; `None` if something else is asked for.
 pub(super) fn answer(asked: &mut Asked<'_>, request: &Request) -> Option<Answered> {
@@ -45,7 +49,8 @@ fn drill(
     let preview = words::preview(&part, &course, asked.settings());
     asked.confirm_all(&preview, shown)?;
     tell(asked, &part, &course);
-    Ok(words::begun(&course))
+    let is_posted = asked.utterance.sink == API;
+    Ok(words::begun(&course, is_posted.then(|| asked.settings().default_target.as_str())))
 }
 
 /// Tells each target once, keeps in the audit that it was a drill, and has it watched whom that
@@ -69,6 +74,10 @@ fn tell(asked: &mut Asked<'_>, part: &Part, course: &Course) {
     asked.outcome.decisions.push(decision);
     let person = |would: &course::Would| Some((would.target.clone(), would.person.clone()?));
     asked.ask(Question::Drill(Box::new(Drill {
+        number: 0,
+        at: part.now,
+        waited: Duration::ZERO,
+        by: part.author.clone(),
         what: words::played(part),
         keys: Vec::new(),
         persons: course.told.iter().filter_map(person).collect(),

@@ -47,10 +47,11 @@ fn people(count: usize) -> String {
     if count == 1 { "1 person".to_owned() } else { format!("{count} persons") }
 }
 
-/// The answer to the `yes`.
-pub(super) fn begun(course: &Course) -> String {
+/// The answer to the `yes`. `instead`: who hears what comes too late for a request to wait for it.
+pub(super) fn begun(course: &Course, instead: Option<&str>) -> String {
     let count = counted(course.told.len() as u64, "target");
-    format!("the drill is on its way to {count}; within 60 s I say whom it reached")
+    let where_else = instead.map_or(String::new(), |target| format!(", here or else to {target}"));
+    format!("the drill is on its way to {count}; within 60 s I say whom it reached{where_else}")
 }
 
 /// Why there is no drill: nobody would be told.
