@@ -128,9 +128,9 @@ fn the_report_of_a_drill_goes_to_the_request_while_it_waits_and_then_to_the_defa
         later: 0,
     };
     let told = "ops: Trouble \"the drill of web2: 1 of 1\n  asked for by root@icinga by api\"";
-    assert_eq!(drilled(&mut site(), "3s", false), (vec![answer.clone()], vec![]));
+    assert_eq!(drilled(&mut site(), "2s", false), (vec![answer.clone()], vec![]));
     // It may have gone this very moment.
-    assert_eq!(drilled(&mut site(), "4s", false), (vec![answer], vec![told.to_owned()]));
+    assert_eq!(drilled(&mut site(), "3s", false), (vec![answer], vec![told.to_owned()]));
     assert_eq!(
         drilled(&mut site(), "1s", true),
         (vec![], vec![told.to_owned()]),

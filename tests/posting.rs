@@ -12,11 +12,11 @@ const ALICE: &str = "alice-0123456789abcdef0123456789";
 const BOB: &str = "bob-0123456789abcdef0123456789";
 const DORA: &str = "dora-0123456789abcdef0123456789";
 
-/// alice is an operator and another name to Icinga, bob may nothing, dora may reload in private
+/// alice is an operator and another name to Icinga, bob may nothing, dora may reload and drill in private
 /// and acknowledge in a channel.
 const PEOPLE: &str = r##"
 [role.reloader]
-commands = ["reload"]
+commands = ["reload", "drill"]
 rooms = ["private"]
 [role.channel]
 commands = ["ack"]
@@ -292,6 +292,15 @@ async fn icinga_hears_of_it_and_its_answer_is_part_of_ours() {
         (200, "done", "Icinga is asked to check 2 objects: host1, host2")
     );
     assert!(api.post(BOB, "why #1").await.2.contains("told"), "what the database says");
+
+    assert!(api.post(ALICE, "drill host2").await.2.contains("needs the role `admin`"));
+    let (status, outcome, answer) = api.post(DORA, "drill host2").await;
+    assert_eq!((status, outcome.as_str()), (202, "confirm"), "{answer}");
+    let (status, outcome, answer) = api.post(DORA, "yes").await;
+    assert_eq!((status, outcome.as_str()), (200, "done"), "{answer}");
+    watchbell.out.expect("DRILL by dora: nothing is wrong with host2");
+    let report = "here or else to ops\nthe drill of host2 DOWN: 1 of 1 message accepted\n  reached ops by ";
+    assert!(answer.contains(report), "{answer}");
 
     let completed = |found: (u16, Value)| {
         assert_eq!(found.0, 200, "{}", found.1);

@@ -13,9 +13,9 @@ use crate::model::{API, Detail, Event, Reply, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// After how long a request may be answered without the report. It waits for a second more: better
-/// the report comes twice than never.
-const GONE_AFTER: Duration = Duration::from_secs(4);
+/// After how long a request may have been answered by the time the report is on the disk: it waits
+/// for 5 s. Better the report comes twice than never.
+const GONE_AFTER: Duration = Duration::from_secs(3);
 
 /// Hands a report out, if it is still waited for.
 pub(in crate::engine) fn report(
