@@ -50,6 +50,21 @@ impl Lonely {
         watchbell
     }
 
+    /// One that ends at a point of its own work, as `kill -9` would.
+    fn dying_at(&self, point: &str) -> Watchbell {
+        self.site.start_so(|command| {
+            command.env("FAILPOINTS", point);
+        })
+    }
+
+    /// It starts and ends, and says nothing of its database.
+    fn assert_starts_without_alarm(&self, after: &str) {
+        let mut watchbell = self.started();
+        assert!(watchbell.terminate().success());
+        let said = [watchbell.log.rest().join("\n"), watchbell.out.rest().join("\n")].join("\n");
+        assert!(!said.contains("the database") && !said.contains("-wal"), "{after}: {said}");
+    }
+
     fn database(&self) -> PathBuf {
         self.site.path("watchbell.db")
     }
@@ -165,10 +180,32 @@ fn a_wal_that_was_removed_after_a_crash_is_told() {
 fn a_crash_alone_alarms_nobody() {
     let lonely = Lonely::with_database();
     lonely.started().kill();
-    let mut watchbell = lonely.started();
-    assert!(watchbell.terminate().success());
-    let said = [watchbell.log.seen.join("\n"), watchbell.out.seen.join("\n")].join("\n");
-    assert!(!said.contains("the database") && !said.contains("-wal"), "{said}");
+    lonely.assert_starts_without_alarm("a crash");
+}
+
+/// All of it is in the file then, and the WAL is empty or about to be.
+#[test]
+fn a_crash_while_the_wal_is_folded_alarms_nobody() {
+    for point in ["fold.noted", "fold.emptied"] {
+        let lonely = Lonely::with_database();
+        lonely.started().kill();
+        let dies_at_the_start = lonely.dying_at(&format!("{point}=return")).wait();
+        assert!(!dies_at_the_start.success());
+        lonely.assert_starts_without_alarm(point);
+        let mut dies_at_the_end = lonely.dying_at(&format!("{point}=1*off->return"));
+        dies_at_the_end.log.expect(" starts");
+        dies_at_the_end.wait_for_thread("engine");
+        assert!(!dies_at_the_end.terminate().success());
+        lonely.assert_starts_without_alarm(point);
+    }
+}
+
+#[test]
+fn a_verb_that_writes_after_a_crash_takes_no_wal_away() {
+    let lonely = Lonely::with_database();
+    lonely.started().kill();
+    assert!(lonely.site.call(&["dead"]).status.success());
+    lonely.assert_starts_without_alarm("`dead` after a crash");
 }
 
 #[test]

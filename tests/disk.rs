@@ -207,7 +207,9 @@ fn a_kill_while_the_disk_is_full_loses_nothing_that_is_sent_until_it_is_taken() 
 #[test]
 fn a_failing_disk_is_not_believed_until_the_database_was_read_again() {
     for (calls, failure, mended) in [
-        ("fsync,fdatasync", "error=EIO:when=2+7", true),
+        // Between two failures there is room for a whole repair, which takes seven syncs with the
+        // commit behind it.
+        ("fsync,fdatasync", "error=EIO:when=2+11", true),
         ("pwrite64", "error=EIO:when=5+41", true),
         // No room loses nothing: the same is tried again.
         ("pwrite64", "error=ENOSPC:when=5+41", false),
@@ -225,6 +227,51 @@ fn a_failing_disk_is_not_believed_until_the_database_was_read_again() {
         let is_mended = logged.contains("was written anew, opened again and is sound");
         assert_eq!(is_mended, mended, "{calls} {failure}:\n{logged}");
     }
+}
+
+/// The repair folds the WAL: all is in the file then, and the next commit has not come.
+#[test]
+fn a_kill_in_the_repair_after_a_failing_disk_alarms_nobody_and_loses_nothing() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let numbers = Numbers::with_database_in(folder.path());
+    let mut watchbell = numbers.site.start_so(|command| {
+        // The first passage is that of the start.
+        command.env("FAILPOINTS", "fold.emptied=1*off->return");
+    });
+    watchbell.log.expect("webhooks are taken at");
+    let strace = Strace::attach(&watchbell, "fsync,fdatasync", "error=EIO:when=2+11");
+    let senders = numbers.send_meanwhile(1..=20);
+    watchbell.log.expect("cannot write the database");
+    assert!(!watchbell.wait().success(), "it dies in the repair");
+    drop(strace);
+    let mut again = numbers.start();
+    senders.into_iter().for_each(|sender| sender.join().expect("it is taken in the end"));
+    numbers.send(21..=21);
+    again.out.expect("number 21 end");
+    assert!(again.terminate().success());
+    let said = [again.log.rest().join("\n"), again.out.rest().join("\n")].join("\n");
+    assert!(!said.contains("watchbell.db-wal"), "{said}");
+    let told = [watchbell.out.rest().join("\n"), said].join("\n");
+    for number in 1..=21 {
+        assert!(told.contains(&format!("number {number} end")), "{number} in:\n{told}");
+    }
+}
+
+#[test]
+fn a_wal_that_is_taken_away_behind_a_repair_is_told() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let numbers = Numbers::with_database_in(folder.path());
+    let mut watchbell = numbers.start();
+    let strace = Strace::attach(&watchbell, "fsync,fdatasync", "error=EIO:when=2+11");
+    numbers.send(1..=10);
+    watchbell.log.expect("was written anew, opened again and is sound");
+    watchbell.out.expect("number 10 end");
+    strace.detach();
+    watchbell.kill();
+    fs::remove_file(folder.path().join("watchbell.db-wal")).expect("a crash leaves it");
+    let mut again = numbers.start();
+    again.out.expect("watchbell.db-wal is gone");
+    assert!(again.terminate().success());
 }
 
 #[test]

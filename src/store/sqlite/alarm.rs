@@ -4,7 +4,7 @@
 //! name of its own; whoever starts without what was kept before learns of it.
 //! Never: refuses to start for a damaged file, since then nobody would be told of anything.
 
-use super::copy::{sync_folder_of, with_suffix};
+use super::files::{sync_folder_of, with_suffix};
 use super::lock::Left;
 use crate::model::Timestamp;
 use crate::store::StoreError;

@@ -5,12 +5,13 @@
 //! holds up a commit.
 //! After a crash a file `NAME.part` may be left; the next copy replaces it.
 
+use super::files::{private_file, sync_folder_of, with_suffix};
 use super::open;
 use crate::store::StoreError;
 use rusqlite::{Connection, ErrorCode};
 use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Copies what `connection` reads to `to`, and gives the size in bytes; a file of that name
 /// is replaced.
@@ -24,26 +25,13 @@ pub(super) fn copy(connection: &Connection, to: &Path) -> Result<u64, StoreError
     copied
 }
 
-/// A path with something behind its name.
-pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
-}
-
-/// Makes sure that what a folder lists is on the disk.
-pub(super) fn sync_folder_of(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
-}
-
 fn write(connection: &Connection, part: &Path) -> Result<(), StoreError> {
     match fs::remove_file(part) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(cannot_make(part)(error)),
         _ => {}
     }
     // SQLite writes into an empty file, and keeps its permissions.
-    drop(open::private_file(part).map_err(cannot_make(part))?);
+    drop(private_file(part).map_err(cannot_make(part))?);
     let name = part.to_string_lossy();
     let made = connection.execute("VACUUM INTO ?1", [&*name]);
     made.map_err(|source| failed(connection, part, source))?;

@@ -1,15 +1,16 @@
 //! The lock beside the database: who holds it is the only one to write.
 //!
 //! Owns: the file `NAME.lock`, in which it says whether a database was ever there, and
-//! whether its writer ended in order. Promises: the lock is free again when the process
-//! ends in any way; the file then still says `in use`, by which the next start knows.
+//! whether its WAL holds what the file does not: `in use` from before the first commit on,
+//! `closed` only while all is in the file. Promises: the lock is free again when the process
+//! ends in any way; what the file says then holds. Never: says `closed` while there is
+//! something in the WAL alone.
 
-use super::copy::with_suffix;
-use super::open;
+use super::files::{private_file, with_suffix};
 use crate::store::StoreError;
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// How long the lock is waited for. A child that is just being started holds a copy
@@ -21,24 +22,23 @@ const LOOK: Duration = Duration::from_millis(10);
 const IN_USE: &str = "in use\n";
 const CLOSED: &str = "closed\n";
 
-/// How the last writer left the database.
+/// What the file beside the database says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Left {
     /// There was none.
     Never,
-    /// In order.
+    /// All is in the file; what is in the WAL is there once more.
     Closed,
-    /// By a crash.
+    /// The WAL may hold what the file does not.
     InUse,
 }
 
-/// The lock. When it is dropped the database counts as closed in order, so it goes after
-/// the connections.
+/// The lock. Free when it is dropped, so it goes after the connections.
 #[derive(Debug)]
 pub(super) struct Lock {
     file: File,
-    left: Left,
-    opened: bool,
+    path: PathBuf,
+    said: Left,
 }
 
 impl Lock {
@@ -46,7 +46,7 @@ impl Lock {
     pub(super) fn take(database: &Path) -> Result<Lock, StoreError> {
         let path = with_suffix(database, ".lock");
         let cannot = |source| StoreError::File { path: path.display().to_string(), source };
-        let file = open::private_file(&path).map_err(cannot)?;
+        let file = private_file(&path).map_err(cannot)?;
         let until = Instant::now() + PATIENCE;
         loop {
             match file.try_lock() {
@@ -58,43 +58,54 @@ impl Lock {
                 }
             }
         }
-        let mut said = String::new();
-        (&file).read_to_string(&mut said).map_err(cannot)?;
-        let left = match said.as_str() {
-            "" => Left::Never,
-            CLOSED => Left::Closed,
-            _ => Left::InUse,
-        };
-        Ok(Lock { file, left, opened: false })
+        let said = read(&file).map_err(cannot)?;
+        Ok(Lock { file, path, said })
     }
 
-    /// How the last writer left the database.
+    /// What it says now: at first, how the last writer left the database.
     pub(super) fn left(&self) -> Left {
-        self.left
+        self.said
     }
 
-    /// Notes that the database is open and has a WAL.
-    pub(super) fn note_in_use(&mut self) -> io::Result<()> {
-        self.note(IN_USE)?;
-        self.opened = true;
+    /// Notes that from now on the WAL may hold what the file does not. It is there by now.
+    pub(super) fn note_in_use(&mut self) -> Result<(), StoreError> {
+        self.note(Left::InUse, IN_USE)
+    }
+
+    /// Notes that all is in the file. That there was never one is not forgotten by that.
+    pub(super) fn note_closed(&mut self) -> Result<(), StoreError> {
+        if self.said == Left::Never { Ok(()) } else { self.note(Left::Closed, CLOSED) }
+    }
+
+    fn note(&mut self, left: Left, what: &str) -> Result<(), StoreError> {
+        if self.said == left {
+            return Ok(());
+        }
+        write(&self.file, what)
+            .map_err(|source| StoreError::File { path: self.path.display().to_string(), source })?;
+        self.said = left;
         Ok(())
-    }
-
-    fn note(&self, what: &str) -> io::Result<()> {
-        let mut file = &self.file;
-        file.rewind()?;
-        file.write_all(what.as_bytes())?;
-        file.set_len(what.len() as u64)?;
-        file.sync_all()
     }
 }
 
-impl Drop for Lock {
-    fn drop(&mut self) {
-        // One that was refused has opened nothing. If it cannot be noted, the next start
-        // looks for the WAL, and finds it if there was one.
-        if self.opened {
-            let _ = self.note(CLOSED);
-        }
-    }
+/// What the lock of a database says, whoever holds it.
+pub(super) fn said(database: &Path) -> io::Result<Left> {
+    read(&File::open(with_suffix(database, ".lock"))?)
+}
+
+fn read(mut file: &File) -> io::Result<Left> {
+    let mut said = String::new();
+    file.read_to_string(&mut said)?;
+    Ok(match said.as_str() {
+        "" => Left::Never,
+        CLOSED => Left::Closed,
+        _ => Left::InUse,
+    })
+}
+
+fn write(mut file: &File, what: &str) -> io::Result<()> {
+    file.rewind()?;
+    file.write_all(what.as_bytes())?;
+    file.set_len(what.len() as u64)?;
+    file.sync_all()
 }

@@ -5,7 +5,7 @@
 //! leaves the file with a schema that this Watchbell can go on from, and an older one can
 //! use the copy. Never: goes back, or begins without the copy.
 
-use super::copy;
+use super::{copy, files};
 use crate::crash;
 use crate::store::StoreError;
 use rusqlite::{Connection, TransactionBehavior};
@@ -61,5 +61,5 @@ pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
 
 /// Where the copy of an older schema is.
 pub(super) fn copy_path(database: &Path) -> PathBuf {
-    copy::with_suffix(database, &format!(".before-{NEWEST}"))
+    files::with_suffix(database, &format!(".before-{NEWEST}"))
 }

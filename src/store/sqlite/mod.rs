@@ -11,6 +11,7 @@
 mod alarm;
 mod commands;
 mod copy;
+mod files;
 mod fold;
 mod journal;
 mod letters;
@@ -23,6 +24,7 @@ mod reader;
 mod supersede;
 mod suspect;
 mod waiting;
+mod wal;
 mod write;
 
 pub use alarm::Alarm;
@@ -43,22 +45,29 @@ use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Durable state in one SQLite file: one connection that writes, one that reads, and two for
 /// what may take long: one reads the state and the journal to tidy it, one is the auditor's.
 #[derive(Debug)]
 pub struct SqliteStore {
-    // Dropped in this order: the writer goes after the reader, so that it is the
-    // last to close and folds the WAL into the file; the lock goes at the very end.
+    // Dropped in this order: the writer goes after the readers, so that it is the
+    // last to close and the WAL goes with it; the lock goes at the very end.
     reader: Option<Mutex<Connection>>,
     tidier: Option<Mutex<Connection>>,
     auditor: Option<Mutex<Connection>>,
     writer: Mutex<Connection>,
-    /// `None` in memory.
-    path: Option<PathBuf>,
     /// Whether the disk has failed since the file was last found sound.
     suspect: AtomicBool,
-    _lock: Option<Lock>,
+    /// `None` in memory.
+    file: Option<Held>,
+}
+
+/// A file that is ours. Whoever needs the writer as well takes that first.
+#[derive(Debug)]
+struct Held {
+    path: PathBuf,
+    lock: Mutex<Lock>,
 }
 
 impl SqliteStore {
@@ -93,9 +102,7 @@ impl SqliteStore {
     /// Gives the lock back where it fails.
     fn open_under(path: &Path, mut lock: Lock) -> Result<SqliteStore, (StoreError, Lock)> {
         let connect = |lock: &mut Lock| {
-            let writer = open::writer(path)?;
-            let noted = lock.note_in_use();
-            noted.map_err(|source| StoreError::File { path: path.display().to_string(), source })?;
+            let writer = open::writer(path, lock)?;
             Ok((writer, [open::reader(path)?, open::reader(path)?, open::reader(path)?]))
         };
         match connect(&mut lock) {
@@ -104,9 +111,8 @@ impl SqliteStore {
                 tidier: Some(Mutex::new(tidier)),
                 auditor: Some(Mutex::new(auditor)),
                 writer: Mutex::new(writer),
-                path: Some(path.to_owned()),
                 suspect: AtomicBool::new(false),
-                _lock: Some(lock),
+                file: Some(Held { path: path.to_owned(), lock: Mutex::new(lock) }),
             }),
             Err(error) => Err((error, lock)),
         }
@@ -120,9 +126,8 @@ impl SqliteStore {
             tidier: None,
             auditor: None,
             writer: Mutex::new(writer),
-            path: None,
             suspect: AtomicBool::new(false),
-            _lock: None,
+            file: None,
         })
     }
 
@@ -135,8 +140,23 @@ impl SqliteStore {
     }
 }
 
-/// A panic under the lock cannot leave a half-made change behind: it rolls back.
-fn locked(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
+impl Drop for SqliteStore {
+    /// The end in order: all comes into the file, and the WAL goes with the last connection. Where
+    /// that fails it stays, and the lock says that it counts.
+    fn drop(&mut self) {
+        let Some(file) = &self.file else { return };
+        let (writer, mut lock) = (locked(&self.writer), locked(&file.lock));
+        // Nobody who reads is waited for at the end.
+        let _ = writer.busy_timeout(Duration::ZERO);
+        if let Ok(true) = wal::fold(&writer, &mut lock, while_doing("fold the WAL at the end")) {
+            // A WAL that stays although nothing is in it does no harm.
+            let _ = open::keep_wal(&writer, false);
+        }
+    }
+}
+
+/// A panic under the lock cannot leave a half-made change behind: it rolls back, or was noted.
+fn locked<T>(connection: &Mutex<T>) -> MutexGuard<'_, T> {
     connection.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

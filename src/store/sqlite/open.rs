@@ -1,12 +1,14 @@
 //! From a path to connections that can be trusted.
 //!
-//! Promises: nothing is written to a file that is in use, damaged or too new.
+//! Promises: nothing is written to a file that is in use, damaged or too new; no WAL goes
+//! with a connection unless the lock says that it holds nothing more.
 
-use super::migrate;
+use super::files::private_file;
+use super::lock::{self, Left, Lock};
+use super::{migrate, wal};
 use crate::store::StoreError;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -28,20 +30,22 @@ const PAGE_BYTES: u64 = 4096;
 /// The WAL file is cut back to this many bytes after a storm.
 const WAL_LIMIT_BYTES: i64 = 64 * 1024 * 1024;
 
-/// Opens the connection that writes: checked, migrated, durable.
-pub(super) fn writer(database: &Path) -> Result<Connection, StoreError> {
+/// Opens the connection that writes: checked, migrated, durable. The lock says then that the
+/// WAL counts, and there is one.
+pub(super) fn writer(database: &Path, lock: &mut Lock) -> Result<Connection, StoreError> {
     private_file(database)
         .map_err(|source| StoreError::File { path: database.display().to_string(), source })?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(database, flags).map_err(cannot_open(database))?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(cannot_open(database))?;
+    keep_wal(&connection, lock.left() == Left::InUse).map_err(cannot_open(database))?;
     let found = refuse_newer(&connection, database)?;
     refuse_damaged(&connection, database)?;
     let is_upgrade = migrate::copy_before(&connection, database, found)?;
     // What a crash left in the WAL may never have reached the disk. Somebody who reads
     // meanwhile is no reason not to start. A copy that was put back has no WAL yet, and
     // SQLite does not fold one that the same connection has just begun.
-    fold(&connection).map_err(cannot_open(database))?;
+    wal::fold(&connection, lock, cannot_open(database))?;
     make_durable(&connection).map_err(cannot_open(database))?;
     connection
         .pragma_update(None, "wal_autocheckpoint", pages_of_wal(room_at(database)))
@@ -50,17 +54,15 @@ pub(super) fn writer(database: &Path) -> Result<Connection, StoreError> {
         true => cannot_upgrade(database, source),
         false => cannot_open(database)(source),
     })?;
+    keep_wal(&connection, true).map_err(cannot_open(database))?;
+    lock.note_in_use()?;
     Ok(connection)
 }
 
-/// Brings all that is in the WAL into the file, and on the disk there; empties the WAL.
-/// False where somebody who reads is in the way of that.
-///
-/// After a failed write the kernel may hold what the disk does not, and call it written.
-/// What this writes is written anew.
-pub(super) fn fold(writer: &Connection) -> rusqlite::Result<bool> {
-    let in_the_way: bool = writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-    Ok(!in_the_way)
+/// Whether the WAL stays when the connection is closed and nobody else has the file open. If not, SQLite
+/// folds and deletes it then, in steps of which the lock would know nothing.
+pub(super) fn keep_wal(connection: &Connection, stays: bool) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, stays).map(drop)
 }
 
 /// Opens the connection that reads; it cannot write.
@@ -79,6 +81,8 @@ pub(super) fn guest(database: &Path) -> Result<Connection, StoreError> {
     let connection = Connection::open_with_flags(database, flags).map_err(cannot_open(database))?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(cannot_open(database))?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(cannot_open(database))?;
+    let is_in_use = lock::said(database).is_ok_and(|left| left == Left::InUse);
+    keep_wal(&connection, is_in_use).map_err(cannot_open(database))?;
     Ok(connection)
 }
 
@@ -94,12 +98,6 @@ pub(super) fn in_memory() -> Result<Connection, StoreError> {
 /// Fails unless a copy is sound.
 pub(super) fn check_copy(copy: &Path) -> Result<(), StoreError> {
     refuse_damaged(&reader(copy)?, copy)
-}
-
-/// Opens a file as it is, or makes an empty one that only its owner can read.
-/// SQLite gives the files beside a database the permissions of the database.
-pub(super) fn private_file(path: &Path) -> std::io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
 fn cannot_open(path: &Path) -> impl Fn(rusqlite::Error) -> StoreError {
@@ -178,7 +176,9 @@ mod tests {
     #[test]
     fn a_commit_waits_for_the_disk() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let connection = writer(&folder.path().join("watchbell.db")).expect("a database");
+        let database = folder.path().join("watchbell.db");
+        let mut lock = Lock::take(&database).expect("nobody has it");
+        let connection = writer(&database, &mut lock).expect("a database");
         let setting = |name| connection.pragma_query_value(None, name, |row| row.get::<_, String>(0));
         assert_eq!(setting("journal_mode").as_deref(), Ok("wal"));
         let synchronous = connection.pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0));

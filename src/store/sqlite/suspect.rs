@@ -5,7 +5,8 @@
 //! before all that was kept has been written anew, and the file was opened and checked.
 //! Never: takes back what was acknowledged; that had reached the disk before.
 
-use super::{SqliteStore, locked, open, while_doing};
+use super::lock::Lock;
+use super::{SqliteStore, locked, open, wal, while_doing};
 use crate::store::StoreError;
 use rusqlite::{Connection, ErrorCode};
 use std::path::Path;
@@ -22,23 +23,21 @@ impl SqliteStore {
 
     /// Makes sure that the store can be believed, before something is written.
     pub(super) fn reassure(&self) -> Result<(), StoreError> {
-        let Some(path) = self.path.as_deref().filter(|_| self.suspect.load(Ordering::Acquire)) else {
-            return Ok(());
-        };
-        verify(&mut locked(&self.writer), path)?;
+        let file = self.file.as_ref().filter(|_| self.suspect.load(Ordering::Acquire));
+        let Some(file) = file else { return Ok(()) };
+        verify(&mut locked(&self.writer), &file.path, &mut locked(&file.lock))?;
         self.suspect.store(false, Ordering::Release);
         tracing::warn!("the disk had failed; the database was written anew, opened again and is sound");
         Ok(())
     }
 }
 
-fn verify(writer: &mut Connection, path: &Path) -> Result<(), StoreError> {
-    let is_folded =
-        open::fold(writer).map_err(while_doing("write the database anew after its disk failed"))?;
+fn verify(writer: &mut Connection, path: &Path, lock: &mut Lock) -> Result<(), StoreError> {
+    let is_folded = wal::fold(writer, lock, while_doing("write the database anew after its disk failed"))?;
     if !is_folded {
         return Err(StoreError::Read { path: path.display().to_string() });
     }
-    *writer = open::writer(path)?;
+    *writer = open::writer(path, lock)?;
     Ok(())
 }
 
