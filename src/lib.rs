@@ -33,6 +33,7 @@ pub mod load;
 pub mod model;
 pub mod oncall;
 pub mod outbox;
+pub mod patience;
 pub mod pipeline;
 pub mod reload;
 pub mod router;

@@ -17,6 +17,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("tls", &[]),
     ("assets", &[]),
     ("backoff", &[]),
+    ("patience", &[]),
     ("supervise", &["model", "backoff"]),
     ("token", &["model"]),
     ("crash", &[]),
@@ -27,15 +28,15 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("command", &["model", "config", "span"]),
     ("oncall", &["model", "config", "span"]),
     ("lag", &["model"]),
-    ("source", &["model", "config", "tls", "backoff", "lag", "token"]),
+    ("source", &["model", "config", "tls", "backoff", "lag", "patience", "token"]),
     ("store", &["model", "supervise"]),
-    ("sink", &["model", "config", "tls", "backoff", "supervise", "token"]),
+    ("sink", &["model", "config", "tls", "backoff", "patience", "supervise", "token"]),
     ("router", &["model", "config", "assets", "diagnostic"]),
     // What is said in chat is judged like an event: the engine knows the grammar.
     ("engine", &["model", "config", "diagnostic", "span", "command", "oncall"]),
     // These join rooms and decide nothing themselves.
     ("load", &["config", "diagnostic", "assets", "engine", "router"]),
-    ("outbox", &["model", "config", "backoff", "clock", "store", "sink", "source", "supervise"]),
+    ("outbox", &["model", "config", "backoff", "clock", "patience", "store", "sink", "source", "supervise"]),
     (
         "pipeline",
         &["model", "config", "engine", "router", "source", "store", "load", "clock", "lag", "supervise"],

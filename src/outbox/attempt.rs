@@ -7,6 +7,7 @@ use super::backoff::BackoffPolicy;
 use crate::clock;
 use crate::model::words::counted;
 use crate::model::{Attempt, AttemptResult, Delivery, Tells, Timestamp};
+use crate::patience::within;
 use crate::sink::{Receipt, SendError, Sink};
 use crate::supervise::panic_text;
 use futures_util::FutureExt;
@@ -70,10 +71,10 @@ async fn send(sink: &dyn Sink, delivery: &Delivery) -> Result<Receipt, SendError
     // The sink is not looked into after its panic, only called again: what it
     // guards with locks is its own to mend.
     let sending = AssertUnwindSafe(async { sink.send(delivery).await }).catch_unwind();
-    match tokio::time::timeout(DEADLINE, sending).await {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(panic)) => Err(failed(format!("the sink panicked: {}", panic_text(&*panic)))),
-        Err(_) => Err(failed(format!("the sink gave no answer within {} s", DEADLINE.as_secs()))),
+    match within(DEADLINE, sending).await {
+        Some(Ok(answer)) => answer,
+        Some(Err(panic)) => Err(failed(format!("the sink panicked: {}", panic_text(&*panic)))),
+        None => Err(failed(format!("the sink gave no answer within {} s", DEADLINE.as_secs()))),
     }
 }
 

@@ -16,6 +16,7 @@
 use super::{BuildError, Receipt, SendError, Sink, plain};
 use crate::config::ExecSettings;
 use crate::model::{Delivery, Timestamp};
+use crate::patience::within;
 use futures_util::future::{BoxFuture, join4};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Serialize;
@@ -25,7 +26,6 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
-use tokio::time::timeout;
 
 /// What is kept of each output, in bytes; the rest is read and thrown away, so
 /// that the program never waits for us.
@@ -139,7 +139,7 @@ impl Running {
         let life = async { ended = Some(self.0.wait().await) };
         let talk = join4(life, feed(stdin, input), keep(stdout, &mut output), keep(stderr, &mut errors));
         // That a child of its own holds an output open is no fault: `ended` tells.
-        let _ = timeout(limit, talk).await;
+        let _ = within(limit, talk).await;
         Ok(End { status: ended.transpose()?, output, errors })
     }
 }

@@ -1,8 +1,10 @@
-//! What is wrong with the way to Icinga is said in words that mend it.
+//! What is wrong with the way to Icinga is said in words that mend it; and a Watchbell that stood
+//! still goes on where it was.
 
 use crate::common::certificates::Authority;
-use crate::common::channel::Room;
+use crate::common::channel::{NICK, Room, said_by};
 use crate::common::icinga::Icinga;
+use crate::common::proxy::{Proxy, Way};
 use crate::common::watchbell::Site;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,6 +12,8 @@ use watchbell::config::IcingaSettings;
 
 /// How long Watchbell stands still: longer than Icinga may be silent, and than Icinga keeps events.
 const STILL: Duration = Duration::from_secs(6);
+/// Longer than the answer to a `PING` may take, and than a line may be without its answer.
+const LONGER_THAN_IRC_MAY_TAKE: Duration = Duration::from_secs(35);
 
 #[tokio::test]
 async fn a_way_to_icinga_that_fails_is_named_with_its_mend_and_tried_again() {
@@ -76,4 +80,35 @@ async fn a_watchbell_that_stood_still_hears_all_that_was_said_meanwhile() {
         assert!(!said.contains("missed"), "{said}");
     }
     assert!(!room.heard.iter().any(|line| line.contains("out of reach")), "{:?}", room.heard);
+}
+
+#[tokio::test]
+async fn a_watchbell_that_stood_still_keeps_its_connection_to_irc() {
+    let mut line = None;
+    let mut room = Room::open_with(1, 2, |site| line = Some(behind_a_line(site))).await;
+    let line = line.expect("it was made before the start");
+    // What the server answers is on its way while Watchbell stands still.
+    line.stall(&[Way::ToClient]);
+    room.fail_hard("host0!svc0", 2, "disk full").await;
+    room.expect("host0!svc0 is CRITICAL");
+    room.watchbell.signal("STOP");
+    line.pass();
+    tokio::time::sleep(LONGER_THAN_IRC_MAY_TAKE).await;
+    room.watchbell.signal("CONT");
+    room.fail_hard("host0!svc1", 2, "disk full").await;
+    let told = |line: &str, what: &str| said_by(NICK, line).is_some_and(|text| text.contains(what));
+    let lines = room.alice.lines_until(|line| told(line, "host0!svc1 is CRITICAL"));
+    assert!(!lines.iter().any(|line| line.contains(" QUIT ")), "it hung up: {lines:#?}");
+    assert!(!lines.iter().any(|line| told(line, "svc0")), "what was accepted came again: {lines:#?}");
+    assert_eq!(line.connections(), 1);
+}
+
+/// Puts a line that can fail between Watchbell and the IRC server of its configuration.
+fn behind_a_line(site: &Site) -> Proxy {
+    let settings = site.read("watchbell.toml");
+    let (_, after) = settings.split_once("server = \"127.0.0.1:").expect("it has a server");
+    let (port, _) = after.split_once('"').expect("the text ends");
+    let line = Proxy::to(port.parse().expect("a port"));
+    site.write("watchbell.toml", &settings.replace(&format!(":{port}\""), &format!(":{}\"", line.port)));
+    line
 }

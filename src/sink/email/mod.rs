@@ -12,6 +12,7 @@ mod server;
 use super::{BuildError, Receipt, SendError, Sink, plain};
 use crate::config::EmailSettings;
 use crate::model::Delivery;
+use crate::patience::within;
 use crate::token::Signer;
 use compose::compose;
 use futures_util::future::BoxFuture;
@@ -46,8 +47,8 @@ impl Email {
 
     async fn mail(&self, delivery: &Delivery) -> Result<Receipt, SendError> {
         let letter = compose(delivery, &self.from, self.signer.as_ref()).map_err(SendError::Rejected)?;
-        let taken = tokio::time::timeout(self.deadline, self.server.hand_over(&letter)).await;
-        let Ok(taken) = taken else {
+        let taken = within(self.deadline, self.server.hand_over(&letter)).await;
+        let Some(taken) = taken else {
             // The server may have taken it; the Message-ID makes a second copy recognisable.
             let reason = format!("{} did not answer within {:?}", self.server, self.deadline);
             return Err(SendError::Retry { reason, after: None });

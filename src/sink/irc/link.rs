@@ -8,13 +8,13 @@ use super::error::IrcError;
 use super::wire::Wire;
 use super::words::{Line, Said};
 use crate::config::IrcSettings;
+use crate::patience::within;
 use futures_util::{SinkExt, StreamExt};
 use rustls::pki_types::ServerName;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_util::codec::Framed;
 
@@ -44,9 +44,9 @@ pub(super) struct Link {
 impl Link {
     /// Connects; over TLS if `tls` is given.
     pub(super) async fn connect(settings: &IrcSettings, tls: Option<&Tls>) -> Result<Link, IrcError> {
-        let tcp = timeout(CONNECT_WITHIN, TcpStream::connect((settings.host.as_str(), settings.port)))
+        let tcp = within(CONNECT_WITHIN, TcpStream::connect((settings.host.as_str(), settings.port)))
             .await
-            .map_err(|_| IrcError::ConnectDeadline(CONNECT_WITHIN.as_secs()))?
+            .ok_or(IrcError::ConnectDeadline(CONNECT_WITHIN.as_secs()))?
             .map_err(IrcError::Unreachable)?;
         tcp.set_nodelay(true).map_err(IrcError::Unreachable)?;
         let stream = match tls {
@@ -66,9 +66,9 @@ impl Link {
 
     /// Says one line at once. Not cancel-safe.
     pub(super) async fn say(&mut self, said: Said) -> Result<(), IrcError> {
-        timeout(WRITE_WITHIN, self.lines.send(said))
+        within(WRITE_WITHIN, self.lines.send(said))
             .await
-            .map_err(|_| IrcError::WriteDeadline(WRITE_WITHIN.as_secs()))?
+            .ok_or(IrcError::WriteDeadline(WRITE_WITHIN.as_secs()))?
             .map_err(IrcError::Broken)
     }
 
@@ -81,15 +81,15 @@ impl Link {
             }
         };
         // However it ends, the connection is over; that is all that was wanted.
-        let _: Result<Result<(), IrcError>, _> = timeout(FAREWELL_WITHIN, farewell).await;
+        let _: Option<Result<(), IrcError>> = within(FAREWELL_WITHIN, farewell).await;
     }
 }
 
 async fn protect(tcp: TcpStream, tls: &Tls) -> Result<Box<dyn Stream>, IrcError> {
     let connector = TlsConnector::from(Arc::clone(&tls.config));
-    let stream = timeout(HANDSHAKE_WITHIN, connector.connect(tls.server_name.clone(), tcp))
+    let stream = within(HANDSHAKE_WITHIN, connector.connect(tls.server_name.clone(), tcp))
         .await
-        .map_err(|_| IrcError::HandshakeDeadline(HANDSHAKE_WITHIN.as_secs()))?
+        .ok_or(IrcError::HandshakeDeadline(HANDSHAKE_WITHIN.as_secs()))?
         .map_err(|error| IrcError::of_handshake(error, &tls.server_name.to_str()))?;
     Ok(Box::new(stream))
 }

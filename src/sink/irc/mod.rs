@@ -35,6 +35,7 @@ mod words;
 use super::{BuildError, Receipt, SendError, Sink, Wiring};
 use crate::config::IrcSettings;
 use crate::model::Delivery;
+use crate::patience::within;
 use crate::supervise::supervise;
 use channels::Attend;
 use delivery::Job;
@@ -130,7 +131,7 @@ impl Irc {
             jobs.send(job).await.map_err(|_| self.not_ready())?;
             result.await.unwrap_or_else(|_| Err(self.not_ready()))
         };
-        timeout(SEND_WITHIN, course).await.unwrap_or_else(|_| {
+        within(SEND_WITHIN, course).await.unwrap_or_else(|| {
             let reason = format!("{target}: not confirmed within {} s", SEND_WITHIN.as_secs());
             Err(SendError::Retry { reason, after: None })
         })

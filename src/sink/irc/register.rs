@@ -10,8 +10,8 @@ use super::names::Network;
 use super::sasl;
 use super::words::{Heard, Said};
 use crate::config::IrcSettings;
+use crate::patience::within;
 use std::time::Duration;
-use tokio::time::timeout;
 
 const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -59,7 +59,7 @@ pub(super) async fn register(link: &mut Link, settings: &IrcSettings) -> Result<
             }
         }
     };
-    timeout(DEADLINE, course).await.map_err(|_| IrcError::RegistrationDeadline(DEADLINE.as_secs()))?
+    within(DEADLINE, course).await.ok_or(IrcError::RegistrationDeadline(DEADLINE.as_secs()))?
 }
 
 /// How far a registration has come. Does no I/O.

@@ -4,7 +4,8 @@
 //! Owns: the task of the sink. Promises: whatever ends a connection, the next is
 //! tried after a random wait that grows up to [`LONGEST_WAIT`] and starts over
 //! after calm; why there is none can be read at any time. Never: uses a
-//! connection after an error, or waits for whoever reads what people say.
+//! connection after an error, waits for whoever reads what people say, or takes a
+//! time in which this process stood still for the silence of the server.
 
 use super::channels::Attend;
 use super::delivery::Job;
@@ -17,6 +18,7 @@ use crate::backoff::Backoff;
 use crate::config::IrcSettings;
 use crate::crash;
 use crate::model::Utterance;
+use crate::patience::Awake;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -123,8 +125,9 @@ impl Runner {
         jobs: &mut mpsc::Receiver<Job>,
     ) -> Result<(), IrcError> {
         let mut sender = Some(sender);
+        let mut clock = Awake::new(Instant::now());
         loop {
-            session.advance(Instant::now())?;
+            session.advance(clock.look(Instant::now()))?;
             for said in session.take_out() {
                 let is_talk = matches!(said, Said::Privmsg { .. });
                 link.say(said).await?;
@@ -140,18 +143,20 @@ impl Runner {
             {
                 self.status.send_replace(Status::Ready(sender));
             }
-            let wake_at = session.next_at(Instant::now());
+            let due = session.next_at(clock.look(Instant::now()));
             tokio::select! {
-                line = link.hear() => session.hear(line?, Instant::now())?,
-                Some(job) = jobs.recv(), if session.is_idle() => session.begin(job, Instant::now()),
+                line = link.hear() => session.hear(line?, clock.look(Instant::now()))?,
+                Some(job) = jobs.recv(), if session.is_idle() => {
+                    session.begin(job, clock.look(Instant::now()));
+                }
                 Some(attend) = self.rooms.recv() => {
-                    session.attend(&attend, Instant::now());
+                    session.attend(&attend, clock.look(Instant::now()));
                     match attend.stays {
                         true => self.channels.insert(attend.room),
                         false => self.channels.remove(&attend.room),
                     };
                 }
-                () = sleep_until(wake_at) => {}
+                () = sleep_until(clock.look_again(due)) => {}
                 () = self.stop.cancelled() => return Ok(()),
             }
         }

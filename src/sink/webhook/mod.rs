@@ -18,6 +18,7 @@ mod signature;
 use super::{BuildError, Receipt, SendError, Sink, cause, identity};
 use crate::config::WebhookSettings;
 use crate::model::{Delivery, Timestamp};
+use crate::patience::within;
 use crate::tls;
 use answer::Answer;
 use futures_util::future::BoxFuture;
@@ -26,6 +27,8 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, Header
 use reqwest::{Client, Method, RequestBuilder, Response, Url};
 use secrecy::{ExposeSecret, SecretSlice};
 use serde::Serialize;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 
 /// What each answer is read up to, in bytes; the rest is not fetched.
 const LONGEST_ANSWER: usize = 64 * 1024;
@@ -37,6 +40,7 @@ pub struct Webhook {
     url: Url,
     redactor: Redactor,
     signing: Vec<SecretSlice<u8>>,
+    timeout: Duration,
 }
 
 impl Webhook {
@@ -61,13 +65,19 @@ impl Webhook {
             .tls_backend_preconfigured(tls)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
-            .timeout(settings.timeout)
             .user_agent(concat!("watchbell/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers(settings)?)
             .build()
             .map_err(|error| cause::of(&error))?;
         let redactor = Redactor::new(&url, settings.bearer.as_ref());
-        Ok(Webhook { client, method, url, redactor, signing: settings.signing.clone() })
+        Ok(Webhook {
+            client,
+            method,
+            url,
+            redactor,
+            signing: settings.signing.clone(),
+            timeout: settings.timeout,
+        })
     }
 
     /// The request for a try that is made now.
@@ -84,14 +94,16 @@ impl Webhook {
     }
 
     async fn call(&self, delivery: &Delivery) -> Result<Receipt, SendError> {
-        let response = self.request(delivery).send().await.map_err(|error| {
-            let reason = cause::of(&error.without_url());
-            SendError::Retry { reason: self.redactor.redact(&reason), after: None }
-        })?;
+        let begun = Instant::now();
+        let retry = |reason: String| SendError::Retry { reason, after: None };
+        let answered = within(self.timeout, self.request(delivery).send()).await;
+        let response = answered
+            .ok_or_else(|| retry(format!("timed out: no answer within {:?}", self.timeout)))?
+            .map_err(|error| retry(self.redactor.redact(&cause::of(&error.without_url()))))?;
         let status = response.status();
         let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
         let after = retry_after.and_then(|value| answer::retry_after(value, Timestamp::now()));
-        let words = self.redactor.redact(&beginning(response).await);
+        let words = self.redactor.redact(&beginning(response, begun + self.timeout).await);
         Answer { status, after, words }.verdict()
     }
 }
@@ -160,11 +172,11 @@ fn body(delivery: &Delivery) -> String {
     serde_json::to_string(&body).expect("strings and numbers always have a JSON form")
 }
 
-/// The first part of an answer's body. That it breaks off changes nothing: the
-/// status has been said.
-async fn beginning(mut response: Response) -> String {
+/// The first part of an answer's body, as far as it comes until then. That it breaks off
+/// changes nothing: the status has been said.
+async fn beginning(mut response: Response, until: Instant) -> String {
     let mut bytes = Vec::new();
-    while let Ok(Some(chunk)) = response.chunk().await {
+    while let Ok(Ok(Some(chunk))) = timeout_at(until, response.chunk()).await {
         let room = LONGEST_ANSWER - bytes.len();
         bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
         if bytes.len() == LONGEST_ANSWER {

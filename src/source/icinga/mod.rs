@@ -21,7 +21,6 @@ mod known;
 mod line;
 mod masters;
 mod objects;
-mod patience;
 mod session;
 mod slices;
 mod stream;

@@ -6,6 +6,7 @@
 
 use super::letter::{LARGEST_HEAD, LARGEST_MAIL};
 use crate::config::MailboxSettings;
+use crate::patience::within;
 use crate::tls;
 use async_imap::error::Error as ImapError;
 use async_imap::{Client, Session as Imap};
@@ -86,7 +87,7 @@ impl Session {
         settings: &MailboxSettings,
         tls: &Arc<rustls::ClientConfig>,
     ) -> Result<Session, Fault> {
-        let line = timeout(STEP, connect(settings, tls)).await.map_err(|_| Fault::Slow("connect"))??;
+        let line = within(STEP, connect(settings, tls)).await.ok_or(Fault::Slow("connect"))??;
         let mut client = Client::new(line);
         step("read its greeting", async {
             client.read_response().await?.ok_or(ImapError::ConnectionLost).map(drop)
@@ -94,10 +95,10 @@ impl Session {
         .await?;
         let user = &settings.login.user;
         let login = client.login(user, settings.login.password.expose_secret());
-        let mut imap = match timeout(STEP, login).await {
-            Ok(Ok(imap)) => imap,
-            Ok(Err((error, _))) => return Err(Fault::Login { user: user.clone(), words: words(&error) }),
-            Err(_) => return Err(Fault::Slow("login")),
+        let mut imap = match within(STEP, login).await {
+            Some(Ok(imap)) => imap,
+            Some(Err((error, _))) => return Err(Fault::Login { user: user.clone(), words: words(&error) }),
+            None => return Err(Fault::Slow("login")),
         };
         let known = step("ask what it knows", imap.capabilities()).await?;
         if let Some(folder) = &settings.done_folder {
@@ -213,10 +214,10 @@ pub(super) fn protection(settings: &MailboxSettings) -> Result<Arc<rustls::Clien
 }
 
 async fn step<T>(step: &'static str, doing: impl Future<Output = Result<T, ImapError>>) -> Result<T, Fault> {
-    match timeout(STEP, doing).await {
-        Ok(Ok(done)) => Ok(done),
-        Ok(Err(error)) => Err(Fault::Step { step, words: words(&error) }),
-        Err(_) => Err(Fault::Slow(step)),
+    match within(STEP, doing).await {
+        Some(Ok(done)) => Ok(done),
+        Some(Err(error)) => Err(Fault::Step { step, words: words(&error) }),
+        None => Err(Fault::Slow(step)),
     }
 }
 
