@@ -35,7 +35,10 @@ pub(crate) mod smtp;
 pub(crate) mod watchbell;
 
 use std::net::TcpListener;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
 use std::process::{Child, Command};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::net::TcpSocket;
 
@@ -89,10 +92,28 @@ impl Drop for Process {
     }
 }
 
-/// A loopback port that was free a moment ago.
+/// The ports of servers that are started later: below those that the system gives to
+/// connections, where one could be taken meanwhile.
+const PORTS: std::ops::Range<u16> = 12_000..32_000;
+
+/// A loopback port where nobody listens, and that no other test gets as long as this
+/// process lives, also none of another process.
 pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-    listener.local_addr().expect("a bound socket has an address").port()
+    // Names of sockets outside of the file system go with the process that holds them.
+    static HELD: Mutex<Vec<UnixListener>> = Mutex::new(Vec::new());
+    let hold = |port: u16| {
+        let name = SocketAddr::from_abstract_name(format!("watchbell-test-port-{port}")).ok()?;
+        let held = UnixListener::bind_addr(&name).ok()?;
+        TcpListener::bind(("127.0.0.1", port)).is_ok().then_some(held)
+    };
+    for _ in 0..1000 {
+        let port = rand::random_range(PORTS);
+        if let Some(held) = hold(port) {
+            HELD.lock().unwrap_or_else(PoisonError::into_inner).push(held);
+            return port;
+        }
+    }
+    panic!("no port of {PORTS:?} is free on loopback");
 }
 
 /// A loopback port where nobody listens, for as long as the socket is held.
