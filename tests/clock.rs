@@ -158,7 +158,7 @@ fn a_timer_fires_once_and_at_once_behind_a_pause_that_outlasted_it() {
     let folder = tempfile::tempdir().expect("there is room");
     let alone = Alone::new(folder.path(), &[]);
     let rule = r#"rule("later", #{ on: ["Webhook", "Timer"] }, |e| {
-        if e.type == "Timer" { e.notify("default", #{ text: "the time has come" }); } else { e.after("2s", "t"); }
+        if e.type == "Timer" { e.notify("default", #{ text: "the time has come" }); } else { e.after("8s", "t"); }
     });"#;
     alone.site.write("rules/10-later.rhai", rule);
     let mut watchbell = alone.site.start();
@@ -167,7 +167,7 @@ fn a_timer_fires_once_and_at_once_behind_a_pause_that_outlasted_it() {
     alone.wait_for_told("begin");
     watchbell.signal("STOP");
     // The pause itself: it must outlast the timer.
-    std::thread::sleep(Duration::from_secs(3));
+    std::thread::sleep(Duration::from_secs(9));
     assert_eq!(alone.count_told("the time has come"), 0);
     watchbell.signal("CONT");
     alone.wait_for_told("the time has come");

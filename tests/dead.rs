@@ -16,7 +16,7 @@ use watchbell::model::{AttemptResult, Delivery, Timestamp};
 use watchbell::store::Store;
 use watchbell::store::sqlite::SqliteStore;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 fn at(moment: &str) -> Timestamp {
     format!("2026-11-22T{moment}Z").parse().expect("a moment")

@@ -144,7 +144,7 @@ async fn a_program_that_hangs_is_killed_with_its_children() {
     assert!(reason.contains("was killed after 3s: hung"), "{reason}");
     for name in ["parent", "grandchild"] {
         let pid = read(&script.file(name)).trim().to_owned();
-        wait_for(&format!("the end of the {name} {pid}"), Duration::from_secs(10), || {
+        wait_for(&format!("the end of the {name} {pid}"), Duration::from_secs(60), || {
             (!runs(&pid)).then_some(())
         });
     }
@@ -173,7 +173,7 @@ async fn who_ignores_signals_forks_and_floods_is_killed_with_all_that_it_made() 
     assert!(reason.contains("was killed after 5s: flood"), "{reason}");
     assert!(script.file("complete").exists(), "all of them had started");
     let folder = script.folder.path().display().to_string();
-    wait_for("the end of all of them", Duration::from_secs(10), || {
+    wait_for("the end of all of them", Duration::from_secs(60), || {
         processes_of(&folder).is_empty().then_some(())
     });
 }
@@ -206,7 +206,7 @@ async fn a_send_that_is_given_up_leaves_no_program_behind() {
     }
 
     let pid = read(&script.file("parent")).trim().to_owned();
-    wait_for("the end of the program", Duration::from_secs(10), || (!runs(&pid)).then_some(()));
+    wait_for("the end of the program", Duration::from_secs(60), || (!runs(&pid)).then_some(()));
 }
 
 #[tokio::test]

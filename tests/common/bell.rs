@@ -11,7 +11,7 @@ use watchbell::sink::irc::Irc;
 use watchbell::sink::{Receipt, SendError, Sink, Wiring};
 
 /// How long a server and the sink may take for anything; far more than they need.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The sink under test, in a runtime of its own.
 pub(crate) struct Bell {

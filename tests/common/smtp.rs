@@ -114,7 +114,7 @@ impl Smtp {
         });
         let process = start_server(&folder, &settings.to_string());
         let port_file = folder.join("port");
-        let port = wait_for("the mail server's port", Duration::from_secs(30), || {
+        let port = wait_for("the mail server's port", Duration::from_secs(90), || {
             fs::read_to_string(&port_file).ok()?.parse().ok()
         });
         Smtp { folder, port, ca_file: authority.ca_file, _process: process }
@@ -134,7 +134,7 @@ impl Smtp {
 
     /// Waits for the first mail with this text in a header or a part, decoded or raw.
     pub(crate) fn wait_for_mail(&self, contains: &str) -> Mail {
-        wait_for(&format!("a mail with `{contains}`"), Duration::from_secs(30), || {
+        wait_for(&format!("a mail with `{contains}`"), Duration::from_secs(90), || {
             self.mails().into_iter().find(|mail| mail.says(contains))
         })
     }

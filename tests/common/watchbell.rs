@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use watchbell::config::{IcingaSettings, Login};
 
 /// How long Watchbell may take for anything; far more than it needs.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The program under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_watchbell");

@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
 /// How long a server may take to start.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(90);
 /// Where Watchbell tells, and under which nick; that of the one who listens.
 pub(crate) const CHANNEL: &str = "#ops";
 const NICK: &str = "watchbell";
