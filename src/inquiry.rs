@@ -9,14 +9,16 @@ mod comparison;
 mod drills;
 
 use crate::config::Config;
+use crate::engine::rights::Within;
 use crate::engine::{Ask, Question, no_target};
 use crate::explain;
 use crate::lag::Lag;
-use crate::model::{About, Input, Reply, Timestamp};
+use crate::model::{About, DeliveryId, Input, Reply, Timestamp};
 use crate::reload;
 use crate::store::{DeadFilter, Revival, Store, StoreError};
 use comparison::Comparison;
 use drills::{Drills, Eye};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::{Notify, mpsc};
 
@@ -100,7 +102,10 @@ impl Inquiry {
         let answered =
             tokio::task::spawn_blocking(move || from_store(store.as_ref(), &config, &question)).await;
         let text = match answered {
-            Ok(Ok(text)) => text,
+            Ok(Ok(Said::Answer(text))) => text,
+            Ok(Ok(Said::Denied(why))) => {
+                return self.inputs.send(Input::Denied(addressed(why, reply))).await.is_ok();
+            }
             Ok(Err(error)) => format!("the database cannot be used: {error}"),
             Err(_) => "the answer failed; this is a bug in Watchbell, please report it".to_owned(),
         };
@@ -119,33 +124,64 @@ fn addressed(text: String, reply: Reply) -> Reply {
     Reply { text, ..reply }
 }
 
+/// What the store has to say.
+enum Said {
+    /// The answer.
+    Answer(String),
+    /// Which right is missing.
+    Denied(String),
+}
+
 /// The answer of the store, in a few lines.
-fn from_store(store: &dyn Store, config: &Config, question: &Question) -> Result<String, StoreError> {
-    match question {
+fn from_store(store: &dyn Store, config: &Config, question: &Question) -> Result<Said, StoreError> {
+    if let Question::ReplayDead { ids, within } = question {
+        return replay(store, config, ids, within);
+    }
+    let answer = match question {
         Question::Attend { .. }
         | Question::Reload { .. }
         | Question::Diff { .. }
         | Question::Drill(_)
-        | Question::Lag => Ok(String::new()),
+        | Question::ReplayDead { .. }
+        | Question::Lag => String::new(),
         Question::Why(about) => {
             let past = store.past(about, LOOK_BACK)?;
-            Ok(explain::brief_story(about, &past, &config.zone, &config.prefix))
+            explain::brief_story(about, &past, &config.zone, &config.prefix)
         }
         Question::History { about, count } => {
-            Ok(explain::history(about, &store.past(about, *count)?, &config.zone))
+            explain::history(about, &store.past(about, *count)?, &config.zone)
         }
         Question::WhyNot(case) => {
             let about = About::Object(case.object.name().to_owned());
             let past = store.past(&about, explain::LOOK_BACK)?;
-            Ok(explain::brief_absence(case, &past, &config.zone))
+            explain::brief_absence(case, &past, &config.zone)
         }
-        Question::Dead { target } => dead(store, config, target.clone()),
-        Question::ReplayDead { ids } => {
-            let sinks = config.sinks.keys().cloned().collect();
-            let revival = Revival { now: Timestamp::now(), zone: config.zone.clone(), sinks };
-            Ok(explain::revived(&store.revive(ids, &revival)?).join("\n"))
+        Question::Dead { target } => dead(store, config, target.clone())?,
+    };
+    Ok(Said::Answer(answer))
+}
+
+/// Sends deliveries again, all of which who asked may send.
+fn replay(
+    store: &dyn Store,
+    config: &Config,
+    ids: &[DeliveryId],
+    within: &Within,
+) -> Result<Said, StoreError> {
+    if !within.is_unbounded() {
+        let mut objects = BTreeMap::new();
+        for id in ids {
+            let past = store.past(&About::Delivery(*id), 1)?;
+            let found = past.deliveries.into_iter().find(|past| past.delivery.id == *id);
+            objects.extend(found.map(|past| (*id, past.delivery.object)));
+        }
+        if let Err(why) = within.covers(&objects) {
+            return Ok(Said::Denied(why));
         }
     }
+    let sinks = config.sinks.keys().cloned().collect();
+    let revival = Revival { now: Timestamp::now(), zone: config.zone.clone(), sinks };
+    Ok(Said::Answer(explain::revived(&store.revive(ids, &revival)?).join("\n")))
 }
 
 fn dead(store: &dyn Store, config: &Config, target: Option<String>) -> Result<String, StoreError> {

@@ -2,9 +2,9 @@
 
 use crate::common::cli::{Ended, installation, put, watchbell};
 use crate::common::deliveries::{attempt, deliveries, delivery, retry_at};
-use crate::common::engine::World;
-use crate::common::inquiry::answer;
-use crate::common::site::Site;
+use crate::common::engine::{SOURCE, World};
+use crate::common::inquiry::{answer, answered};
+use crate::common::site::{CONFIG, Site};
 use crate::common::wait_for;
 use crate::common::watchbell::Watchbell;
 use std::os::unix::fs::PermissionsExt;
@@ -12,9 +12,9 @@ use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
 use watchbell::engine::Question;
-use watchbell::model::{AttemptResult, Delivery, Timestamp};
-use watchbell::store::Store;
+use watchbell::model::{AttemptResult, Delivery, Input, ObjectKey, Timestamp};
 use watchbell::store::sqlite::SqliteStore;
+use watchbell::store::{DeadFilter, Store};
 
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -185,12 +185,71 @@ fn in_chat_anybody_may_list_and_an_operator_sends_again() {
     assert!(world.say("bob", "!dead replay d1").contains("this needs the role `operator`"));
     assert!(world.asks.is_empty());
     assert_eq!(world.say("alice", "!dead replay d1 d7"), "");
-    assert_eq!(world.asks[0].question, Question::ReplayDead { ids: vec![1, 7] });
+    let asked = &world.asks[0].question;
+    assert!(matches!(asked, Question::ReplayDead { ids, .. } if *ids == [1, 7]), "{asked:?}");
     assert!(world.say("alice", "!dead replay 7").contains("`7` is no number of a delivery. write: dead "));
     for (line, usage) in
         [("!dead replay", "write: dead replay D12"), ("!dead ops dba", "write: dead [TARGET]")]
     {
         assert!(world.say("alice", line).contains(usage), "{line}");
+    }
+}
+
+/// dora may send again what is about databases, and of those one at a time; olga all.
+const ROLES: &str = r#"
+[role.dba]
+commands = ["dead replay"]
+objects = { host.vars.role = "db" }
+[role.one]
+commands = ["dead replay"]
+objects = { host.vars.role = ["db", "web"] }
+most_objects = 1
+[role.all]
+commands = ["dead replay"]
+[person.dora]
+irc = "dora"
+roles = ["dba", "one"]
+[person.olga]
+irc = "olga"
+roles = ["all"]
+"#;
+
+/// What is answered to somebody who sends deliveries again.
+async fn replayed(site: &mut Site, account: &str, line: &str) -> String {
+    site.say_as(account, line);
+    answered(site).await
+}
+
+#[tokio::test]
+async fn a_role_sends_again_only_what_is_about_its_objects() {
+    let mut site = Site::configured(&format!("{CONFIG}{ROLES}"), &[]);
+    for (name, role) in [("db1", "db"), ("db2", "db"), ("web1", "web")] {
+        site.object(name, serde_json::json!({ "role": role }));
+        site.state(name, "DOWN", true);
+    }
+    site.say("!test ops");
+    site.take(Input::ObjectsGone(vec![ObjectKey::from_name(&SOURCE.into(), "db2")]));
+    site.sent(AttemptResult::Dead("banned".to_owned()));
+    let (db1, db2, web1, no_object) = ("d1", "d2", "d3", "d5");
+    let has = "you have dba: dead replay, where host.vars.role = db; one: dead replay, where \
+               host.vars.role = db or web, at most 1 objects";
+    for (ids, words) in [
+        (format!("{db1} {web1}"), "this touches 2 objects, and one gives at most 1"),
+        (format!("{no_object} {db1}"), "d5 (about no object) is none of the objects of one"),
+        (no_object.to_owned(), "d5 (about no object) is none of the objects of one"),
+        (format!("{db2} {no_object}"), "d2 (db2), d5 (about no object) are none of the objects of one"),
+    ] {
+        let answer = replayed(&mut site, "dora", &format!("!dead replay {ids}")).await;
+        assert_eq!(answer, format!("dora: {words}; {has}"));
+    }
+    let letters = site.store.dead(&DeadFilter::default(), 9).expect("it can be read").in_all;
+    assert_eq!(letters, 5, "nothing was sent again");
+    for (who, id) in [("dora", db1), ("dora", web1), ("olga", db2), ("olga", no_object)] {
+        let answer = replayed(&mut site, who, &format!("!dead replay {id} d99")).await;
+        assert!(
+            answer.starts_with("1 message is sent again, marked as late\nthere is no d99"),
+            "{who} {id}: {answer}"
+        );
     }
 }
 

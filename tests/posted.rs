@@ -156,6 +156,19 @@ fn a_drill_is_for_those_who_may_by_the_socket_too() {
 }
 
 #[test]
+fn a_right_that_is_found_missing_where_it_is_done_is_told_as_that() {
+    let mut world = site();
+    assert_eq!(post(&mut world, "r1", "alice", "dead replay d1").end, PostedEnd::Asked);
+    let reply = world.asks.pop().expect("somebody is asked").reply;
+    let denied = Reply { text: "d1 (web1) is none of the objects of dba".to_owned(), ..reply };
+    assert_eq!(world.step(Input::Denied(denied)), []);
+    let [answer] = world.answers().try_into().expect("there is one answer");
+    let PostedAnswer { request, text, end, .. } = answer;
+    let words = "d1 (web1) is none of the objects of dba";
+    assert_eq!((request.as_str(), text.as_str(), end), ("r1", words, PostedEnd::Denied));
+}
+
+#[test]
 fn each_end_is_told_apart() {
     let mut world = site();
     for (person, line, end, words) in [

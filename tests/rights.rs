@@ -6,7 +6,7 @@ use crate::common::engine::{World, key};
 use crate::common::happenings::downtime;
 use proptest::prelude::*;
 use watchbell::command::{Right, VERBS};
-use watchbell::engine::Settings;
+use watchbell::engine::{Question, Settings};
 use watchbell::model::event::Downtime;
 use watchbell::model::{CommandEnd, Commanded, Detail, Input, Speaker, Timestamp, Utterance};
 
@@ -396,23 +396,68 @@ fn a_role_bounds_for_how_long_somebody_is_on_call_out_of_turn() {
     assert_eq!(overrides(&world), 5);
 }
 
-/// A command that forgets to ask for the objects it touches would do something here.
+/// A command that forgets to ask for what it touches would do something here.
 #[test]
 fn no_command_of_the_table_touches_what_a_role_does_not_cover() {
     let mut world = site();
-    let forms = ["", " force", " for 1h x", " 1h x", " x", " for 1h"];
+    let reads = |question: &Question| match question {
+        Question::Lag | Question::Dead { .. } | Question::Why(_) | Question::History { .. } => true,
+        Question::WhyNot(_) => true,
+        // Whoever sends them again has to look.
+        Question::ReplayDead { within, .. } => !within.is_unbounded(),
+        Question::Reload { .. } | Question::Attend { .. } | Question::Drill(_) | Question::Diff { .. } => {
+            false
+        }
+    };
+    let forms = [
+        " db1",
+        " db1 force",
+        " db1 for 1h x",
+        " db1 1h x",
+        " db1 x",
+        " db1 for 1h",
+        "",
+        " force",
+        " 1h",
+        " ops",
+        " #dev",
+        " alice x",
+        " d1",
+    ];
+    world.told();
     for name in VERBS.iter().flat_map(|verb| std::iter::once(&verb.name).chain(verb.aliases)) {
         for form in forms {
-            say(&mut world, Some("#ops"), Some("nora"), &format!("!{name} db1{form}"));
+            say(&mut world, Some("#ops"), Some("nora"), &format!("!{name}{form}"));
             say(&mut world, Some("#ops"), Some("nora"), "!yes");
-            assert!(world.actions.is_empty(), "`{name} db1{form}` asked Icinga without `Asked::permit`");
-            assert_eq!(
-                world.engine.world().mutes().count(),
-                0,
-                "`{name} db1{form}` muted without `Asked::permit`"
-            );
+            let line = format!("`{name}{form}`");
+            assert!(world.actions.is_empty(), "{line} asked Icinga without `Asked::permit`");
+            assert_eq!(world.engine.world().mutes().count(), 0, "{line} muted without `Asked::permit`");
+            assert_eq!(world.told(), [""; 0], "{line} told people without `Asked::permit`");
+            let asked = world.asks.drain(..).find(|ask| !reads(&ask.question));
+            assert!(asked.is_none(), "{line} is done elsewhere without `Asked::permit`: {asked:?}");
         }
     }
+}
+
+#[test]
+fn a_role_for_some_objects_gives_nothing_that_is_about_all_or_none() {
+    let mut world = site();
+    for (line, words) in [
+        (
+            "!reload",
+            "a reload is none of the objects of none; you have none: all commands, where object = nosuch",
+        ),
+        ("!reload force", "a reload is none of the objects of none"),
+        ("!diff 1h", "a comparison of rules is none of the objects of none"),
+        ("!join #dev", "a room is none of the objects of none"),
+        ("!part #dev", "a room is none of the objects of none"),
+        ("!test ops", "a test of a target is none of the objects of none"),
+    ] {
+        let answer = say(&mut world, Some("#ops"), Some("nora"), line);
+        assert!(answer.contains(words), "{line}: {answer}");
+        assert!(say(&mut world, Some("#ops"), Some("nora"), "!yes").contains("nothing waits"), "{line}");
+    }
+    assert!(world.asks.is_empty());
 }
 
 /// Whatever changes something, tried by nobody and by an account that is no person.

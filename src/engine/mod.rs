@@ -270,6 +270,7 @@ impl Engine {
             }
             Input::GivenUp(attempt) => queue.extend(self.given_up(attempt, now).map(Next::Event)),
             Input::Answer(reply) => outcome.replies.push(reply),
+            Input::Denied(reply) => answers::posted::denied(reply, &mut outcome),
             Input::Drilled { number, report } => {
                 answers::drill_report(self, number, report, now, &mut outcome);
             }

@@ -1,6 +1,7 @@
 //! The one kind of value that leaves the engine.
 
 use super::Case;
+use super::rights::Within;
 use crate::model::{
     About, Action, Commanded, Decision, DeliveryId, PostedAnswer, Reply, RuleRef, Scene, Timestamp,
 };
@@ -128,6 +129,8 @@ pub enum Question {
     ReplayDead {
         /// Their numbers.
         ids: Vec<DeliveryId>,
+        /// Which of them who asked may send.
+        within: Within,
     },
     /// Whom the messages of a drill have reached.
     Drill(Box<Drill>),

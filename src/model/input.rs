@@ -40,6 +40,9 @@ pub enum Input {
     MailRefused(MailRefused),
     /// What somebody asked was answered outside of the engine.
     Answer(Reply),
+    /// What somebody asked is not done, as a right is missing that only a look outside of the engine
+    /// could tell.
+    Denied(Reply),
     /// What became of the messages of a drill.
     Drilled {
         /// The number of the drill.

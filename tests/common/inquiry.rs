@@ -55,7 +55,8 @@ pub(crate) async fn answered(site: &mut Site) -> String {
     let input = tokio::time::timeout(Duration::from_secs(90), answers.recv()).await.expect("in time");
     drop(ask);
     task.await.expect("it ends with the questions");
-    let Some(Input::Answer(reply) | Input::Drilled { report: reply, .. }) = input else {
+    let Some(Input::Answer(reply) | Input::Denied(reply) | Input::Drilled { report: reply, .. }) = input
+    else {
         panic!("no answer: {input:?}")
     };
     assert_eq!((reply.sink.as_str(), reply.room.as_str()), ("net", "#ops"));

@@ -21,7 +21,7 @@ use watchbell::store::sqlite::SqliteStore;
 use watchbell::store::{Batch, Store};
 
 /// Two targets on IRC, `ops` being the default one, and one by mail.
-const CONFIG: &str = r##"rules = "rules"
+pub(crate) const CONFIG: &str = r##"rules = "rules"
 templates = "templates"
 
 [store]
@@ -185,8 +185,17 @@ impl Site {
 
     /// The person at the terminal, who may all, writes a command.
     pub(crate) fn say(&mut self, text: &str) {
+        self.speak(Speaker { nick: "alice".to_owned(), account: None, local: true }, text);
+    }
+
+    /// Somebody with this verified account writes a command.
+    pub(crate) fn say_as(&mut self, account: &str, text: &str) {
+        let account = account.to_owned();
+        self.speak(Speaker { nick: account.clone(), account: Some(account), local: false }, text);
+    }
+
+    fn speak(&mut self, speaker: Speaker, text: &str) {
         self.now += std::time::Duration::from_secs(1);
-        let speaker = Speaker { nick: "alice".to_owned(), account: None, local: true };
         self.take(Input::Utterance(Utterance {
             sink: "net".to_owned(),
             room: "#ops".to_owned(),

@@ -3,8 +3,10 @@
 use super::find::{Kind, find};
 use super::select::{LAST, Selection, named, select};
 use crate::command::permit::{Caller, Length, Permit, Reach};
+use crate::config::Role;
 use crate::engine::costs::Costs;
 use crate::engine::outcome::{Ask, Outcome, Question};
+use crate::engine::rights::Within;
 use crate::engine::ruleset::Ruleset;
 use crate::engine::stage::Stage;
 use crate::engine::world::talks::{CONFIRM_WITHIN, Shown, Talker, Waiting};
@@ -89,17 +91,24 @@ impl Asked<'_> {
     pub(super) fn permit(&mut self, objects: &[ObjectKey], length: Option<Length>) -> Result<(), String> {
         self.touched.extend(objects.iter().cloned());
         let reach = Reach { objects: self.touched.len(), called: 0, length };
-        let (rights, world) = (&self.engine.rights, self.engine.world());
-        let covered = self.permit.covers(reach, |role| {
-            let outside = rights.outside(role, self.touched.iter(), world, self.now);
-            let verb = if outside.len() == 1 { "is" } else { "are" };
-            (!outside.is_empty()).then(|| format!("{} {verb}", named(&outside)))
-        });
+        let covered = self.permit.covers(reach, |role| self.outside(role, &self.touched));
         covered.map_err(|why| self.deny(why))
     }
 
-    /// The same for what is about no object, such as a call of so many: a role for some objects
-    /// does not give that. `what` names it.
+    /// Those of these objects that do not belong to a role, in words.
+    fn outside(&self, role: &Role, objects: &BTreeSet<ObjectKey>) -> Option<String> {
+        let outside = self.engine.rights.outside(role, objects.iter(), self.world(), self.now);
+        let verb = if outside.len() == 1 { "is" } else { "are" };
+        (!outside.is_empty()).then(|| format!("{} {verb}", named(&outside)))
+    }
+
+    /// What the caller's roles give of what only somebody outside of the engine can see.
+    pub(super) fn within(&self) -> Within {
+        Within::of(&self.permit, &self.engine.rights, self.world(), self.now)
+    }
+
+    /// The same for what is about no object or about all, such as a call of so many: a role for some
+    /// objects does not give that. `what` names it.
     pub(super) fn permit_beside_objects(
         &mut self,
         what: &str,

@@ -20,7 +20,7 @@ pub(super) fn answer(asked: &mut Asked<'_>, request: &Request) -> Option<Answere
         Request::Why(what) => about(asked, what).map(Question::Why),
         Request::WhyNot { object, target } => why_not(asked, object, target),
         Request::Dead(target) => Ok(Question::Dead { target: target.clone() }),
-        Request::ReplayDead(ids) => Ok(Question::ReplayDead { ids: ids.clone() }),
+        Request::ReplayDead(ids) => Ok(Question::ReplayDead { ids: ids.clone(), within: asked.within() }),
         _ => return None,
     };
     Some(question.map(|question| {

@@ -110,6 +110,7 @@ pub(super) fn state_names(key: &ObjectKey) -> String {
 /// Has a target told a message that says that it is a test.
 fn test(asked: &mut Asked<'_>, target: &str) -> Result<String, String> {
     let target = asked.stage().target(target)?;
+    asked.permit_beside_objects("a test of a target", 0, None)?;
     let (author, now) = (asked.author(), asked.now);
     let text = format!("TEST: {author} asks whether this arrives at {target}; nothing is wrong");
     let trouble = Trouble { what: format!("a test of {target}"), text: text.clone(), over: true };

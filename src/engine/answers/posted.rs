@@ -117,6 +117,16 @@ pub(super) fn later(thread: &[String], text: String) -> Option<PostedAnswer> {
     Some(PostedAnswer { request, text, end: PostedEnd::Done, later: 0 })
 }
 
+/// A right is missing, as was found where the command is done: a program hears that apart.
+pub(in crate::engine) fn denied(reply: Reply, outcome: &mut Outcome) {
+    if reply.sink == API {
+        let answer = later(&reply.thread, reply.text);
+        outcome.answers.extend(answer.map(|answer| PostedAnswer { end: PostedEnd::Denied, ..answer }));
+    } else {
+        outcome.replies.push(reply);
+    }
+}
+
 /// Takes what is said to the socket out of what is said to rooms: there is no such sink. What
 /// answers no request is heard by nobody.
 pub(in crate::engine) fn sort_out(outcome: &mut Outcome) {

@@ -17,6 +17,7 @@ pub(super) fn answer(asked: &mut Asked<'_>, request: &Request) -> Option<Answere
 }
 
 fn attend(asked: &mut Asked<'_>, room: &str, stays: bool) -> Answered {
+    asked.permit_beside_objects("a room", 0, None)?;
     let sink = asked.utterance.sink.clone();
     let told_there =
         |(at, to): &(String, Vec<String>)| *at == sink && to.iter().any(|to| to.eq_ignore_ascii_case(room));

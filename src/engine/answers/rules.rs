@@ -7,28 +7,35 @@ use crate::engine::outcome::Question;
 use crate::engine::ruleset::Ruleset;
 use crate::engine::world::World;
 use crate::model::words::counted;
+use std::time::Duration;
 
 /// How many slow rules are shown.
 const SLOW_SHOWN: usize = 3;
 
 /// Answers what is asked about rules; `None` if it is about something else.
 pub(super) fn answer(asked: &mut Asked<'_>, request: &Request) -> Option<Answered> {
-    let text = match request {
-        Request::Rules => rules(asked.ruleset(), asked.world(), asked.costs()),
-        Request::Reload { force } => {
-            if *force && let Err(text) = asked.confirm("put rules in force whose own tests may fail", &[]) {
-                return Some(Err(text));
-            }
-            asked.ask(Question::Reload { force: *force });
-            "reading rules and templates again".to_owned()
-        }
-        Request::Diff(length) => {
-            asked.ask(Question::Diff { length: *length });
-            "comparing the candidate rules with those in force; the answer follows".to_owned()
-        }
+    let done = match request {
+        Request::Rules => Ok(rules(asked.ruleset(), asked.world(), asked.costs())),
+        Request::Reload { force } => reload(asked, *force),
+        Request::Diff(length) => compare(asked, *length),
         _ => return None,
     };
-    Some(Ok(Answer::Text(text)))
+    Some(done.map(Answer::Text))
+}
+
+fn reload(asked: &mut Asked<'_>, force: bool) -> Result<String, String> {
+    asked.permit_beside_objects("a reload", 0, None)?;
+    if force {
+        asked.confirm("put rules in force whose own tests may fail", &[])?;
+    }
+    asked.ask(Question::Reload { force });
+    Ok("reading rules and templates again".to_owned())
+}
+
+fn compare(asked: &mut Asked<'_>, length: Duration) -> Result<String, String> {
+    asked.permit_beside_objects("a comparison of rules", 0, None)?;
+    asked.ask(Question::Diff { length });
+    Ok("comparing the candidate rules with those in force; the answer follows".to_owned())
 }
 
 /// `rules`: the rules in force, by file, what they remember, and which of them are slow.

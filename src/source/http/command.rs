@@ -152,8 +152,8 @@ impl Answer {
             self.text.push('\n');
         }
         self.text.push_str(&later.text);
-        if later.end == PostedEnd::NotDone {
-            self.end = PostedEnd::NotDone;
+        if matches!(later.end, PostedEnd::NotDone | PostedEnd::Denied) {
+            self.end = later.end;
         }
     }
 }
