@@ -49,6 +49,7 @@ mod limits;
 mod mail_answers;
 mod mail_faults;
 mod masters;
+mod mirroring;
 mod mixed_sets;
 mod modules;
 mod muting;

@@ -3,6 +3,7 @@
 use super::find::{Kind, find};
 use super::select::{LAST, Selection, named, select};
 use crate::command::permit::{Caller, Length, Permit, Reach};
+use crate::command::{Right, verbs};
 use crate::config::Role;
 use crate::engine::costs::Costs;
 use crate::engine::outcome::{Ask, Outcome, Question};
@@ -93,6 +94,19 @@ impl Asked<'_> {
         let reach = Reach { objects: self.touched.len(), called: 0, length };
         let covered = self.permit.covers(reach, |role| self.outside(role, &self.touched));
         covered.map_err(|why| self.deny(why))
+    }
+
+    /// Whether the caller's roles give another command as well, on these objects, as this one does
+    /// what that one does. `Err` says which right is missing.
+    pub(super) fn permit_also(
+        &self,
+        command: &str,
+        objects: &BTreeSet<ObjectKey>,
+        length: Length,
+    ) -> Result<(), String> {
+        let right = verbs::find(command).map_or(Right::Admin, |verb| verb.right);
+        let reach = Reach { objects: objects.len(), called: 0, length: Some(length) };
+        self.caller.may(command, right)?.covers(reach, |role| self.outside(role, objects))
     }
 
     /// Those of these objects that do not belong to a role, in words.

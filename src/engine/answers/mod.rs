@@ -18,6 +18,7 @@ mod help;
 mod icinga;
 mod lists;
 pub(super) mod mail;
+mod mirrored;
 mod mutes;
 mod objects;
 mod oncall;

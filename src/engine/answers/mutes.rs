@@ -4,6 +4,7 @@ use super::asked::{Answer, Answered, Asked};
 use super::each::WIDE;
 use super::find::Kind;
 use super::lists::capped;
+use super::mirrored;
 use super::select::{LAST, is_matcher, named};
 use crate::command::permit::Length;
 use crate::command::{MuteAsked, Request};
@@ -79,8 +80,13 @@ fn prolong(asked: &mut Asked<'_>, ids: BTreeSet<u64>, until: Option<Timestamp>) 
         let (goes, ids) = (if ids.len() > 1 { "go" } else { "goes" }, ids.join(","));
         return Err(format!("say until when {ids} {goes} on, such as `mute {ids} 2h`"));
     };
-    let covered = permit_mutes(asked, &ids, Some(Length::between(asked.now, until)))?;
-    confirm_many(asked, "prolong", &ids, &covered)?;
+    let length = Length::between(asked.now, until);
+    let all = permit_mutes(asked, &ids, Some(length))?;
+    let mutes = asked.world().mutes();
+    let in_icinga = mutes.filter(|active| ids.contains(&active.mute.id) && active.mute.mirror.is_some());
+    let in_icinga = in_icinga.flat_map(|active| covered(asked, active)).collect();
+    mirrored::permit_longer(asked, &in_icinga, length)?;
+    confirm_many(asked, "prolong", &ids, &all)?;
     Ok(said(ids.into_iter().filter_map(|id| prolong_one(asked, id, until)).collect()))
 }
 
@@ -107,11 +113,12 @@ struct Planned {
 fn add_mutes(asked: &mut Asked<'_>, wanted: &MuteAsked) -> Result<String, String> {
     let meant = meant(asked, &wanted.what)?;
     let is_named = meant.iter().all(|meant| meant.object.is_some());
-    let planned: Vec<Planned> =
+    let mut planned: Vec<Planned> =
         meant.into_iter().map(|meant| plan(asked, wanted, meant)).collect::<Result<_, _>>()?;
     let covered: Vec<ObjectKey> = planned.iter().flat_map(|planned| planned.covered.clone()).collect();
     asked.permit(&covered, None)?;
     planned.iter().try_for_each(|planned| asked.permit(&[], Some(length(&planned.mute))))?;
+    let unmirrored = permit_mirrors(asked, &mut planned, wanted.mirror)?;
     let is_wide = if is_named { planned.len() > WIDE } else { covered.len() > WIDE };
     if is_wide {
         asked.confirm(&in_words(&planned), &covered)?;
@@ -119,6 +126,37 @@ fn add_mutes(asked: &mut Asked<'_>, wanted: &MuteAsked) -> Result<String, String
     if planned.len() > 1 && asked.world().mutes().count() + planned.len() > bounds::MUTES {
         return Err(MuteError::TooMany.to_string());
     }
+    let done = add_named(asked, planned)?;
+    Ok(done + &unmirrored.map_or(String::new(), |why| format!("; {why}")))
+}
+
+/// Has those stand in Icinga as well that may: all or none, as one command means all alike. Why
+/// none does.
+fn permit_mirrors(
+    asked: &mut Asked<'_>,
+    planned: &mut [Planned],
+    is_asked: bool,
+) -> Result<Option<String>, String> {
+    let touched = |planned: &Planned| match (&planned.mute.mirror, planned.mute.until) {
+        (None, _) => Vec::new(),
+        (Some(_), Some(_)) => planned.covered.clone(),
+        (Some(_), None) => planned.mute.acknowledged.clone(),
+    };
+    let objects = planned.iter().flat_map(touched).collect();
+    let downtime = planned.first().filter(|first| first.mute.until.is_some());
+    let downtime = downtime.map(|first| length(&first.mute));
+    let why_not = mirrored::permit(asked, &objects, downtime, is_asked)?;
+    if why_not.is_some() {
+        for Planned { mute, .. } in planned {
+            mute.mirror = None;
+            mute.acknowledged.clear();
+        }
+    }
+    Ok(why_not)
+}
+
+/// Adds mutes, each with what it covers.
+fn add_named(asked: &mut Asked<'_>, planned: Vec<Planned>) -> Result<String, String> {
     let add =
         |Planned { mute, preview, .. }: Planned| Ok(format!("{}; {preview}", asked.stage().add_mute(mute)?));
     Ok(said(planned.into_iter().map(add).collect::<Result<_, String>>()?))
@@ -141,7 +179,7 @@ fn plan(asked: &Asked<'_>, wanted: &MuteAsked, meant: Meant) -> Result<Planned, 
     mute.every = wanted.every.as_deref().map(|span| with_zone(span, asked));
     let spoken = asked.utterance;
     mute.made_in = Some((spoken.sink.clone(), spoken.room.clone(), spoken.speaker.nick.clone()));
-    mute.mirror = mirrored(&mute, meant.object, wanted.mirror, asked.settings().mirror_mutes)?;
+    mute.mirror = mirrored::object(&mute, meant.object, wanted.mirror, asked.settings().mirror_mutes)?;
 
     let mut active = ActiveMute::new(mute).map_err(|error| error.to_string())?;
     let world = asked.world();
@@ -211,27 +249,6 @@ fn with_zone(span: &str, asked: &Asked<'_>) -> String {
     match asked.settings().zone.iana_name().filter(|_| !has_zone) {
         Some(zone) => format!("{span} {zone}"),
         None => span.to_owned(),
-    }
-}
-
-/// The object that is put in downtime or acknowledged in Icinga, too.
-fn mirrored(
-    mute: &Mute,
-    object: Option<ObjectKey>,
-    is_asked: bool,
-    is_usual: bool,
-) -> Result<Option<ObjectKey>, String> {
-    if !is_asked && !is_usual {
-        return Ok(None);
-    }
-    let can_be = (mute.until.is_some() || mute.until_ok) && mute.every.is_none();
-    match object.filter(|_| can_be) {
-        None if is_asked => {
-            Err("only a mute of one object that ends at a time or with `until ok` can have a \
-                                 downtime or an acknowledgement in Icinga"
-                .to_owned())
-        }
-        object => Ok(object),
     }
 }
 
