@@ -55,7 +55,11 @@ fn a_mute_of_many_that_names_none_of_them_waits_for_a_yes() {
         "alice: this would mute *, which covers 6 objects, none with a problem now; `!yes` within 60 s does it"
     );
     assert_eq!(world.say("bob", "!mutes"), "bob: nothing is muted");
-    assert!(world.say("alice", "!yes").contains("m1: * muted until"));
+    assert_eq!(
+        world.say("alice", "!yes"),
+        "alice: m1: * muted until Sun 2026-11-22 13:00 UTC",
+        "what it covers was shown"
+    );
     assert!(world.say("alice", "!mute db1 1h").contains("covers 3 objects"), "who is named is meant");
 }
 

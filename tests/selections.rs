@@ -362,7 +362,11 @@ fn more_than_a_few_mutes_wait_for_a_yes() {
     let answer = world.say("alice", &format!("!mute {six} 1h"));
     assert!(answer.contains("this would mute 6 objects: db1 and its services, "), "{answer}");
     assert_eq!(count(&world), 0);
-    world.say("alice", "!yes");
+    assert_eq!(
+        world.say("alice", "!yes"),
+        "alice: m1 to m6: 6 objects muted until Sun 2026-11-22 13:00 UTC: db1 and its services, db2 and its services, \
+         db3 and its services, db4 and its services, db5 and its services and 1 more"
+    );
     assert_eq!(count(&world), 6);
     let answer = world.say("alice", &format!("!unmute {six}"));
     assert!(answer.contains("this would end 6 mutes: m1, m2, m3, m4, m5, m6"), "{answer}");

@@ -216,9 +216,15 @@ impl Stage {
     /// Adds a mute. What was said of it.
     pub fn add_mute(&mut self, mute: Mute) -> Result<String, String> {
         let words = format!("{} muted {}", mute.what, mute.when(&self.settings.zone));
+        let id = self.put_mute(mute)?;
+        Ok(format!("m{id}: {words}"))
+    }
+
+    /// Adds a mute. Its number.
+    pub fn put_mute(&mut self, mute: Mute) -> Result<u64, String> {
         let id = self.world.add_mute(mute.clone()).map_err(|error| error.to_string())?;
         self.run.actions.extend(mirror::wanted(&Mute { id, ..mute }));
-        Ok(format!("m{id}: {words}"))
+        Ok(id)
     }
 
     /// Takes a mute away. What was said of it.

@@ -126,7 +126,7 @@ fn add_mutes(asked: &mut Asked<'_>, wanted: &MuteAsked) -> Result<String, String
     if planned.len() > 1 && asked.world().mutes().count() + planned.len() > bounds::MUTES {
         return Err(MuteError::TooMany.to_string());
     }
-    let done = add_named(asked, planned)?;
+    let done = if is_wide { add_shown(asked, planned)? } else { add_named(asked, planned)? };
     Ok(done + &unmirrored.map_or(String::new(), |why| format!("; {why}")))
 }
 
@@ -160,6 +160,22 @@ fn add_named(asked: &mut Asked<'_>, planned: Vec<Planned>) -> Result<String, Str
     let add =
         |Planned { mute, preview, .. }: Planned| Ok(format!("{}; {preview}", asked.stage().add_mute(mute)?));
     Ok(said(planned.into_iter().map(add).collect::<Result<_, String>>()?))
+}
+
+/// Adds mutes that were shown before the `yes`: one line says that it is done.
+fn add_shown(asked: &mut Asked<'_>, planned: Vec<Planned>) -> Result<String, String> {
+    let names: Vec<String> = planned.iter().map(|planned| planned.mute.what.clone()).collect();
+    let when = planned.first().map_or(String::new(), |first| first.mute.when(&asked.settings().zone));
+    let add = |planned: Planned| asked.stage().put_mute(planned.mute);
+    let ids: Vec<u64> = planned.into_iter().map(add).collect::<Result<_, _>>()?;
+    Ok(match (ids.as_slice(), names.as_slice()) {
+        ([id], [what]) => format!("m{id}: {what} muted {when}"),
+        (ids, names) => {
+            let numbers = ids.first().zip(ids.last()).map(|(first, last)| format!("m{first} to m{last}: "));
+            let count = counted(ids.len() as u64, "object");
+            format!("{}{count} muted {when}: {}", numbers.unwrap_or_default(), named(names))
+        }
+    })
 }
 
 /// What would be done: `mute db*, which covers 12 objects, none with a problem now`.
