@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 /// How long it may take until Watchbell has caught up after a break.
 const BACK: Duration = Duration::from_secs(120);
+/// How long it may take from the first answer of Icinga's API, where nothing else is slow.
+const IN_SYNC: Duration = Duration::from_secs(10);
 
 /// Reading all objects of a large site may take no longer, and no more mebibytes.
 const READ_WITHIN: Duration = Duration::from_secs(30);
@@ -97,15 +99,20 @@ pub(crate) async fn reloads(campaign: &mut Campaign) -> Verdict {
     for cycle in 1..=times {
         round.wait(1.0).await;
         let before = round.router.times_ready();
-        let start = Instant::now();
-        round.ground.icinga.reload();
-        caught_up_again(&round, before);
-        longest = longest.max(start.elapsed());
+        round.ground.icinga.reload_and_wait().await;
+        longest = longest.max(caught_up_again(&round, before));
         campaign.progress.done(cycle, &mut round).await;
     }
     round.wait(1.0).await;
-    let note = format!("{times} times, back after {:.1} s at most", longest.as_secs_f64());
-    Verdict::of(round.end().await).and(note, Vec::new())
+    let (note, late) = in_sync(longest);
+    Verdict::of(round.end().await).and(format!("{times} times, {note}"), late)
+}
+
+/// How long it took at most since Icinga's API answered again, and whether that was too long.
+fn in_sync(longest: Duration) -> (String, Vec<String>) {
+    let note = format!("in sync {:.1} s after its API was back at most", longest.as_secs_f64());
+    let late = (longest > IN_SYNC).then(|| note.clone());
+    (note, late.into_iter().collect())
 }
 
 /// SIGSTOP and SIGCONT of all of Icinga. A short freeze breaks nothing; in a long one Watchbell
@@ -124,18 +131,16 @@ pub(crate) async fn frozen(campaign: &mut Campaign) -> Verdict {
         round.ground.icinga.freeze();
         round.wait(seconds).await;
         round.ground.icinga.thaw();
-        let start = Instant::now();
         if breaks {
-            caught_up_again(&round, before);
+            longest = longest.max(caught_up_again(&round, before));
             round.hears_again();
-            longest = longest.max(start.elapsed());
         }
         round.wait(2.0).await;
         campaign.progress.done(cycle, &mut round).await;
     }
-    let back =
-        if breaks { format!(", back after {:.1} s at most", longest.as_secs_f64()) } else { String::new() };
-    Verdict::of(round.end().await).and(format!("{} times for {seconds} s{back}", campaign.times), Vec::new())
+    let (back, late) = if breaks { in_sync(longest) } else { ("nothing broke".to_owned(), Vec::new()) };
+    let note = format!("{} times for {seconds} s, {back}", campaign.times);
+    Verdict::of(round.end().await).and(note, late)
 }
 
 /// `kill -9` of Icinga under load: it comes back with states of before, and those are told.
@@ -143,7 +148,7 @@ pub(crate) async fn killed(campaign: &mut Campaign) -> Verdict {
     let times = campaign.times;
     let (rate, seed) = (campaign.rate(), campaign.seed());
     let mut round = Round::begin(&mut campaign.ground, rate, seed).await;
-    let mut wrong = Vec::new();
+    let (mut wrong, mut longest) = (Vec::new(), Duration::ZERO);
     for cycle in 1..=times {
         // It keeps its states when it reads its configuration again, so that those it
         // comes back with are not from before the round.
@@ -155,15 +160,19 @@ pub(crate) async fn killed(campaign: &mut Campaign) -> Verdict {
         round.goes_deaf();
         round.ground.icinga.kill();
         round.ground.icinga.restart().await;
-        caught_up_again(&round, before);
+        longest = longest.max(caught_up_again(&round, before));
         wrong.extend(round.wake_icinga().await);
         campaign.progress.done(cycle, &mut round).await;
     }
     round.wait(1.5).await;
-    Verdict::of(round.end().await).and(format!("{times} times"), wrong)
+    let (note, late) = in_sync(longest);
+    wrong.extend(late);
+    Verdict::of(round.end().await).and(format!("{times} times, {note}"), wrong)
 }
 
-/// Waits until it has caught up oftener than `before`.
-pub(super) fn caught_up_again(round: &Round<'_>, before: usize) {
+/// Waits until it has caught up oftener than `before`: for how long.
+pub(super) fn caught_up_again(round: &Round<'_>, before: usize) -> Duration {
+    let begun = Instant::now();
     wait_for("watchbell to catch up again", BACK, || (round.router.times_ready() > before).then_some(()));
+    begun.elapsed()
 }
