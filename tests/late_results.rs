@@ -55,6 +55,35 @@ fn a_check_that_icinga_ended_is_nothing_after_a_gap_either() {
 }
 
 #[test]
+fn beside_a_check_that_icinga_ended_the_other_levels_are_compared_after_a_gap() {
+    let critical = || fine().state(DB, State::Critical);
+    let acknowledged = || critical().with(DB, |found| found.acknowledged = true);
+    let cut_off = |truth: Truth| {
+        truth.state(DB, State::Unknown).with(DB, |found| {
+            (found.exit_status, found.output) = (128, CUT_OFF.to_owned());
+        })
+    };
+    let flaps = |truth: Truth| truth.with(DB, |found| found.flapping = true);
+    for (before, after, expected) in [
+        // A state that changes ends an acknowledgement in Icinga, also where the check says nothing.
+        (acknowledged(), critical(), Some("AcknowledgementCleared db1!postgres CRITICAL")),
+        (critical(), acknowledged(), Some("AcknowledgementSet db1!postgres CRITICAL")),
+        (critical(), flaps(critical()), Some("Flapping db1!postgres CRITICAL")),
+        (fine(), flaps(fine()), Some("Flapping db1!postgres OK")),
+        (fine(), acknowledged(), None),
+    ] {
+        let mut world = telling();
+        world.looks(before.read(world.now));
+        world.told();
+        world.looks(cut_off(after).read(world.now));
+        let told: Vec<String> = world.told().into_iter().filter(|line| line.ends_with("(missed)")).collect();
+        let expected = expected.map(|expected| format!("dba: {expected} (missed)"));
+        let wanted: Vec<String> = std::iter::once("dba: Gap (missed)".to_owned()).chain(expected).collect();
+        assert_eq!(told, wanted);
+    }
+}
+
+#[test]
 fn a_result_from_hours_ago_is_told_as_missed_and_an_older_one_than_known_not_at_all() {
     let mut world = telling();
     let hours_ago = world.now - Duration::from_secs(3 * 3600);

@@ -220,7 +220,10 @@ fn object_differences(world: &mut World, view: &View, found: &SnapshotObject, ev
     let snapshot = view.snapshot;
     let key = &found.object.key;
     let known = world.status(key);
-    let Some(state) = hard_state(found) else { return };
+    // What a check says that Icinga ended is no state: the one that is known stands, and beside it
+    // the other levels are compared.
+    let cut_off = is_cut_off(found.exit_status, &found.output);
+    let Some(state) = hard_state(found).or(known.hard_state.filter(|_| cut_off)) else { return };
     if known.state.is_none() && !state.is_problem() {
         adopt_object(world, found, snapshot.at);
         return;
@@ -239,10 +242,11 @@ fn object_differences(world: &mut World, view: &View, found: &SnapshotObject, ev
     // A recovery ends the acknowledgement without an event of its own.
     let recovered = known.hard_state != Some(state) && !state.is_problem();
     let acknowledged = known.acknowledged && !recovered;
-    if is_acknowledged(found) && !acknowledged {
+    let is_acknowledged = is_acknowledged(found) && (state.is_problem() || !cut_off);
+    if is_acknowledged && !acknowledged {
         events.push(missed(snapshot, key, snapshot.at, acknowledgement(view, found, state)));
     }
-    if !is_acknowledged(found) && acknowledged {
+    if !is_acknowledged && acknowledged {
         let end = AcknowledgementEnd { state, hard: true };
         events.push(missed(snapshot, key, snapshot.at, Detail::AcknowledgementCleared(end)));
     }
