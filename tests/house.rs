@@ -64,6 +64,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "lag",
             "load",
             "outbox",
+            "patience",
             "pipeline",
             "reload",
             "sink",

@@ -16,6 +16,7 @@ use super::supervisor::Supervisor;
 use crate::clock;
 use crate::lag::Lag;
 use crate::model::{Input, Timestamp};
+use crate::patience::within;
 use crate::store::writer::WriterHandle;
 use crate::store::{Audit, Store};
 use bounds::Look;
@@ -131,7 +132,7 @@ pub(super) async fn pulse(
         inputs.send(Input::Tick).await.ok()?;
         wake.changed().await.ok()
     };
-    timeout(patience, judged).await.ok().flatten().map(|()| begun.elapsed())
+    within(patience, judged).await.flatten().map(|()| begun.elapsed())
 }
 
 /// How much memory the process holds, in bytes; `None` where the system does not say

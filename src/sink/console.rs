@@ -8,6 +8,7 @@
 use super::{Receipt, SendError, Sink, plain};
 use crate::config::ConsoleSettings;
 use crate::model::{Delivery, Timestamp};
+use crate::patience::within;
 use anstyle::{AnsiColor, Style};
 use futures_util::future::BoxFuture;
 use jiff::tz::TimeZone;
@@ -16,7 +17,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
 
 /// How long a stopped terminal (Ctrl-S) is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -48,10 +48,10 @@ impl Console {
             output.write_all(painted.as_bytes())?;
             output.flush()
         });
-        match timeout(PATIENCE, writing).await {
-            Ok(Ok(written)) => written.map(|()| Receipt("printed".to_owned())).map_err(refusal),
-            Ok(Err(panic)) => Err(retry(format!("printing failed: {panic}"))),
-            Err(_) => Err(retry("standard output takes nothing; is the terminal stopped?".to_owned())),
+        match within(PATIENCE, writing).await {
+            Some(Ok(written)) => written.map(|()| Receipt("printed".to_owned())).map_err(refusal),
+            Some(Err(panic)) => Err(retry(format!("printing failed: {panic}"))),
+            None => Err(retry("standard output takes nothing; is the terminal stopped?".to_owned())),
         }
     }
 }
