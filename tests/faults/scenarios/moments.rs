@@ -20,7 +20,7 @@ use std::time::Duration;
 const REACHED: Duration = Duration::from_secs(30);
 
 /// How long a command may take from the channel to the point.
-const HEARD: Duration = Duration::from_secs(6);
+const HEARD: Duration = Duration::from_secs(20);
 
 /// The schema of a Watchbell before fates were kept.
 const OLD_SCHEMA: [&str; 3] = [
