@@ -23,7 +23,12 @@ pub fn parse(line: &str, now: Timestamp, zone: &TimeZone) -> Result<Command, Str
     let names: Vec<String> = words.iter().take(2).map(|word| word.to_ascii_lowercase()).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     if let Some((verb, used)) = verbs::find_front(&names) {
-        let request = (verb.read)(&mut Words::new(verb.usage(), &words[used..], now, zone))?;
+        let mut words = Words::new(verb.usage(), &words[used..], now, zone);
+        let request = (verb.read)(&mut words)?;
+        // Whoever writes two objects means both. To a command that takes no words they are talk.
+        if !verb.form.is_empty() && !words.is_empty() {
+            return Err(words.too_much());
+        }
         return Ok(Command { verb: Some(verb), request });
     }
     let name = names.first().map_or(String::new(), |name| (*name).to_owned());
@@ -146,6 +151,21 @@ mod tests {
             ("why", "write: why OBJECT|#N|D12"),
             ("why-not db1", "write: why-not OBJECT TARGET"),
             ("diff soon", "write: diff [24h]"),
+            ("recheck db1 db2", "`db2` is too much; several are joined with commas. write: recheck OBJECT"),
+            (
+                "unmute m1 m2 m3",
+                "`m2 m3` is too much; several are joined with commas. write: unmute M3|OBJECT",
+            ),
+            ("unack db1 please", "`please` is too much"),
+            ("watch db1 db2", "`db2` is too much"),
+            ("quiet 2h db1", "`db1` is too much"),
+            ("take #1 #2", "`#2` is too much"),
+            ("test ops dba", "`dba` is too much"),
+            ("why db1 dba", "`dba` is too much"),
+            (
+                "mute db1 state!=DOWN 4h",
+                "`state!=DOWN` is a condition, and `db1` is none. write: mute OBJECT",
+            ),
         ] {
             let answer = read(line).expect_err(line);
             assert!(answer.contains(words), "{line}: {answer}");

@@ -128,6 +128,11 @@ pub(super) fn mute(words: &mut Words<'_>) -> Reading {
     while mute.what[0].contains('=') && words.peek().is_some_and(|word| word.contains('=')) {
         mute.what.push(words.one()?);
     }
+    let stray = words.peek().filter(|word| word.contains('='));
+    if let Some(stray) = stray {
+        let usage = words.usage();
+        return Err(format!("`{stray}` is a condition, and `{}` is none. {usage}", mute.what[0]));
+    }
     loop {
         if words.took_both("until", "ok") {
             mute.until_ok = true;

@@ -23,6 +23,11 @@ impl<'a> Words<'a> {
         self.usage.clone()
     }
 
+    /// What is answered to words that the command has no use for.
+    pub fn too_much(&self) -> String {
+        format!("`{}` is too much; several are joined with commas. {}", self.left.join(" "), self.usage)
+    }
+
     /// When the command was said.
     pub fn now(&self) -> Timestamp {
         self.now
