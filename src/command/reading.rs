@@ -99,6 +99,12 @@ pub(super) fn downtime(words: &mut Words<'_>) -> Reading {
             break;
         }
     }
+    if span.is_some() && words.is_moment_after("from") {
+        return Err(format!(
+            "say when it begins before it ends, as in from 22:00 until 23:30. {}",
+            words.usage()
+        ));
+    }
     let (start, end) = span.unwrap_or_else(|| (words.now(), later(words.now(), DOWNTIME_UNLESS_SAID)));
     if words.is_empty() {
         return Err(format!("say in a few words why. {}", words.usage()));
@@ -164,10 +170,21 @@ fn span(words: &mut Words<'_>) -> Result<String, String> {
     let most = left.len().min(MOST_WORDS_OF_SPAN);
     let is_span = |used: &usize| Span::parse(&left[..*used].join(" ")).is_ok();
     match (1..=most).rev().find(is_span) {
+        // Where its times are wrong, the whole day is not meant.
+        Some(used) if left.get(used).is_some_and(|next| are_times(next)) => {
+            let whole = Span::parse(&left[..=used].join(" "));
+            Err(whole.err().map_or_else(|| words.usage(), |error| error.to_string()))
+        }
         Some(used) => Ok(words.take(used).join(" ")),
         None if left.is_empty() => Err(words.usage()),
         None => Err(Span::parse(left[0]).err().map_or_else(|| words.usage(), |error| error.to_string())),
     }
+}
+
+/// Whether a word can be nothing but times, right or wrong: `25:00-26:00`, `9-17`.
+fn are_times(word: &str) -> bool {
+    let is_part = |letter: char| letter.is_ascii_digit() || matches!(letter, ':' | '-' | '.' | ',');
+    word.chars().all(is_part) && word.contains(|letter: char| letter.is_ascii_digit())
 }
 
 pub(super) fn watch(words: &mut Words<'_>) -> Reading {
@@ -291,6 +308,7 @@ mod tests {
                 reason("moving", hour(&["host.vars.team=shop", "state!=DOWN"])),
             ),
             ("mute db1 until ok", MuteAsked { until_ok: true, ..of(&["db1"]) }),
+            ("mute db1 Until OK", MuteAsked { until_ok: true, ..of(&["db1"]) }),
             (
                 "mute db1 until ok for 1h known",
                 reason("known", MuteAsked { until_ok: true, until: in_seconds(3600), ..of(&["db1"]) }),
@@ -316,6 +334,12 @@ mod tests {
             ("mute", "write: mute OBJECT"),
             ("mute db1 every month", "is no span of the week"),
             ("mute db1 every", "write: mute OBJECT"),
+            ("mute db1 every mon 25:00-26:00", "`mon 25:00-26:00` is no span of the week"),
+            ("mute db1 every mon 9-17 backups", "`mon 9-17` is no span of the week"),
+            ("mute db1 0m", "`0m` is not a time"),
+            ("mute db1 -2h flaky", "`-2h` is not a time"),
+            ("mute db1 2 hours", "`2 hours` is not a time"),
+            ("mute db1 for", "a time is missing"),
             ("mute db1 unused soon", "`soon` is not a length of time"),
             ("mute db1 until ever", "is not a time"),
         ] {

@@ -13,6 +13,9 @@ pub enum WhenError {
     /// Not a time at all.
     #[error("`{0}` is not a time; write it like 2h, until 18:00, until fri 9:00 or until 2026-11-24 9:00")]
     NotATime(String),
+    /// Nothing behind `for` or `until`.
+    #[error("a time is missing; write it like 2h, until 18:00, until fri 9:00 or until 2026-11-24 9:00")]
+    Missing,
     /// Not a moment at all.
     #[error(
         "`{0}` is not a moment; write it like 3:00, \"fri 3:00\", \"2026-11-24 3:00\", or 2h for two hours from now"
@@ -30,15 +33,59 @@ pub fn take(
     now: Timestamp,
     zone: &TimeZone,
 ) -> Result<Option<(Timestamp, usize)>, WhenError> {
-    match words {
-        ["for", length, ..] => Ok(Some((after(length, now)?, 2))),
-        ["until", rest @ ..] => {
+    let Some((first, rest)) = words.split_first() else { return Ok(None) };
+    match first.to_ascii_lowercase().as_str() {
+        "for" => Ok(Some((after(rest.first().ok_or(WhenError::Missing)?, now)?, 2))),
+        "until" => {
             let (moment, used) = until(rest, now, zone)?;
             Ok(Some((moment, used + 1)))
         }
-        [length, ..] if parse_duration(length).is_ok() => Ok(Some((after(length, now)?, 1))),
-        _ => Ok(None),
+        _ if parse_duration(first).is_ok() => Ok(Some((after(first, now)?, 1))),
+        _ => like_a_length(first, rest.first().copied())
+            .map_or(Ok(None), |text| Err(WhenError::NotATime(text))),
     }
+}
+
+/// What looks like a length of time and is none, such as `0m`, `-2h`, `2hours` or `2 hours`: nobody
+/// gives that as a reason.
+fn like_a_length(word: &str, next: Option<&str>) -> Option<String> {
+    let unsigned = word.strip_prefix(['-', '+']).unwrap_or(word);
+    let units = unsigned.trim_start_matches(|letter: char| letter.is_ascii_digit());
+    if units.len() == unsigned.len() {
+        return None;
+    }
+    if units.is_empty() {
+        return next.filter(|next| is_unit(next)).map(|next| format!("{word} {next}"));
+    }
+    let short = |letter: char| letter.is_ascii_digit() || "smhdw".contains(letter.to_ascii_lowercase());
+    (is_unit(units) || units.chars().all(short)).then(|| word.to_owned())
+}
+
+/// Whether a word is a unit of time as it is spoken.
+fn is_unit(word: &str) -> bool {
+    let word = word.to_ascii_lowercase();
+    let word = word.strip_suffix('s').unwrap_or(&word);
+    matches!(
+        word,
+        "" | "s"
+            | "sec"
+            | "second"
+            | "m"
+            | "min"
+            | "minute"
+            | "h"
+            | "hr"
+            | "hour"
+            | "d"
+            | "day"
+            | "w"
+            | "week"
+            | "mo"
+            | "month"
+            | "y"
+            | "yr"
+            | "year"
+    )
 }
 
 /// Takes a moment from the front of the words, such as `fri 3:00`, `18:00`, `2026-11-24 9:00`
@@ -90,7 +137,7 @@ fn after(length: &str, now: Timestamp) -> Result<Timestamp, WhenError> {
 fn until(words: &[&str], now: Timestamp, zone: &TimeZone) -> Result<(Timestamp, usize), WhenError> {
     let local = now.to_zoned(zone.clone());
     let not_a_time = || WhenError::NotATime(words.iter().take(2).copied().collect::<Vec<_>>().join(" "));
-    let (first, second) = (words.first().copied().unwrap_or(""), words.get(1).copied());
+    let (first, second) = (words.first().copied().ok_or(WhenError::Missing)?, words.get(1).copied());
     if let Some(time) = clock(first) {
         return Ok((next(&local, local.date(), time, 1)?, 1));
     }
@@ -102,10 +149,12 @@ fn until(words: &[&str], now: Timestamp, zone: &TimeZone) -> Result<(Timestamp, 
         return Ok((next(&local, date, time, 7)?, used));
     }
     let date: Date = first.parse().map_err(|_| not_a_time())?;
-    let moment = date.to_datetime(time.unwrap_or(Time::constant(9, 0, 0, 0)));
-    let moment = moment.to_zoned(zone.clone()).map_err(|_| not_a_time())?.timestamp();
+    let time_or_morning = time.unwrap_or(Time::constant(9, 0, 0, 0));
     let used = if time.is_some() { 2 } else { 1 };
-    if moment > now { Ok((moment, used)) } else { Err(WhenError::Past(words[..used].join(" "))) }
+    match ahead(&local, date, time_or_morning).map_err(|_| not_a_time())? {
+        Some(moment) => Ok((moment, used)),
+        None => Err(WhenError::Past(words[..used].join(" "))),
+    }
 }
 
 fn clock(word: &str) -> Option<Time> {
@@ -150,13 +199,19 @@ fn full_name(short: &str) -> &'static str {
 /// This day at this time, or as many days later as make it lie ahead.
 fn next(local: &Zoned, date: Date, time: Time, step_days: i64) -> Result<Timestamp, WhenError> {
     let not_a_time = |_| WhenError::NotATime(format!("{date} {time}"));
-    let zone = local.time_zone();
-    let moment = date.to_datetime(time).to_zoned(zone.clone()).map_err(not_a_time)?;
-    if moment.timestamp() > local.timestamp() {
-        return Ok(moment.timestamp());
+    if let Some(moment) = ahead(local, date, time).map_err(not_a_time)? {
+        return Ok(moment);
     }
     let later = date.checked_add(step_days.days()).map_err(not_a_time)?;
-    Ok(later.to_datetime(time).to_zoned(zone.clone()).map_err(not_a_time)?.timestamp())
+    Ok(later.to_datetime(time).to_zoned(local.time_zone().clone()).map_err(not_a_time)?.timestamp())
+}
+
+/// This day at this time, if that lies ahead. A time that comes twice in the night in which the
+/// clocks go back is the first of the two that does.
+fn ahead(local: &Zoned, date: Date, time: Time) -> Result<Option<Timestamp>, jiff::Error> {
+    let zoned = || local.time_zone().to_ambiguous_zoned(date.to_datetime(time));
+    let both = [zoned().compatible()?.timestamp(), zoned().later()?.timestamp()];
+    Ok(both.into_iter().find(|moment| *moment > local.timestamp()))
 }
 
 #[cfg(test)]
@@ -188,6 +243,8 @@ mod tests {
             ("until fri 8:30", "2026-11-27 08:30", 3),
             ("until sunday 11:00", "2026-11-29 11:00", 3),
             ("until 2026-12-24", "2026-12-24 09:00", 2),
+            ("Until 18:00", "2026-11-22 18:00", 2),
+            ("FOR 2h", "2026-11-22 14:00", 2),
             ("until 2026-12-24 18:00 holidays", "2026-12-24 18:00", 3),
         ] {
             assert_eq!(read(text), Ok(Some((wanted.to_owned(), used))), "{text}");
@@ -223,6 +280,20 @@ mod tests {
     fn what_is_no_time_is_left_alone() {
         assert_eq!(read("looking into it"), Ok(None));
         assert_eq!(read(""), Ok(None));
+        for reason in
+            ["3rd time today", "10GbE is down", "2 disks", "30", "4x slower", "-", "dhm", "-v was set"]
+        {
+            assert_eq!(read(reason), Ok(None), "{reason}");
+        }
+    }
+
+    #[test]
+    fn what_looks_like_a_length_of_time_and_is_none_is_no_reason() {
+        for text in
+            ["0m", "-2h", "+2h", "1h0", "99999d", "2hours", "90min", "1y", "2 hours", "3 Days", "0 m", "-1 h"]
+        {
+            assert_eq!(read(text), Err(WhenError::NotATime(text.to_owned())), "{text}");
+        }
     }
 
     #[test]
@@ -230,13 +301,37 @@ mod tests {
         for (text, words) in [
             ("for ever", "`ever` is not a time"),
             ("until soon", "`soon` is not a time"),
-            ("until", "is not a time"),
+            ("until", "a time is missing; write it like 2h"),
+            ("for", "a time is missing; write it like 2h"),
+            ("for -2h", "`-2h` is not a time"),
+            ("for 0m", "`0m` is not a time"),
             ("until 25:00", "is not a time"),
             ("until 2020-01-01 9:00", "2020-01-01 9:00 is in the past"),
         ] {
             let error = read(text).expect_err(text).to_string();
             assert!(error.contains(words), "{text}: {error}");
         }
+    }
+
+    /// In the night of 2026-10-25 Berlin has 2:30 twice.
+    #[test]
+    fn a_time_that_comes_twice_is_the_next_of_the_two() {
+        let zone = TimeZone::get("Europe/Berlin").expect("the zone data is built in");
+        for (now, words, wanted) in [
+            ("2026-10-24T23:50:00Z", "until 2:30", "2026-10-25T00:30:00Z"),
+            ("2026-10-25T00:40:00Z", "until 2:30", "2026-10-25T01:30:00Z"),
+            ("2026-10-25T00:40:00Z", "until sun 2:30", "2026-10-25T01:30:00Z"),
+            ("2026-10-25T00:40:00Z", "until 2026-10-25 2:30", "2026-10-25T01:30:00Z"),
+            ("2026-10-25T01:40:00Z", "until 2:30", "2026-10-26T01:30:00Z"),
+        ] {
+            let now = now.parse().expect("a moment");
+            let words: Vec<&str> = words.split(' ').collect();
+            let taken = take(&words, now, &zone).expect("read").expect("a time").0;
+            assert_eq!(taken.to_string(), wanted, "{now} {words:?}");
+        }
+        let past =
+            take(&["until", "2026-10-25", "2:30"], "2026-10-25T01:30:00Z".parse().expect("a moment"), &zone);
+        assert_eq!(past, Err(WhenError::Past("2026-10-25 2:30".to_owned())));
     }
 
     /// In the night of 2027-03-28 Berlin has no 2:30.

@@ -71,7 +71,8 @@ impl<'a> Words<'a> {
 
     /// Takes these two words, if they are the next ones.
     pub fn took_both(&mut self, first: &str, second: &str) -> bool {
-        let are_next = self.left.starts_with(&[first, second]);
+        let next = self.left.get(..2).unwrap_or_default();
+        let are_next = matches!(next, [one, other] if one.eq_ignore_ascii_case(first) && other.eq_ignore_ascii_case(second));
         if are_next {
             self.left = &self.left[2..];
         }
@@ -122,6 +123,12 @@ impl<'a> Words<'a> {
             self.left = &self.left[used..];
             moment
         }))
+    }
+
+    /// Whether a moment behind this word is next, which stays.
+    pub fn is_moment_after(&self, word: &str) -> bool {
+        let is_moment = |rest| when::beginning(rest, self.now, self.zone).is_ok();
+        self.left.split_first().is_some_and(|(first, rest)| *first == word && is_moment(rest))
     }
 
     /// A span of time, if one is next: from now on as [`Words::time`] has it, or
