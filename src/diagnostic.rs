@@ -207,16 +207,20 @@ fn one_line(text: &str) -> String {
 /// ```
 pub fn did_you_mean<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let written = written.to_lowercase();
-    let distance = |candidate: &str| strsim::damerau_levenshtein(&written, &candidate.to_lowercase());
-    let near = |candidate: &str| {
-        let limit = (candidate.chars().count() / 3).max(1);
-        distance(candidate) <= limit || (written.len() >= 4 && candidate.to_lowercase().contains(&written))
+    let length = written.chars().count();
+    let distance = |candidate: &str| {
+        let candidate = candidate.to_lowercase();
+        let letters = candidate.chars().count();
+        let limit = (letters / 3).max(1);
+        let holds = written.len() >= 4 && candidate.contains(&written);
+        // They are at least as far apart as they differ in length. Telling how far exactly takes time
+        // in proportion to both, and somebody may have written a word without end.
+        let may_be_near = letters.abs_diff(length) <= limit;
+        let distance = (holds || may_be_near).then(|| strsim::damerau_levenshtein(&written, &candidate))?;
+        (holds || distance <= limit).then_some(distance)
     };
-    let best = candidates
-        .into_iter()
-        .filter(|candidate| near(candidate))
-        .min_by_key(|candidate| distance(candidate));
-    best.map(str::to_owned)
+    let near = candidates.into_iter().filter_map(|candidate| Some((distance(candidate)?, candidate)));
+    near.min_by_key(|(distance, _)| *distance).map(|(_, candidate)| candidate.to_owned())
 }
 
 #[cfg(test)]

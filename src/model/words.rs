@@ -11,9 +11,32 @@ pub fn first_line(text: &str, most: usize) -> &str {
     line.char_indices().nth(most).map_or(line, |(end, _)| &line[..end])
 }
 
+/// A text whose words have at most so many characters each: what is longer was written by nobody
+/// who wants to read it again. A quoted word stays quoted.
+pub fn short_words(text: &str, most: usize) -> String {
+    let short = |word: &str| match word.char_indices().nth(most) {
+        None => word.to_owned(),
+        Some((end, _)) if word.starts_with('`') => format!("{}...`", &word[..end]),
+        Some((end, _)) => format!("{}...", &word[..end]),
+    };
+    text.split(' ').map(short).collect::<Vec<_>>().join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_words_are_cut_between_characters() {
+        for (text, short) in [
+            ("", ""),
+            ("a bcd  e", "a bcd  e"),
+            ("I know no `größere`; say", "I know no `grö...` say"),
+            ("größere", "größ..."),
+        ] {
+            assert_eq!(short_words(text, 4), short, "{text:?}");
+        }
+    }
 
     #[test]
     fn a_first_line_is_cut_between_characters() {

@@ -1,6 +1,7 @@
 //! Answers about Watchbell itself: its commands, and who the caller is to it.
 
 use super::asked::{Answer, Answered, Asked};
+use super::lists::short;
 use crate::command::{Caller, Request, Right, VERBS, Verb, verbs};
 
 /// Answers what is asked about commands and callers; `None` if it is about something else.
@@ -30,7 +31,7 @@ fn help(topic: Option<&str>, asked: &Asked<'_>) -> String {
                 command.right().role().map_or(String::new(), |role| format!("; needs the role {role}"));
             return format!("{prefix}{name} - {} ({}){role}", command.help, command.at.file);
         }
-        return format!("there is no command `{name}`; `{prefix}help` lists them");
+        return short(&format!("there is no command `{name}`; `{prefix}help` lists them"));
     }
     let may = |name: &str, right: Right<'_>| asked.caller.may(name, right).is_ok();
     let own = VERBS.iter().filter(|verb| may(verb.name, verb.right)).map(|verb| verb.name);

@@ -7,6 +7,14 @@ use crate::model::words;
 /// How many lines of a list are shown.
 const SHOWN: usize = 8;
 
+/// How much of a word stands in an answer, in characters: the word may be all that somebody wrote.
+const LONGEST_WORD: usize = 200;
+
+/// An answer that says back what somebody wrote, without the end of a word that has none.
+pub(super) fn short(answer: &str) -> String {
+    words::short_words(answer, LONGEST_WORD)
+}
+
 /// ` for 5m`; nothing where no moment is known.
 pub(super) fn ago(since: Option<Timestamp>, now: Timestamp) -> String {
     since.map_or(String::new(), |since| {

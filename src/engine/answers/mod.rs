@@ -37,6 +37,7 @@ use crate::command::rate::{CLOSED, Turn};
 use crate::command::{Caller, Command, Request, Right, code, parse, verbs};
 use crate::model::{CommandEnd, Commanded, Decision, Facts, PostedEnd, Timestamp, Utterance, Verdict};
 use asked::{Answer, Answered, Asked, Kept, Said, reply};
+use lists::short;
 
 pub(super) use drill::report as drill_report;
 pub use find::find_by_name;
@@ -164,14 +165,14 @@ impl Nothing {
     fn ends(self) -> (String, CommandEnd, PostedEnd) {
         let refused = |why: String, end| (why.clone(), CommandEnd::Refused(why), end);
         match self {
-            Nothing::Denied(why) => refused(why, PostedEnd::Denied),
-            Nothing::Waits(words) => (words, CommandEnd::Asked, PostedEnd::Waits),
+            Nothing::Denied(why) => refused(short(&why), PostedEnd::Denied),
+            Nothing::Waits(words) => (short(&words), CommandEnd::Asked, PostedEnd::Waits),
             Nothing::TooMany(seconds) => {
                 let why = format!("too many commands; wait {seconds} s");
                 refused(why, PostedEnd::TooMany(seconds))
             }
-            Nothing::NotDone(why) => refused(why, PostedEnd::NotDone),
-            Nothing::NotUnderstood(why) => (why, CommandEnd::Unknown, PostedEnd::NotUnderstood),
+            Nothing::NotDone(why) => refused(short(&why), PostedEnd::NotDone),
+            Nothing::NotUnderstood(why) => (short(&why), CommandEnd::Unknown, PostedEnd::NotUnderstood),
         }
     }
 }
