@@ -218,7 +218,7 @@ fn an_object_is_found_by_its_name_a_part_of_it_or_its_number() {
         ("!host bd1", "I know no `bd1`"),
         ("!host #99", "there is no incident #99; `problems` lists them"),
         ("!host #x", "`#x` is not a number of an incident like #12"),
-        ("!host db1!postgres", "I know no `db1!postgres`"),
+        ("!host db1!postgres", "db1!postgres is a service; `service db1!postgres` shows it"),
     ] {
         let answer = world.say("bob", line);
         assert!(answer.trim_start_matches("bob: ").starts_with(expected), "{line}: {answer}");

@@ -2,6 +2,7 @@
 
 mod audit;
 mod auditing;
+mod awkward;
 mod backup;
 mod bad_files;
 mod bad_rules;

@@ -132,6 +132,12 @@ impl Stage {
     /// Whom somebody calls by this name, each by their first way. `Err` says why nobody.
     pub(super) fn ways_to(&self, recipient: &Recipient, now: Timestamp) -> Result<Vec<Called>, String> {
         let persons = match recipient {
+            Recipient::Schedule(name) if self.settings.schedule(name).is_err() => {
+                return Err(self.settings.schedule(name).err().unwrap_or_default());
+            }
+            Recipient::Role(role) if !self.settings.has_role(role) => {
+                return Err(format!("there is no role `{role}`"));
+            }
             Recipient::Target(name) => {
                 let target = self.target(name)?;
                 return Ok(vec![Called { target, person: None, way: 0 }]);

@@ -45,7 +45,9 @@ impl fmt::Display for Pattern {
             Pattern::Equal(serde_json::Value::String(text)) => write!(f, "{text}"),
             Pattern::Equal(value) => write!(f, "{value}"),
             Pattern::Any(patterns) => {
-                let written: Vec<String> = patterns.iter().map(Pattern::to_string).collect();
+                let mut written: Vec<String> = patterns.iter().map(Pattern::to_string).collect();
+                // A number and the text of it read alike.
+                written.dedup();
                 write!(f, "{}", written.join(" or "))
             }
             Pattern::Glob(glob) => write!(f, "{glob}"),

@@ -44,6 +44,7 @@ pub use ruleset::{Names, RuleFault, RuleFile, RuleTest, Ruleset, SCRIPT_STACK};
 pub use world::World;
 
 use crate::command::rate::Rates;
+use crate::command::right::ROLES;
 use crate::config::{Accounts, Config, Person, Policy, Reach, Role, Target};
 use crate::model::event::{Reminder, RulesetChanged};
 use crate::model::time::age;
@@ -113,6 +114,11 @@ impl Settings {
 }
 
 impl Settings {
+    /// Whether there is a role of this name.
+    pub fn has_role(&self, name: &str) -> bool {
+        ROLES.contains(&name) || self.roles.contains_key(name)
+    }
+
     /// Whether a target of this name can be told.
     pub fn has_target(&self, name: &str) -> bool {
         self.any_target || self.targets.contains(name)

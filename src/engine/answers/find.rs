@@ -32,7 +32,10 @@ pub(super) fn find(world: &World, text: &str, kind: Kind) -> Result<ObjectKey, S
     if let Some(number) = text.strip_prefix('#') {
         return by_number(world, number, text);
     }
-    find_by_name(world.object_keys().filter(|key| kind.takes(key)), text)
+    find_by_name(world.object_keys().filter(|key| kind.takes(key)), text).map_err(|why| {
+        let other = world.object_keys().find(|key| key.name() == text && !kind.takes(key));
+        other.map_or(why, of_the_other_kind)
+    })
 }
 
 /// The same for an object whose incident may be over.
@@ -93,6 +96,11 @@ fn by_number(world: &World, number: &str, text: &str) -> Result<ObjectKey, Strin
     }
 }
 
+fn of_the_other_kind(key: &ObjectKey) -> String {
+    let kind = if key.is_host() { "host" } else { "service" };
+    format!("{key} is a {kind}; `{kind} {key}` shows it")
+}
+
 fn ambiguous(text: &str, found: &[&ObjectKey]) -> String {
     let several_sources = found.windows(2).any(|pair| pair[0].source() != pair[1].source());
     let name =
@@ -108,6 +116,6 @@ fn unknown(text: &str, candidates: &[&ObjectKey]) -> String {
     match crate::engine::matcher::nearest(text, names) {
         Some(name) => format!("I know no `{text}`; did you mean `{name}`?"),
         None if candidates.is_empty() => "nothing is known yet: no Icinga has been read".to_owned(),
-        None => format!("I know no `{text}`; names are case-sensitive parts of host or host!service"),
+        None => format!("I know no `{text}`; write a part of host or host!service"),
     }
 }

@@ -241,7 +241,11 @@ fn meant(asked: &mut Asked<'_>, what: &[String]) -> Result<Vec<Meant>, String> {
         let conditions = mute::conditions_like(first);
         return Ok(vec![Meant { conditions, words: first.to_owned(), object: None }]);
     }
-    let objects = asked.select(first, &|_, _| true)?.objects;
+    let selected = asked.select(first, &|_, _| true).map_err(|why| match numbered(first) {
+        Some(id) => no_mute(id),
+        None => why,
+    });
+    let objects = selected?.objects;
     let of = |key: ObjectKey| {
         let words = if key.is_host() { format!("{key} and its services") } else { key.to_string() };
         Meant { conditions: mute::conditions_for(&key), words, object: Some(key) }
@@ -266,6 +270,10 @@ fn with_zone(span: &str, asked: &Asked<'_>) -> String {
         Some(zone) => format!("{span} {zone}"),
         None => span.to_owned(),
     }
+}
+
+fn no_mute(id: u64) -> String {
+    format!("there is no mute m{id}; `mutes` lists them")
 }
 
 fn numbered(what: &str) -> Option<u64> {
@@ -298,7 +306,7 @@ fn permit_mutes(
     let mut all = Vec::new();
     for id in ids {
         let found = asked.world().mutes().find(|active| active.mute.id == *id);
-        let active = found.ok_or_else(|| format!("there is no mute m{id}; `mutes` lists them"))?;
+        let active = found.ok_or_else(|| no_mute(*id))?;
         let objects = covered(asked, active);
         asked.permit(&objects, length)?;
         all.extend(objects);

@@ -2,7 +2,7 @@
 
 use super::asked::{Answer, Answered, Asked};
 use super::find::Kind;
-use super::lists::{ago, capped, first_line};
+use super::lists::{ago, capped, first_line, short};
 use super::select;
 use crate::command::Request;
 use crate::engine::outcome::Question;
@@ -152,9 +152,12 @@ fn problems(world: &World, words: &[String], now: Timestamp) -> Result<String, S
         .collect();
     if problems.is_empty() {
         let nothing_known = world.object_keys().next().is_none();
-        let words =
-            if nothing_known { "nothing is known yet: no Icinga has been read" } else { "no problems" };
-        return Ok(away(world, now) + words);
+        let words = match words {
+            _ if nothing_known => "nothing is known yet: no Icinga has been read".to_owned(),
+            [] => "no problems".to_owned(),
+            words => short(&format!("no problems that fit `{}`", words.join(" "))),
+        };
+        return Ok(away(world, now) + &words);
     }
     let unhandled = problems.iter().filter(|(_, record)| !is_handled(&record.status)).count();
     problems.sort_by_key(|(key, record)| {
