@@ -1,7 +1,9 @@
 //! Little room for the process, and much that wants in.
 
 use crate::common::alone::Alone;
+use crate::common::fake_icinga::FakeIcinga;
 use crate::common::{Process, wait_for};
+use serde_json::json;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -10,6 +12,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
+use watchbell::model::Timestamp;
 
 /// A user whom nobody else uses, so that only our processes count: the limit is one for
 /// all processes of a user, and root has none.
@@ -101,18 +104,42 @@ fn many_slow_connections_keep_it_neither_from_its_work_nor_from_ending() {
     assert!(watchbell.terminate().success());
 }
 
-#[test]
-fn ten_thousand_connections_leave_room_for_work_and_fill_no_memory() {
+/// A line of Icinga's: a service is found to be broken.
+fn broken_service() -> String {
+    let now = Timestamp::now().as_duration().as_secs_f64();
+    let was = json!({"attempt": 3, "reachable": true, "state": 0, "state_type": 1});
+    let is = json!({"attempt": 3, "reachable": true, "state": 2, "state_type": 1});
+    let result = json!({
+        "output": "no route", "execution_end": now, "exit_status": 2, "performance_data": [],
+        "check_source": "fake", "state": 2, "vars_before": was, "vars_after": is,
+    });
+    json!({
+        "type": "StateChange", "timestamp": now, "host": "host0", "service": "disk", "state": 2,
+        "state_type": 1, "downtime_depth": 0, "acknowledgement": false, "check_result": result,
+    })
+    .to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_connections_leave_room_for_work_and_fill_no_memory() {
     let folder = tempfile::tempdir().expect("there is room");
+    let mut icinga = FakeIcinga::start(folder.path(), "r2.14.0").await;
     let alone = Alone::new(folder.path(), &[]);
+    let with_icinga = alone.site.read("watchbell.toml") + &alone.site.icinga_of(&icinga.settings(), "botpw");
+    alone.site.write("watchbell.toml", &with_icinga);
     let mut watchbell = alone.site.start_after("ulimit -n 256");
     alone.wait_until_it_listens(&mut watchbell);
+    let mut stream = icinga.stream().await;
+    alone.wait_for_told("first look at Icinga lab");
     alone.site.write("broken", "");
     assert!(alone.send("what waits to be told"));
     let before = watchbell.resident();
     let crowd = crowd(alone.port, 10_000);
     fs::remove_file(alone.site.path("broken")).expect("it is there");
     alone.wait_for_told("what waits to be told");
+    // Icinga is read on, over the connection of before.
+    stream.line(&broken_service()).await;
+    alone.wait_for_told("host0!disk is CRITICAL");
     let more = watchbell.resident().saturating_sub(before);
     assert!(more < 64 << 20, "{more} bytes more than before");
     drop(crowd);
