@@ -1,6 +1,6 @@
 //! Bounds: what rules fill never grows beyond its limit, and what had to go is said.
 
-use crate::common::engine::World;
+use crate::common::engine::{World, key};
 use crate::common::happenings::{downtime, in_effect};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -109,6 +109,31 @@ fn more_mutes_than_anybody_could_read_are_refused() {
     let answer = world.say("alice", "!mute db1 1h");
     assert!(answer.contains("there are 10000 mutes already"), "{answer}");
     assert_eq!(world.engine.world().mutes().count(), bounds::MUTES);
+}
+
+#[test]
+fn of_very_many_incidents_that_ended_the_newest_are_known_and_those_that_stand_all_of_them() {
+    let mut world = World::new(QUIET);
+    let (begun, end) = (world.now, world.now + HOUR);
+    let kept = world.engine.world_mut();
+    let open = |kept: &mut watchbell::engine::World, name: &str| {
+        kept.open_incident(&key(name), begun);
+        kept.incident_of(&key(name)).expect("it is open").id
+    };
+    let (stands, owed) = (open(kept, "stands"), open(kept, "owed"));
+    kept.close_incident(&key("owed"), begun);
+    let mut ended = Vec::new();
+    for number in 0..bounds::ENDED_INCIDENTS + 10 {
+        ended.push(open(kept, "flaps"));
+        kept.close_incident(&key("flaps"), begun + Duration::from_millis(number as u64));
+        kept.part_incident(&key("flaps"));
+    }
+    kept.forget_over(end);
+    assert_eq!(kept.incidents().count(), bounds::ENDED_INCIDENTS + 2);
+    assert_eq!(kept.forgotten().incidents, 10);
+    for (id, is_known) in [(stands, true), (owed, true), (ended[9], false), (ended[10], true)] {
+        assert_eq!(kept.incident(id).is_some(), is_known, "{id:?}");
+    }
 }
 
 #[test]

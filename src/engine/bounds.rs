@@ -30,6 +30,8 @@ pub const GATHERED: usize = 1_000_000;
 pub const GATHERED_LINES: usize = 1_000;
 /// How many posts of webhooks are known at most, in case they are sent again.
 pub const POSTS: usize = 100_000;
+/// How many incidents that ended within the last day are known at most.
+pub const ENDED_INCIDENTS: usize = 100_000;
 /// For how long it is kept who was told of something, if nothing ends it before.
 pub const TOLD: std::time::Duration = std::time::Duration::from_secs(30 * 86_400);
 
@@ -46,6 +48,8 @@ pub struct Forgotten {
     pub gathers: u64,
     /// Posts of webhooks that would count twice if they were sent again.
     pub posts: u64,
+    /// Ended incidents that were forgotten within a day.
+    pub incidents: u64,
 }
 
 impl Forgotten {
@@ -57,6 +61,7 @@ impl Forgotten {
             (self.mutes, "mute", "refused"),
             (self.gathers, "message", "not gathered but told at once"),
             (self.posts, "webhook", "no longer known if sent again"),
+            (self.incidents, "ended incident", "forgotten"),
         ];
         let words: Vec<String> = parts
             .into_iter()

@@ -140,20 +140,26 @@ impl World {
         self.forget_overrides(now);
     }
 
+    /// What ended stays for a day, and of very much the newest; an end that is owed stays longer.
     fn forget_old_incidents(&mut self, now: Timestamp) {
         let day = std::time::Duration::from_secs(86_400);
-        let old: Vec<IncidentId> = self
+        let mut ended: Vec<(Timestamp, IncidentId)> = self
             .incidents
             .values()
-            .filter(|incident| incident.closed.is_some_and(|closed| age(closed, now) > day))
             .filter(|incident| {
                 self.records.get(&incident.object).is_none_or(|r| r.marks().incident != Some(incident.id))
             })
-            .map(|incident| incident.id)
+            .filter_map(|incident| Some((incident.closed?, incident.id)))
             .collect();
-        for id in old {
-            self.incidents.remove(&id);
-            self.change(|| Entry::Incident(id));
+        ended.sort_unstable();
+        let too_many = ended.len().saturating_sub(bounds::ENDED_INCIDENTS);
+        for (place, (closed, id)) in ended.into_iter().enumerate() {
+            let is_old = age(closed, now) > day;
+            if is_old || place < too_many {
+                self.forgotten.incidents += u64::from(!is_old);
+                self.incidents.remove(&id);
+                self.change(|| Entry::Incident(id));
+            }
         }
     }
 
