@@ -59,7 +59,8 @@ fn read() -> (Timestamp, Duration) {
     }
 }
 
-fn lived() -> Duration {
+/// How long the machine has lived, asleep or awake. Nobody can set it.
+pub fn lived() -> Duration {
     let time = clock_gettime(ClockId::Boottime);
     Duration::try_from(time).unwrap_or_default()
 }

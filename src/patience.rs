@@ -13,11 +13,16 @@ const LOOK: Duration = Duration::from_secs(1);
 /// The most that it goes on between two looks: one that comes a little late counts in full.
 const MOST: Duration = Duration::from_secs(2);
 
+/// How long one part of such a time is: so often what is waited for is looked at.
+pub fn part(limit: Duration) -> Duration {
+    limit / PARTS
+}
+
 /// What comes of this within a time; `None` if it does not come. As cancel-safe as what it waits for.
 pub async fn within<F: Future>(limit: Duration, wanted: F) -> Option<F::Output> {
     let mut wanted = std::pin::pin!(wanted);
     for _ in 0..PARTS {
-        if let Ok(come) = timeout(limit / PARTS, &mut wanted).await {
+        if let Ok(come) = timeout(part(limit), &mut wanted).await {
             return Some(come);
         }
     }

@@ -28,7 +28,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("command", &["model", "config", "span"]),
     ("oncall", &["model", "config", "span"]),
     ("lag", &["model"]),
-    ("source", &["model", "config", "tls", "backoff", "lag", "patience", "token"]),
+    ("source", &["model", "clock", "config", "tls", "backoff", "lag", "patience", "token"]),
     ("store", &["model", "supervise"]),
     ("sink", &["model", "config", "tls", "backoff", "patience", "supervise", "token"]),
     ("router", &["model", "config", "assets", "diagnostic"]),

@@ -31,6 +31,7 @@ mod escalation;
 mod exec;
 mod extending;
 mod fallback;
+mod gap_begins;
 mod gaps;
 mod gather;
 mod holding;

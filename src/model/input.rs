@@ -115,7 +115,8 @@ fn yes() -> bool {
 pub struct Broken {
     /// Why, in words.
     pub reason: String,
-    /// When that was noticed.
+    /// Until when nothing is missing: where it was last heard, which may be long before the end
+    /// was noticed.
     pub at: Timestamp,
 }
 

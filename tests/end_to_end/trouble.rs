@@ -7,7 +7,7 @@ use crate::common::icinga::Icinga;
 use crate::common::proxy::{Proxy, Way};
 use crate::common::watchbell::Site;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use watchbell::config::IcingaSettings;
 
 /// How long Watchbell stands still: longer than Icinga may be silent, and than Icinga keeps events.
@@ -111,4 +111,26 @@ fn behind_a_line(site: &Site) -> Proxy {
     let line = Proxy::to(port.parse().expect("a port"));
     site.write("watchbell.toml", &settings.replace(&format!(":{port}\""), &format!(":{}\"", line.port)));
     line
+}
+
+#[tokio::test]
+async fn a_gap_that_began_while_watchbell_stood_still_begins_there_and_not_where_it_went_on() {
+    let mut room = Room::open(1, 1).await;
+    let stopped = Instant::now();
+    room.watchbell.signal("STOP");
+    room.icinga.kill();
+    tokio::time::sleep(STILL).await;
+    room.icinga.restart().await;
+    room.fail_hard("host0!svc0", 2, "disk full").await;
+    let stood_still = stopped.elapsed().as_secs();
+    room.watchbell.signal("CONT");
+    room.expect_all(&["was out of reach for ", "host0!svc0 is CRITICAL"]);
+    let kept = rusqlite::Connection::open(room.site.path("watchbell.db")).expect("it opens");
+    let sql = "SELECT message FROM deliveries WHERE event = 'Gap' ORDER BY id DESC LIMIT 1";
+    let said: String = kept.query_row(sql, [], |row| row.get(0)).expect("it was told");
+    let length =
+        said.split_once("out of reach for ").and_then(|(_, rest)| rest.split_once('s')?.0.parse().ok());
+    let length: u64 = length.unwrap_or_else(|| panic!("some seconds: {said}"));
+    assert!(length >= stood_still, "it stood still for {stood_still} s: {said}");
+    assert!(!room.heard.iter().any(|line| line.contains("still out of reach")), "{:?}", room.heard);
 }

@@ -7,11 +7,13 @@ use crate::common::watchbell::Site;
 use std::time::{Duration, Instant};
 use tempfile::{TempDir, tempdir};
 use watchbell::config::IcingaSettings;
-use watchbell::model::{EventType, Snapshot, State};
+use watchbell::model::{EventType, Snapshot, State, Timestamp};
 use watchbell::source::icinga::Limits;
 
 /// Short enough for a test, long enough for a busy machine.
 const SHORT: Duration = Duration::from_secs(1);
+/// What was on its way when a line died.
+const IN_FLIGHT: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A real Icinga behind a proxy.
@@ -45,11 +47,20 @@ async fn a_half_open_connection_is_noticed_whichever_way_is_dead() {
     let (_dir, icinga, proxy) = behind_a_proxy(3, 0).await;
     for (host, ways) in [("host0", &[Way::ToClient][..]), ("host1", &[Way::ToServer]), ("host2", &BOTH)] {
         let mut reader = caught_up(&icinga, &proxy).await;
+        let died = Timestamp::now();
         proxy.stall(ways);
         icinga.check_result(host, 1, "DOWN - while the line was dead").await;
         reader.error(&["Icinga was silent and did not answer"]).await;
+        let noticed = Timestamp::now();
         proxy.pass();
         let snapshot = reader.snapshot().await;
+        let since = snapshot.broken.as_ref().expect("a stream had ended before").at;
+        assert!(since <= noticed - SHORT, "{ways:?}: it was silent before {noticed}, told is {since}");
+        if ways.contains(&Way::ToClient) {
+            assert!(since <= died + IN_FLIGHT, "{ways:?}: dead since {died}, told is {since}");
+        }
+        // A silent Icinga is asked each second.
+        assert!(since >= died - PATIENCE / 4, "{ways:?}: dead since {died}, told is {since}");
         assert_eq!(state(&snapshot, host), Some(State::Down), "{ways:?}");
         assert!(reason(&snapshot).contains("silent"), "{ways:?}: {}", reason(&snapshot));
     }

@@ -70,6 +70,11 @@ impl Writer {
 }
 
 impl Reader {
+    /// Whether all that was read is taken.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
     /// What was read next, and when that was; `None` when the stream ended and all is taken.
     /// Cancel-safe.
     pub(super) async fn next(&mut self) -> Option<(Instant, Read)> {

@@ -85,10 +85,18 @@ impl Masters {
         self.shared().twins.is_first(master, event, Instant::now())
     }
 
-    /// A master's stream ended, or none could be opened. Gives since when none has been
-    /// followed, once, when that is as long as `patience`.
-    pub(super) fn ended(&self, master: usize, reason: &str, patience: Duration) -> Option<Timestamp> {
-        self.shared().coverage.ended(master, reason, Timestamp::now(), patience)
+    /// A master's stream ended, which told all until `heard`, or none could be opened. Gives
+    /// since when none has been followed, once, when that is as long as `patience` and could
+    /// not be mended at once.
+    pub(super) fn ended(
+        &self,
+        master: usize,
+        reason: &str,
+        heard: Option<Timestamp>,
+        patience: Duration,
+    ) -> Option<Timestamp> {
+        let now = Timestamp::now();
+        self.shared().coverage.ended(master, reason, heard.unwrap_or(now), now, patience)
     }
 
     /// Whether any master is followed now.
@@ -123,6 +131,8 @@ enum Standing {
 #[derive(Debug)]
 struct Coverage {
     standings: Vec<Standing>,
+    /// Until when those that were followed have told all, as far as they have ended.
+    heard: Option<Timestamp>,
     /// How the last followed stream ended, until a snapshot tells it.
     broken: Option<Broken>,
     /// Since when none is followed, until that is told.
@@ -131,7 +141,7 @@ struct Coverage {
 
 impl Coverage {
     fn new(count: usize, now: Timestamp) -> Coverage {
-        Coverage { standings: vec![Standing::Away; count], broken: None, untold: Some(now) }
+        Coverage { standings: vec![Standing::Away; count], heard: None, broken: None, untold: Some(now) }
     }
 
     fn is_any_followed(&self) -> bool {
@@ -164,15 +174,22 @@ impl Coverage {
         &mut self,
         master: usize,
         reason: &str,
+        heard: Timestamp,
         now: Timestamp,
         patience: Duration,
     ) -> Option<Timestamp> {
         let before = std::mem::replace(&mut self.standings[master], Standing::Away);
-        // What matters later is when and why events went missing, not why it took long to
-        // be back.
-        if before == Standing::Followed && !self.is_any_followed() {
-            self.broken = Some(Broken { reason: reason.to_owned(), at: now });
-            self.untold = Some(now);
+        if before == Standing::Followed {
+            // Each tells all, so whichever was heard the longest says where that ends.
+            let heard = self.heard.map_or(heard, |other| other.max(heard)).min(now);
+            self.heard = Some(heard);
+            // What matters later is when and why events went missing, not why it took long to
+            // be back. It may be noticed late, and mended at once: then there is nothing to wait for.
+            if !self.is_any_followed() {
+                self.broken = Some(Broken { reason: reason.to_owned(), at: heard });
+                self.untold = Some(heard);
+                return None;
+            }
         }
         self.untold.take_if(|since| now.duration_since(*since).unsigned_abs() >= patience)
     }
@@ -200,7 +217,7 @@ mod tests {
         assert_eq!(zone.caught_up(), None);
         zone.opened(1);
         assert!(zone.is_covered(1), "the first tells what happens before the second is read");
-        assert_eq!(zone.ended(0, "killed", at(10), Duration::ZERO), None);
+        assert_eq!(zone.ended(0, "killed", at(10), at(10), Duration::ZERO), None);
         zone.opened(0);
         assert!(zone.is_covered(0), "the second told what happened meanwhile");
         assert_eq!(zone.caught_up(), None);
@@ -213,9 +230,9 @@ mod tests {
         zone.opened(1);
         zone.caught_up();
         assert!(zone.is_covered(1), "it was open when the first was read");
-        zone.ended(0, "first", at(10), PATIENCE);
-        zone.ended(1, "last", at(20), PATIENCE);
-        zone.ended(0, "still away", at(30), PATIENCE);
+        zone.ended(0, "first", at(10), at(10), PATIENCE);
+        zone.ended(1, "last", at(20), at(20), PATIENCE);
+        zone.ended(0, "still away", at(30), at(30), PATIENCE);
         zone.opened(0);
         assert!(!zone.is_covered(0));
         let broken = zone.caught_up().expect("there was a gap");
@@ -225,10 +242,38 @@ mod tests {
     }
 
     #[test]
+    fn a_gap_begins_where_the_one_that_was_heard_last_fell_silent() {
+        for (first, last, begins) in [(10, 5, 10), (5, 10, 10), (99, 5, 50)] {
+            let mut zone = two();
+            zone.opened(0);
+            zone.opened(1);
+            zone.caught_up();
+            assert_eq!(zone.ended(0, "silent", at(first), at(50), PATIENCE), None);
+            assert_eq!(zone.ended(1, "silent, too", at(last), at(60), PATIENCE), None);
+            let told = zone.ended(0, "away", at(61), at(80), Duration::from_secs(20));
+            assert_eq!(told, Some(at(begins)), "none was followed since then");
+            zone.opened(0);
+            assert_eq!(zone.caught_up().map(|broken| broken.at), Some(at(begins)));
+        }
+    }
+
+    #[test]
+    fn a_break_that_was_noticed_late_is_told_only_where_it_lasts() {
+        let mut zone = two();
+        zone.opened(0);
+        zone.caught_up();
+        assert_eq!(zone.ended(0, "we stood still", at(10), at(500), PATIENCE), None);
+        zone.opened(0);
+        assert_eq!(zone.caught_up().map(|broken| broken.at), Some(at(10)), "as a gap that is over");
+        assert_eq!(zone.ended(0, "we stood still", at(510), at(900), PATIENCE), None);
+        assert_eq!(zone.ended(0, "refused", at(901), at(901), PATIENCE), Some(at(510)));
+    }
+
+    #[test]
     fn a_stream_that_ends_before_its_objects_are_read_hides_no_gap() {
         let mut zone = two();
         zone.opened(0);
-        zone.ended(0, "at once", at(1), PATIENCE);
+        zone.ended(0, "at once", at(1), at(1), PATIENCE);
         zone.opened(0);
         assert!(!zone.is_covered(0));
     }
@@ -236,8 +281,8 @@ mod tests {
     #[test]
     fn that_none_is_read_is_told_once() {
         let mut zone = two();
-        assert_eq!(zone.ended(0, "refused", at(59), PATIENCE), None);
-        assert_eq!(zone.ended(1, "refused", at(60), PATIENCE), Some(at(0)));
-        assert_eq!(zone.ended(0, "refused", at(90), PATIENCE), None);
+        assert_eq!(zone.ended(0, "refused", at(59), at(59), PATIENCE), None);
+        assert_eq!(zone.ended(1, "refused", at(60), at(60), PATIENCE), Some(at(0)));
+        assert_eq!(zone.ended(0, "refused", at(90), at(90), PATIENCE), None);
     }
 }

@@ -16,6 +16,7 @@ mod catalog;
 mod client;
 mod decode;
 mod fault;
+mod heard;
 mod holes;
 mod known;
 mod line;
@@ -43,6 +44,7 @@ use crate::config::IcingaSettings;
 use crate::lag::Lag;
 use crate::model::{Broken, EventType, Input, Object, Timestamp};
 use futures_util::future::BoxFuture;
+use heard::Heard;
 use known::Known;
 use masters::{Masters, Place};
 use session::{End, Session};
@@ -236,8 +238,9 @@ impl IcingaSource {
         let mut deaf = Deaf::default();
         // A consumer that stalls must not be met with one connection after another.
         while waits::room(inputs).await {
-            let (begun, heard) = (Instant::now(), self.counters.canaries());
-            let ended = match self.session(url, place, inputs) {
+            let (begun, canaries) = (Instant::now(), self.counters.canaries());
+            let heard = Heard::default();
+            let ended = match self.session(url, place, &heard, inputs) {
                 Ok(session) => session.run().await,
                 Err(error) => End::Reconnect(error.to_string()),
             };
@@ -249,8 +252,8 @@ impl IcingaSource {
             let wait = waits.after(begun.elapsed(), on_purpose);
             tracing::warn!(icinga = %self.name, master = %trouble::shown(url), ?wait, "{why}; connects again");
             self.last_error.send_replace(Some(why.clone()));
-            let untold = place.masters.ended(place.master, &why, self.limits.unreachable);
-            if self.counters.canaries() > heard {
+            let untold = place.masters.ended(place.master, &why, heard.until(), self.limits.unreachable);
+            if self.counters.canaries() > canaries {
                 deaf = Deaf::default();
             }
             let deaf_since = if is_deaf { deaf.note(Timestamp::now()) } else { None };
@@ -269,6 +272,7 @@ impl IcingaSource {
         &'a self,
         url: &url::Url,
         place: Place<'a>,
+        heard: &'a Heard,
         inputs: &'a mpsc::Sender<Input>,
     ) -> Result<Session<'a>, SourceError> {
         Ok(Session {
@@ -278,6 +282,7 @@ impl IcingaSource {
             lag: &self.lag,
             limits: &self.limits,
             counters: &self.counters,
+            heard,
             types: self.types.clone(),
             last_error: &self.last_error,
             inputs,

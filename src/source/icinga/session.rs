@@ -10,6 +10,7 @@ use super::canary::Canary;
 use super::catalog::Catalog;
 use super::client::{Api, IcingaStatus};
 use super::decode::decode;
+use super::heard::Heard;
 use super::holes::Holes;
 use super::masters::Place;
 use super::stream::{self, Ended, Reading};
@@ -51,6 +52,7 @@ pub(super) struct Session<'a> {
     pub(super) lag: &'a Lag,
     pub(super) limits: &'a Limits,
     pub(super) counters: &'a Counters,
+    pub(super) heard: &'a Heard,
     pub(super) types: watch::Receiver<BTreeSet<EventType>>,
     pub(super) last_error: &'a watch::Sender<Option<String>>,
     pub(super) inputs: &'a mpsc::Sender<Input>,
@@ -91,12 +93,14 @@ impl Session<'_> {
         let (canary, no_canary) = canary.map_or_else(|fault| (None, Some(fault)), |canary| (canary, None));
         let subscription = stream::subscribe(&self.api, &known).await?;
         lacking.extend(subscription.lacking);
+        self.heard.opened();
         self.place.masters.opened(self.place.master);
 
         let (writer, reader) = buffer::buffer(self.limits.buffer_bytes);
         let reading = Reading {
             api: &self.api,
             counters: self.counters,
+            heard: self.heard,
             limits: self.limits,
             silence: self.api.settings.silence,
             status: status.as_ref(),
@@ -118,7 +122,10 @@ impl Session<'_> {
         });
         tokio::select! {
             both = futures_util::future::try_join(reading, feeding) => Ok(both?.0),
-            reason = grown(&mut types, &asked) => Ok(reason),
+            reason = grown(&mut types, &asked) => {
+                self.heard.let_go();
+                Ok(reason)
+            }
         }
     }
 
@@ -157,14 +164,15 @@ impl Session<'_> {
                     continue;
                 }
             };
+            let Some((at, read)) = read else { return Ok(()) };
             match read {
-                None => return Ok(()),
-                Some((_, Read::Skipped)) => holes.note(),
-                Some((at, Read::Line(line))) => match self.decoded(&line) {
+                Read::Skipped => holes.note(),
+                Read::Line(line) => match self.decoded(&line) {
                     Some(event) => self.event(&mut catalog, event, at).await?,
                     None => holes.note(),
                 },
             }
+            self.heard.handed(at, lines.is_empty());
         }
     }
 

@@ -8,9 +8,11 @@
 use super::buffer::{Full, Read, Writer};
 use super::canary::Canary;
 use super::client::{Api, IcingaStatus};
+use super::heard::Heard;
 use super::line::{Framed, Framer};
 use super::trouble::{self, ApiError};
 use super::{Counters, Limits};
+use crate::clock;
 use crate::model::EventType;
 use crate::patience::within;
 use crate::source::deepest;
@@ -112,6 +114,7 @@ pub(super) enum Ended {
 pub(super) struct Reading<'a> {
     pub(super) api: &'a Api,
     pub(super) counters: &'a Counters,
+    pub(super) heard: &'a Heard,
     pub(super) limits: &'a Limits,
     /// How long the stream may be silent before Icinga is asked.
     pub(super) silence: Duration,
@@ -128,25 +131,32 @@ impl Reading<'_> {
         let mut listening = false;
         let ended = loop {
             let patience = if listening { self.limits.canary } else { self.silence };
-            let heard = match within(patience, response.chunk()).await {
+            let heard = match within(patience, self.heard.watch(patience, response.chunk())).await {
                 Some(chunk) => chunk,
                 None if listening => break Ended::Deaf(self.deaf()),
                 // Where this process stood still, all that came meanwhile may wait to be read: it
                 // is heard before what Icinga answers.
-                None => tokio::select! {
-                    biased;
-                    chunk = response.chunk() => chunk,
-                    probed = self.probe() => match probed {
-                        Ok(sang) => {
-                            listening = sang;
-                            continue;
-                        }
-                        Err(reason) => break Ended::Stream(reason),
-                    },
-                },
+                None => {
+                    let asked = clock::lived();
+                    tokio::select! {
+                        biased;
+                        chunk = self.heard.watch(patience, response.chunk()) => chunk,
+                        probed = self.probe() => match probed {
+                            Ok(sang) => {
+                                listening = sang;
+                                if !sang {
+                                    self.heard.lives(asked);
+                                }
+                                continue;
+                            }
+                            Err(reason) => break Ended::Stream(reason),
+                        },
+                    }
+                }
             };
             match heard {
                 Ok(Some(bytes)) => {
+                    self.heard.came();
                     if std::mem::take(&mut listening) {
                         Counters::add(&self.counters.canaries);
                     }
@@ -154,8 +164,12 @@ impl Reading<'_> {
                         break Ended::HungUp(self.full());
                     }
                 }
-                Ok(None) => break Ended::Stream("Icinga ended the event stream".to_owned()),
+                Ok(None) => {
+                    self.heard.came();
+                    break Ended::Stream("Icinga ended the event stream".to_owned());
+                }
                 Err(error) if trouble::is_hang_up(&error) => {
+                    self.heard.came();
                     break Ended::Stream("Icinga closed the connection of the event stream".to_owned());
                 }
                 Err(error) => {
@@ -176,11 +190,15 @@ impl Reading<'_> {
         let mut room = Ok(());
         framer.push(bytes, |framed| match framed {
             _ if room.is_err() => {}
-            Framed::Line(line) => room = lines.push(Read::Line(line.to_vec())),
+            Framed::Line(line) => {
+                self.heard.holds();
+                room = lines.push(Read::Line(line.to_vec()));
+            }
             Framed::Blank => {}
             Framed::TooLong(bytes) => {
                 Counters::add(&self.counters.long_lines);
                 tracing::warn!(icinga = %self.api.settings.name, bytes, "a line is too long and is skipped");
+                self.heard.holds();
                 room = lines.push(Read::Skipped);
             }
         });
