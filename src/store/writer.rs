@@ -32,7 +32,7 @@ const ENOUGH_ROWS: usize = 16_384;
 
 /// After a failed commit: the first wait, which doubles up to the longest.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// The writer has ended; what was not acknowledged is not kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
