@@ -211,16 +211,24 @@ impl<'a> Round<'a> {
         self.died();
     }
 
-    /// Kills Watchbell at once where its disk has failed: what it had not been able to keep by then
-    /// is not promised, but for the state that it left.
+    /// Kills Watchbell at once where its disk has failed in its life, whatever it says by now.
     pub(crate) fn kill_with_a_bad_disk(&mut self) {
         self.kill();
         self.unkept.push((newest_kept(&self.store), now()));
     }
 
+    /// It has ended. If its disk still failed, what it had not been able to keep is not promised,
+    /// but for the state that it left.
+    pub(crate) fn leaves_unkept(&mut self) {
+        if self.router.disk_fails() {
+            self.unkept.push((newest_kept(&self.store), now()));
+        }
+    }
+
     /// Watchbell is dead.
     pub(crate) fn died(&mut self) {
         self.goes_deaf();
+        self.leaves_unkept();
         self.deaths += 1;
         self.may_repeat += 1;
     }

@@ -12,6 +12,9 @@ use std::{fmt, fs};
 const PATIENCE: Duration = Duration::from_secs(90);
 /// What it logs when it knows all that Icinga knows.
 const READY: &str = "caught up";
+/// What it logs when its disk fails, and when that is over.
+pub(crate) const DISK_FAILS: &str = "cannot write the database";
+pub(crate) const DISK_WORKS: &str = "can be written again";
 
 /// Why a scenario that needs `strace` does not run.
 pub(crate) const NO_STRACE: &str = "strace is not there, or may not trace";
@@ -133,6 +136,12 @@ impl Router {
     pub(crate) fn logged(&self) -> String {
         let bytes = fs::read(&self.log).expect("the log can be read");
         String::from_utf8_lossy(&bytes[self.before..]).into_owned()
+    }
+
+    /// Whether its disk has failed, and it has not said that it works again.
+    pub(crate) fn disk_fails(&self) -> bool {
+        let log = self.logged();
+        log.rfind(DISK_FAILS) > log.rfind(DISK_WORKS)
     }
 
     /// Kills it at once.

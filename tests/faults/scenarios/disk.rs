@@ -4,7 +4,7 @@ use crate::Campaign;
 use crate::common::wait_for;
 use crate::report::Verdict;
 use crate::round::Round;
-use crate::router::{Manner, NO_STRACE, can_trace};
+use crate::router::{DISK_FAILS, DISK_WORKS, Manner, NO_STRACE, can_trace};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -18,9 +18,6 @@ pub(super) const NO_DISK: &str = "a file system in memory may not be mounted";
 /// In MiB: enough for all that the long campaign keeps. A disk that the load fills by itself has
 /// no room again when the filler is gone.
 const LARGE: u32 = 1024;
-/// What Watchbell says of it, and when it is over.
-const FULL: &str = "cannot write the database";
-const AGAIN: &str = "can be written again";
 /// How long that may take: while it reads nothing of Icinga it writes nothing, and where it
 /// hung up again and again that is for a minute.
 const NOTICED: Duration = Duration::from_secs(180);
@@ -83,8 +80,8 @@ pub(crate) async fn full(campaign: &mut Campaign) -> Verdict {
         fill_until_noticed(&disk, &round);
         round.wait(seconds).await;
         disk.free();
-        let is_over = || round.router.logged().rfind(AGAIN) > round.router.logged().rfind(FULL);
-        wait_for("the disk to be written again", NOTICED, || is_over().then_some(()));
+        let is_over = || (!round.router.disk_fails()).then_some(());
+        wait_for("the disk to be written again", NOTICED, is_over);
         round.wait(2.0).await;
         campaign.progress.done(cycle, &mut round).await;
     }
@@ -93,7 +90,7 @@ pub(crate) async fn full(campaign: &mut Campaign) -> Verdict {
 
 /// Fills it until Watchbell has said so: room that it finds itself is taken, too.
 pub(super) fn fill_until_noticed(disk: &Disk, round: &Round<'_>) {
-    let times = || round.router.logged().matches(FULL).count();
+    let times = || round.router.logged().matches(DISK_FAILS).count();
     let before = times();
     wait_for("the full disk to be noticed", NOTICED, || {
         disk.fill();
@@ -117,7 +114,7 @@ pub(crate) async fn fsync_fails(campaign: &mut Campaign) -> Verdict {
         if !round.catch_up() {
             faults.push("it did not start".to_owned());
         }
-        for words in [FULL, AGAIN] {
+        for words in [DISK_FAILS, DISK_WORKS] {
             wait_for(words, NOTICED, || round.router.logged().contains(words).then_some(()));
         }
         // What waited for the disk is told, and then it is killed.

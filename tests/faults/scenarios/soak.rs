@@ -176,6 +176,7 @@ impl Soak<'_> {
         self.round.goes_deaf();
         self.round.router.signal(Signal::TERM);
         assert!(self.round.router.ended_within(END).is_some(), "it did not end within {END:?}");
+        self.round.leaves_unkept();
         self.round.start();
     }
 
