@@ -84,6 +84,7 @@ fn what_people_write_acknowledges_comments_or_rechecks_what_the_mail_was_about()
         ("acknowledgement of receipt", comment("acknowledgement of receipt")),
         ("help me, ack nothing", comment("help me, ack nothing")),
         ("recheck", ActionKind::RescheduleCheck),
+        ("recheck it, please", ActionKind::RescheduleCheck),
     ] {
         let mut world = trouble();
         let (said, asked) = alice(&mut world, "1@her.host", text);

@@ -104,6 +104,8 @@ fn command(world: &World, mail: &MailAnswer) -> Result<String, String> {
     let bare = name.trim_end_matches(|character: char| !character.is_alphanumeric());
     let (verb, words) = match verb {
         Some("ack") if rest.is_empty() => ("ack", NO_WORDS),
+        // People are polite in mails: `recheck it, please`.
+        Some(verb @ ("unack" | "recheck")) => (verb, ""),
         Some(verb) => (verb, rest),
         // `acked, on it` says it in other words, which are the comment.
         None if TAKEN.contains(&bare) => ("ack", text.as_str()),
