@@ -447,6 +447,8 @@ enum Happening {
     Restart,
     Passes(u32),
     SetBack(u32),
+    /// The clock jumps, or the program slept: nothing was looked at in between.
+    Jumps(u32),
     Fails(&'static str),
 }
 
@@ -459,6 +461,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         2 => Just(Happening::Restart),
         6 => (1_u32..40).prop_map(Happening::Passes),
         2 => (1_u32..600).prop_map(Happening::SetBack),
+        2 => (1_u32..200).prop_map(Happening::Jumps),
         2 => prop_oneof![Just("alice/libera"), Just("alice/mail"), Just("bob/pager"), Just("ops")]
             .prop_map(Happening::Fails),
     ]
@@ -493,6 +496,10 @@ proptest! {
                 Happening::Passes(minutes) => world.wait(&format!("{minutes}m")),
                 Happening::SetBack(seconds) => {
                     world.now -= std::time::Duration::from_secs(seconds.into());
+                    world.step(Input::Tick);
+                }
+                Happening::Jumps(minutes) => {
+                    world.now += std::time::Duration::from_secs(60 * u64::from(minutes));
                     world.step(Input::Tick);
                 }
                 Happening::Fails(target) => fails(&mut world, target),
