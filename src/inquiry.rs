@@ -13,12 +13,12 @@ use crate::engine::rights::Within;
 use crate::engine::{Ask, Question, no_target};
 use crate::explain;
 use crate::lag::Lag;
-use crate::model::{About, DeliveryId, Input, Reply, Timestamp};
+use crate::model::{About, CommandEnd, Commanded, DeliveryId, Input, Reply, Timestamp};
 use crate::reload;
 use crate::store::{DeadFilter, Revival, Store, StoreError};
 use comparison::Comparison;
 use drills::{Drills, Eye};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::sync::{Notify, mpsc};
 
@@ -103,8 +103,9 @@ impl Inquiry {
             tokio::task::spawn_blocking(move || from_store(store.as_ref(), &config, &question)).await;
         let text = match answered {
             Ok(Ok(Said::Answer(text))) => text,
-            Ok(Ok(Said::Denied(why))) => {
-                return self.inputs.send(Input::Denied(addressed(why, reply))).await.is_ok();
+            Ok(Ok(Said::Denied(command, why))) => {
+                let denied = Input::Denied { reply: addressed(why, reply), command };
+                return self.inputs.send(denied).await.is_ok();
             }
             Ok(Err(error)) => format!("the database cannot be used: {error}"),
             Err(_) => "the answer failed; this is a bug in Watchbell, please report it".to_owned(),
@@ -128,14 +129,14 @@ fn addressed(text: String, reply: Reply) -> Reply {
 enum Said {
     /// The answer.
     Answer(String),
-    /// Which right is missing.
-    Denied(String),
+    /// The command that is refused, and which right is missing.
+    Denied(Box<Commanded>, String),
 }
 
 /// The answer of the store, in a few lines.
 fn from_store(store: &dyn Store, config: &Config, question: &Question) -> Result<Said, StoreError> {
-    if let Question::ReplayDead { ids, within } = question {
-        return replay(store, config, ids, within);
+    if let Question::ReplayDead { ids, within, command } = question {
+        return replay(store, config, ids, (within, command));
     }
     let answer = match question {
         Question::Attend { .. }
@@ -166,7 +167,7 @@ fn replay(
     store: &dyn Store,
     config: &Config,
     ids: &[DeliveryId],
-    within: &Within,
+    (within, command): (&Within, &Commanded),
 ) -> Result<Said, StoreError> {
     if !within.is_unbounded() {
         let mut objects = BTreeMap::new();
@@ -176,7 +177,9 @@ fn replay(
             objects.extend(found.map(|past| (*id, past.delivery.object)));
         }
         if let Err(why) = within.covers(&objects) {
-            return Ok(Said::Denied(why));
+            let named: BTreeSet<String> = objects.into_values().filter(|object| !object.is_empty()).collect();
+            let (end, objects) = (CommandEnd::Refused(why.clone()), named.into_iter().collect());
+            return Ok(Said::Denied(Box::new(Commanded { end, objects, ..command.clone() }), why));
         }
     }
     let sinks = config.sinks.keys().cloned().collect();

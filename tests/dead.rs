@@ -3,7 +3,7 @@
 use crate::common::cli::{Ended, installation, put, watchbell};
 use crate::common::deliveries::{attempt, deliveries, delivery, retry_at};
 use crate::common::engine::{SOURCE, World};
-use crate::common::inquiry::{answer, answered};
+use crate::common::inquiry::{answer, answered, heard};
 use crate::common::site::{CONFIG, Site};
 use crate::common::wait_for;
 use crate::common::watchbell::Watchbell;
@@ -242,6 +242,10 @@ async fn a_role_sends_again_only_what_is_about_its_objects() {
         let answer = replayed(&mut site, "dora", &format!("!dead replay {ids}")).await;
         assert_eq!(answer, format!("dora: {words}; {has}"));
     }
+    site.say_as("dora", "!dead replay d2 d5");
+    let Input::Denied { command, .. } = heard(&mut site).await else { panic!("it is refused") };
+    assert_eq!((command.person.as_deref(), command.line.as_str()), (Some("dora"), "dead replay d2 d5"));
+    assert_eq!((command.end.name(), command.objects), ("refused", vec!["db2".to_owned()]));
     let letters = site.store.dead(&DeadFilter::default(), 9).expect("it can be read").in_all;
     assert_eq!(letters, 5, "nothing was sent again");
     for (who, id) in [("dora", db1), ("dora", web1), ("olga", db2), ("olga", no_object)] {

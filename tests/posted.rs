@@ -2,7 +2,9 @@
 
 use crate::common::engine::World;
 use watchbell::engine::{Ask, Question};
-use watchbell::model::{ActionResult, Completing, Input, PostedAnswer, PostedCommand, PostedEnd, Reply};
+use watchbell::model::{
+    ActionResult, CommandEnd, Commanded, Completing, Input, PostedAnswer, PostedCommand, PostedEnd, Reply,
+};
 
 const RULES: &str = r#"
 rule("all", #{ on: "StateChange" }, |e| e.notify("ops"));
@@ -159,9 +161,16 @@ fn a_drill_is_for_those_who_may_by_the_socket_too() {
 fn a_right_that_is_found_missing_where_it_is_done_is_told_as_that() {
     let mut world = site();
     assert_eq!(post(&mut world, "r1", "alice", "dead replay d1").end, PostedEnd::Asked);
-    let reply = world.asks.pop().expect("somebody is asked").reply;
-    let denied = Reply { text: "d1 (web1) is none of the objects of dba".to_owned(), ..reply };
-    assert_eq!(world.step(Input::Denied(denied)), []);
+    let Some(Ask { reply, question: Question::ReplayDead { command, .. } }) = world.asks.pop() else {
+        panic!("somebody is asked")
+    };
+    let why = "d1 (web1) is none of the objects of dba".to_owned();
+    let command = Commanded { end: CommandEnd::Refused(why.clone()), ..*command };
+    let reply = Reply { text: why, ..reply };
+    assert_eq!(world.step(Input::Denied { reply, command: Box::new(command) }), []);
+    let audit: Vec<_> =
+        world.commands.iter().map(|row| (row.nick.as_str(), row.line.as_str(), row.end.name())).collect();
+    assert_eq!(audit, [("alice", "dead replay d1", "asked"), ("alice", "dead replay d1", "refused")]);
     let [answer] = world.answers().try_into().expect("there is one answer");
     let PostedAnswer { request, text, end, .. } = answer;
     let words = "d1 (web1) is none of the objects of dba";

@@ -48,7 +48,7 @@ use crate::command::right::ROLES;
 use crate::config::{Accounts, Config, Person, Policy, Reach, Role, Target};
 use crate::model::event::{Reminder, RulesetChanged};
 use crate::model::time::age;
-use crate::model::{Detail, Event, Input, ObjectKey, Timestamp};
+use crate::model::{Commanded, Detail, Event, Input, ObjectKey, Timestamp};
 use crate::oncall::Schedule;
 use bounds::Forgotten;
 use costs::Costs;
@@ -276,7 +276,10 @@ impl Engine {
             }
             Input::GivenUp(attempt) => queue.extend(self.given_up(attempt, now).map(Next::Event)),
             Input::Answer(reply) => outcome.replies.push(reply),
-            Input::Denied(reply) => answers::posted::denied(reply, &mut outcome),
+            Input::Denied { reply, command } => {
+                outcome.commands.push(Commanded { at: now, ..*command });
+                answers::posted::denied(reply, &mut outcome);
+            }
             Input::Drilled { number, report } => {
                 answers::drill_report(self, number, report, now, &mut outcome);
             }

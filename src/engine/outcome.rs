@@ -131,6 +131,8 @@ pub enum Question {
         ids: Vec<DeliveryId>,
         /// Which of them who asked may send.
         within: Within,
+        /// The command, for its audit where they may not.
+        command: Box<Commanded>,
     },
     /// Whom the messages of a drill have reached.
     Drill(Box<Drill>),

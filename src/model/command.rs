@@ -50,7 +50,7 @@ pub struct Reply {
 }
 
 /// A command that somebody wrote, and what came of it: a row of its audit.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Commanded {
     /// When it was taken in.
     pub at: Timestamp,
@@ -73,7 +73,7 @@ pub struct Commanded {
 }
 
 /// What came of a command.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CommandEnd {
     /// It was done, or answered.
     Done,

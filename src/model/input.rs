@@ -2,8 +2,8 @@
 
 use super::event::{Comment, Downtime, RulesetChanged, SinkOutage};
 use super::{
-    ActionResult, Attempt, Completing, Event, MailAnswer, MailRefused, Object, ObjectKey, PostedCommand,
-    Reply, State, Timestamp, Utterance,
+    ActionResult, Attempt, Commanded, Completing, Event, MailAnswer, MailRefused, Object, ObjectKey,
+    PostedCommand, Reply, State, Timestamp, Utterance,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -42,7 +42,12 @@ pub enum Input {
     Answer(Reply),
     /// What somebody asked is not done, as a right is missing that only a look outside of the engine
     /// could tell.
-    Denied(Reply),
+    Denied {
+        /// Which right, for whoever asked.
+        reply: Reply,
+        /// The command and why it is refused, for its audit.
+        command: Box<Commanded>,
+    },
     /// What became of the messages of a drill.
     Drilled {
         /// The number of the drill.

@@ -50,15 +50,21 @@ impl Answering {
 
 /// What is answered to the question that was asked last.
 pub(crate) async fn answered(site: &mut Site) -> String {
-    let Answering { ask, mut answers, task, .. } = Answering::start(site.store.clone(), site.config.clone());
-    ask.send(site.asks.pop().expect("it is a question")).await.expect("somebody answers");
-    let input = tokio::time::timeout(Duration::from_secs(90), answers.recv()).await.expect("in time");
-    drop(ask);
-    task.await.expect("it ends with the questions");
-    let Some(Input::Answer(reply) | Input::Denied(reply) | Input::Drilled { report: reply, .. }) = input
+    let input = heard(site).await;
+    let (Input::Answer(reply) | Input::Denied { reply, .. } | Input::Drilled { report: reply, .. }) = input
     else {
         panic!("no answer: {input:?}")
     };
     assert_eq!((reply.sink.as_str(), reply.room.as_str()), ("net", "#ops"));
     reply.text
+}
+
+/// What the engine hears of the question that was asked last.
+pub(crate) async fn heard(site: &mut Site) -> Input {
+    let Answering { ask, mut answers, task, .. } = Answering::start(site.store.clone(), site.config.clone());
+    ask.send(site.asks.pop().expect("it is a question")).await.expect("somebody answers");
+    let input = tokio::time::timeout(Duration::from_secs(90), answers.recv()).await.expect("in time");
+    drop(ask);
+    task.await.expect("it ends with the questions");
+    input.expect("it is answered")
 }

@@ -12,7 +12,7 @@ use crate::engine::ruleset::Ruleset;
 use crate::engine::stage::Stage;
 use crate::engine::world::talks::{CONFIRM_WITHIN, Shown, Talker, Waiting};
 use crate::engine::{Engine, Settings, World};
-use crate::model::{Action, ActionKind, ObjectKey, Reply, Timestamp, Utterance};
+use crate::model::{Action, ActionKind, CommandEnd, Commanded, ObjectKey, Reply, Timestamp, Utterance};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -107,6 +107,22 @@ impl Asked<'_> {
         let right = verbs::find(command).map_or(Right::Admin, |verb| verb.right);
         let reach = Reach { objects: objects.len(), called: 0, length: Some(length) };
         self.caller.may(command, right)?.covers(reach, |role| self.outside(role, objects))
+    }
+
+    /// The command as its audit keeps it, while it is under way.
+    pub(super) fn commanded(&self) -> Commanded {
+        let Utterance { sink, room, speaker, .. } = self.utterance;
+        Commanded {
+            at: self.now,
+            sink: sink.clone(),
+            room: room.clone(),
+            nick: speaker.nick.clone(),
+            account: speaker.account.clone(),
+            person: self.caller.person.clone(),
+            line: self.said.line.clone(),
+            end: CommandEnd::Asked,
+            objects: self.object_names(),
+        }
     }
 
     /// Those of these objects that do not belong to a role, in words.

@@ -20,7 +20,10 @@ pub(super) fn answer(asked: &mut Asked<'_>, request: &Request) -> Option<Answere
         Request::Why(what) => about(asked, what).map(Question::Why),
         Request::WhyNot { object, target } => why_not(asked, object, target),
         Request::Dead(target) => Ok(Question::Dead { target: target.clone() }),
-        Request::ReplayDead(ids) => Ok(Question::ReplayDead { ids: ids.clone(), within: asked.within() }),
+        Request::ReplayDead(ids) => {
+            let (within, command) = (asked.within(), Box::new(asked.commanded()));
+            Ok(Question::ReplayDead { ids: ids.clone(), within, command })
+        }
         _ => return None,
     };
     Some(question.map(|question| {
