@@ -92,7 +92,7 @@ fn what_cannot_be_meant_is_answered_and_nothing_is_done() {
         ("!take db1", "nobody is being called about db1"),
         ("!release db1", "nobody has taken db1"),
         ("!problems nosuch", "no problems that fit `nosuch`"),
-        ("!recheck db1 db2", "`db2` is too much; several are joined with commas"),
+        ("!recheck db1 db2", "several are joined with commas, such as #1,#2"),
         ("!m\u{fc}te db1", "there is no command `m\u{fc}te`; did you mean `mute`?"),
     ] {
         let answer = refused(&mut site(), line);

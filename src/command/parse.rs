@@ -6,6 +6,11 @@ use super::words::Words;
 use crate::model::Timestamp;
 use jiff::tz::TimeZone;
 
+/// Commands that end with their objects, of which there may be several.
+const TAKE_LISTS: &[&str] = &["unack", "undowntime", "recheck", "unmute"];
+/// How these are written.
+const SEVERAL: &str = "; several are joined with commas, such as #1,#2";
+
 /// A command that was understood.
 #[derive(Clone)]
 pub struct Command {
@@ -27,7 +32,8 @@ pub fn parse(line: &str, now: Timestamp, zone: &TimeZone) -> Result<Command, Str
         let request = (verb.read)(&mut words)?;
         // Whoever writes two objects means both. To a command that takes no words they are talk.
         if !verb.form.is_empty() && !words.is_empty() {
-            return Err(words.too_much());
+            let several = if TAKE_LISTS.contains(&verb.name) { SEVERAL } else { "" };
+            return Err(words.too_much() + several);
         }
         return Ok(Command { verb: Some(verb), request });
     }
@@ -155,11 +161,17 @@ mod tests {
             ("why", "write: why OBJECT|#N|D12"),
             ("why-not db1", "write: why-not OBJECT TARGET"),
             ("diff soon", "write: diff [24h]"),
-            ("recheck db1 db2", "`db2` is too much; several are joined with commas. write: recheck OBJECT"),
+            (
+                "recheck db1 db2",
+                "`db2` is too much. write: recheck OBJECT - check it now; several are joined",
+            ),
             (
                 "unmute m1 m2 m3",
-                "`m2 m3` is too much; several are joined with commas. write: unmute M3|OBJECT",
+                "`m2 m3` is too much. write: unmute M3|OBJECT - hear of it again; several are joined with commas",
             ),
+            ("override cancel o1 o2", "`o2` is too much. write: override cancel O3"),
+            ("override dba bob from 2030-01-02 until 2030-01-01", "2030-01-01 lies before its beginning"),
+            ("override dba bob until 2001-01-01", "2001-01-01 is in the past"),
             ("unack db1 please", "`please` is too much"),
             ("watch db1 db2", "`db2` is too much"),
             ("quiet 2h db1", "`db1` is too much"),

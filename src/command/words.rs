@@ -25,7 +25,7 @@ impl<'a> Words<'a> {
 
     /// What is answered to words that the command has no use for.
     pub fn too_much(&self) -> String {
-        format!("`{}` is too much; several are joined with commas. {}", self.left.join(" "), self.usage)
+        format!("`{}` is too much. {}", self.left.join(" "), self.usage)
     }
 
     /// When the command was said.
@@ -118,7 +118,10 @@ impl<'a> Words<'a> {
 
     /// A time, if one is next, counted from another moment than now.
     pub fn time_from(&mut self, from: Timestamp) -> Result<Option<Timestamp>, String> {
-        let taken = when::take(self.left, from, self.zone).map_err(|error| error.to_string())?;
+        let taken = when::take(self.left, from, self.zone).map_err(|error| match error {
+            when::WhenError::Past(end) if from != self.now => before_its_beginning(&end),
+            error => error.to_string(),
+        })?;
         Ok(taken.map(|(moment, used)| {
             self.left = &self.left[used..];
             moment
@@ -146,7 +149,7 @@ impl<'a> Words<'a> {
                 Ok(Some((start, end)))
             }
             Ok(None) => Err("say until when, as in from 22:00 until 23:30 or from 22:00 for 2h".to_owned()),
-            Err(when::WhenError::Past(end)) => Err(format!("{end} lies before its beginning")),
+            Err(when::WhenError::Past(end)) => Err(before_its_beginning(&end)),
             Err(error) => Err(error.to_string()),
         }
     }
@@ -160,4 +163,8 @@ impl<'a> Words<'a> {
     pub fn all(&mut self) -> &'a [&'a str] {
         std::mem::take(&mut self.left)
     }
+}
+
+fn before_its_beginning(end: &str) -> String {
+    format!("{end} lies before its beginning")
 }
