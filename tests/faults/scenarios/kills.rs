@@ -26,6 +26,9 @@ const POINTS: &[(&str, u32)] = &[
     ("irc.said", 6),
     ("delivery.answered", 40),
     ("delivery.kept", 40),
+    // A start behind a death passes these.
+    ("fold.noted", 1),
+    ("fold.emptied", 1),
 ];
 
 /// What can be told at all.
