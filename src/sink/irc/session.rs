@@ -332,11 +332,14 @@ impl<'a> Session<'a> {
             self.echoed(target);
             return;
         }
+        let is_ctcp = text.starts_with(CTCP);
+        // Colours and the like are no part of what is said, nor of a comment in Icinga.
+        let text = line::clean(&text);
         let private = self.me.is(target);
         let from_person = !source.user.is_empty() && !source.host.is_empty();
         // What people say to each other is none of our business, and not worth a lookup.
         let to_us = private || (line::is_channel(target) && text.trim_start().starts_with(self.prefix));
-        if !from_person || text.starts_with(CTCP) || !to_us || !self.ears.hear(&source, now) {
+        if !from_person || is_ctcp || !to_us || !self.ears.hear(&source, now) {
             return;
         }
         let nick = source.nick.clone();

@@ -258,6 +258,14 @@ fn servers_and_strangers_without_a_host_are_not_people() {
 }
 
 #[test]
+fn colours_and_control_codes_are_no_part_of_what_people_say() {
+    let settings = settings();
+    let mut play = Play::start(&settings, network(&[]));
+    play.hear(":alice!a@h PRIVMSG #ops :\u{2}!ack\u{f} #1 \u{3}04,12not\u{3} \u{1d}our\u{202e}s\u{7}");
+    assert_eq!(play.session.take_utterances().remove(0).text, "!ack #1 not ours");
+}
+
+#[test]
 fn a_tag_proves_nothing_where_it_was_not_agreed_on() {
     let settings = settings();
     let account = |network: Network| {
