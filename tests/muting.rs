@@ -408,9 +408,9 @@ fn who_watches_an_object_hears_of_each_change_in_private_until_it_is_well() {
     assert_eq!(
         world.said(),
         [
-            "bob: db1!disk is CRITICAL (soft): CRITICAL - as found",
-            "bob: db1!disk is CRITICAL: CRITICAL - as found",
-            "bob: db1!disk is OK: OK - as found; you no longer watch it",
+            "account:bob: db1!disk is CRITICAL (soft): CRITICAL - as found",
+            "account:bob: db1!disk is CRITICAL: CRITICAL - as found",
+            "account:bob: db1!disk is OK: OK - as found; you no longer watch it",
         ]
     );
     world.say("bob", "!watch db1");

@@ -19,8 +19,9 @@ pub struct Watch {
     pub who: String,
     /// The sink they are told by.
     pub sink: String,
-    /// Their nick there.
-    pub nick: String,
+    /// Where they are told there: their account, or their nick where there are no accounts.
+    #[serde(alias = "nick")]
+    pub room: String,
     /// Since when.
     pub since: Timestamp,
 }

@@ -22,7 +22,7 @@ pub(super) fn tell(world: &mut World, event: &Event, now: Timestamp, outcome: &m
         if is_grave(event) || world.quiet_until(&watch.who, now).is_none() {
             outcome.replies.push(Reply {
                 sink: watch.sink,
-                room: watch.nick,
+                room: watch.room,
                 text: format!("{said}{end}"),
                 at: now,
                 thread: Vec::new(),

@@ -20,6 +20,18 @@ pub struct Utterance {
     pub at: Timestamp,
 }
 
+impl Utterance {
+    /// Where its speaker is told something in private later: under their account, wherever it is
+    /// then, for a nick is nobody's for long. Where there are no accounts, under the nick.
+    pub fn private_room(&self) -> String {
+        match &self.speaker.account {
+            Some(account) => format!("account:{account}"),
+            None if self.private || self.speaker.local => self.room.clone(),
+            None => self.speaker.nick.clone(),
+        }
+    }
+}
+
 /// Who speaks, as far as the network vouches for it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Speaker {

@@ -209,6 +209,24 @@ async fn a_stranger_with_the_name_of_an_operator_is_refused_with_the_reason() {
 }
 
 #[tokio::test]
+async fn who_watches_hears_of_it_under_another_nick_and_who_took_the_old_one_does_not() {
+    let mut room = Room::open(1, 1).await;
+    room.say("!watch host0!svc0");
+    room.expect("alice: you hear of each change of host0!svc0 in private");
+    room.alice.raw("NICK alice_away");
+    room.alice.expect_line("NICK");
+    let mut other = Client::connect(room.server.port, "alice", None);
+    other.join(CHANNEL);
+    room.fail_hard("host0!svc0", 2, "disk full").await;
+    let told = "PRIVMSG alice_away :host0!svc0 is CRITICAL: disk full";
+    room.alice.lines_until(|line| line.contains(told));
+    other.say(NICK, "ping");
+    let heard = other.lines_until(|line| line.contains("PRIVMSG alice :pong"));
+    let told: Vec<&String> = heard.iter().filter(|line| line.contains("PRIVMSG alice ")).collect();
+    assert_eq!(told.len(), 1, "{heard:#?}");
+}
+
+#[tokio::test]
 async fn a_muted_host_is_silent_and_what_stands_after_it_is_told() {
     let mut room = Room::open(3, 1).await;
     room.ask("!mute host2 1h flaky", "host2 and its services muted until");

@@ -194,7 +194,8 @@ fn plan(asked: &Asked<'_>, wanted: &MuteAsked, meant: Meant) -> Result<Planned, 
     mute.unused_seconds = wanted.unused.map(|length| length.as_secs());
     mute.every = wanted.every.as_deref().map(|span| with_zone(span, asked));
     let spoken = asked.utterance;
-    mute.made_in = Some((spoken.sink.clone(), spoken.room.clone(), spoken.speaker.nick.clone()));
+    let room = if spoken.private { spoken.private_room() } else { spoken.room.clone() };
+    mute.made_in = Some((spoken.sink.clone(), room, spoken.speaker.nick.clone()));
     mute.mirror = mirrored::object(&mute, meant.object, wanted.mirror, asked.settings().mirror_mutes)?;
 
     let mut active = ActiveMute::new(mute).map_err(|error| error.to_string())?;

@@ -42,10 +42,8 @@ fn watch(asked: &mut Asked<'_>, object: &str) -> Result<String, String> {
     }
     let object = asked.find(object, Kind::Any)?;
     let status = asked.world().status(&object);
-    let spoken = asked.utterance;
-    let nick = if spoken.private || spoken.speaker.local { &spoken.room } else { &spoken.speaker.nick };
-    let (nick, sink, since) = (nick.clone(), spoken.sink.clone(), asked.now);
-    let is_new = asked.engine.world_mut().watch(Watch { object: object.clone(), who, sink, nick, since })?;
+    let (room, sink, since) = (asked.utterance.private_room(), asked.utterance.sink.clone(), asked.now);
+    let is_new = asked.engine.world_mut().watch(Watch { object: object.clone(), who, sink, room, since })?;
     let state = status.state.map_or("not checked yet", State::name);
     let again = if is_new { "" } else { " still" };
     Ok(format!("you{again} hear of each change of {object} in private until it is well; it is {state} now"))
