@@ -338,7 +338,7 @@ mod tests {
             ("mute db1 every mon 9-17 backups", "`mon 9-17` is no span of the week"),
             ("mute db1 0m", "`0m` is not a time"),
             ("mute db1 -2h flaky", "`-2h` is not a time"),
-            ("mute db1 2 hours", "`2 hours` is not a time"),
+            ("mute db1 2 months", "`2 months` is not a time"),
             ("mute db1 for", "a time is missing"),
             ("mute db1 unused soon", "`soon` is not a length of time"),
             ("mute db1 until ever", "is not a time"),

@@ -6,6 +6,7 @@ use crate::model::time::{later, parse_duration};
 use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{ToSpan, Zoned};
+use std::time::Duration;
 
 /// Why a time was not understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,19 +36,51 @@ pub fn take(
 ) -> Result<Option<(Timestamp, usize)>, WhenError> {
     let Some((first, rest)) = words.split_first() else { return Ok(None) };
     match first.to_ascii_lowercase().as_str() {
-        "for" => Ok(Some((after(rest.first().ok_or(WhenError::Missing)?, now)?, 2))),
+        "for" => {
+            let said = rest.first().ok_or(WhenError::Missing)?;
+            let (length, used) = length(rest).ok_or_else(|| WhenError::NotATime((*said).to_owned()))?;
+            Ok(Some((later(now, length), used + 1)))
+        }
         "until" => {
             let (moment, used) = until(rest, now, zone)?;
             Ok(Some((moment, used + 1)))
         }
-        _ if parse_duration(first).is_ok() => Ok(Some((after(first, now)?, 1))),
-        _ => like_a_length(first, rest.first().copied())
-            .map_or(Ok(None), |text| Err(WhenError::NotATime(text))),
+        _ => match (length(words), like_a_length(first, rest.first().copied())) {
+            (Some((length, used)), _) => Ok(Some((later(now, length), used))),
+            (None, Some(text)) => Err(WhenError::NotATime(text)),
+            (None, None) => Ok(None),
+        },
     }
 }
 
-/// What looks like a length of time and is none, such as `0m`, `-2h`, `2hours` or `2 hours`: nobody
-/// gives that as a reason.
+/// Takes a length of time from the front of the words, as it is written or spoken: `2h`, `2h 30m`,
+/// `2 hours`, `1 day 12 hours`. How many words it took.
+fn length(words: &[&str]) -> Option<(Duration, usize)> {
+    let (mut whole, mut used) = part_of_length(words)?;
+    let mut last = whole;
+    while let Some((part, more)) = part_of_length(&words[used..])
+        && part < last
+    {
+        (whole, used, last) = (whole + part, used + more, part);
+    }
+    Some((whole, used))
+}
+
+/// One part of it, such as `2h`, `2hours` or `2 hours`.
+fn part_of_length(words: &[&str]) -> Option<(Duration, usize)> {
+    let first = words.first()?;
+    if let Ok(length) = parse_duration(first) {
+        return Some((length, 1));
+    }
+    let unit = first.trim_start_matches(|letter: char| letter.is_ascii_digit());
+    let number = first.strip_suffix(unit)?;
+    let (unit, used) = if unit.is_empty() { (*words.get(1)?, 2) } else { (unit, 1) };
+    let length = parse_duration(&format!("{number}{}", letter(unit)?)).ok()?;
+    Some((length, used))
+}
+
+/// What looks like a length of time and is none, such as `0m`, `-2h` or `2 months`: nobody gives that
+/// as a reason.
 fn like_a_length(word: &str, next: Option<&str>) -> Option<String> {
     let unsigned = word.strip_prefix(['-', '+']).unwrap_or(word);
     let units = unsigned.trim_start_matches(|letter: char| letter.is_ascii_digit());
@@ -63,37 +96,31 @@ fn like_a_length(word: &str, next: Option<&str>) -> Option<String> {
 
 /// Whether a word is a unit of time as it is spoken.
 fn is_unit(word: &str) -> bool {
-    let word = word.to_ascii_lowercase();
-    let word = word.strip_suffix('s').unwrap_or(&word);
-    matches!(
-        word,
-        "" | "s"
-            | "sec"
-            | "second"
-            | "m"
-            | "min"
-            | "minute"
-            | "h"
-            | "hr"
-            | "hour"
-            | "d"
-            | "day"
-            | "w"
-            | "week"
-            | "mo"
-            | "month"
-            | "y"
-            | "yr"
-            | "year"
-    )
+    letter(word).is_some()
+}
+
+/// The letter of a unit of time that is spoken, as [`parse_duration`] has it; `?` for one that is not
+/// always as long.
+fn letter(unit: &str) -> Option<char> {
+    let unit = unit.to_ascii_lowercase();
+    let one = unit.strip_suffix('s').filter(|one| one.len() > 1).unwrap_or(&unit);
+    Some(match one {
+        "s" | "sec" | "second" => 's',
+        "m" | "min" | "minute" => 'm',
+        "h" | "hr" | "hour" => 'h',
+        "d" | "day" => 'd',
+        "w" | "week" => 'w',
+        "mo" | "month" | "y" | "yr" | "year" => '?',
+        _ => return None,
+    })
 }
 
 /// Takes a moment from the front of the words, such as `fri 3:00`, `18:00`, `2026-11-24 9:00`
 /// or `2h`: the moment, and how many words it took. A day without a time is its morning.
 pub fn take_moment(words: &[&str], now: Timestamp, zone: &TimeZone) -> Result<(Timestamp, usize), WhenError> {
-    match words.first() {
-        Some(length) if parse_duration(length).is_ok() => Ok((after(length, now)?, 1)),
-        _ => until(words, now, zone),
+    match length(words) {
+        Some((length, used)) => Ok((later(now, length), used)),
+        None => until(words, now, zone),
     }
 }
 
@@ -127,11 +154,6 @@ pub fn moment(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, 
         _ => not_a_moment(),
     })?;
     if used == words.len() { Ok(moment) } else { Err(not_a_moment()) }
-}
-
-fn after(length: &str, now: Timestamp) -> Result<Timestamp, WhenError> {
-    let length = parse_duration(length).map_err(|_| WhenError::NotATime(length.to_owned()))?;
-    Ok(later(now, length))
 }
 
 fn until(words: &[&str], now: Timestamp, zone: &TimeZone) -> Result<(Timestamp, usize), WhenError> {
@@ -246,6 +268,15 @@ mod tests {
             ("Until 18:00", "2026-11-22 18:00", 2),
             ("FOR 2h", "2026-11-22 14:00", 2),
             ("until 2026-12-24 18:00 holidays", "2026-12-24 18:00", 3),
+            ("2 hours looking", "2026-11-22 14:00", 2),
+            ("for 2 Hours", "2026-11-22 14:00", 3),
+            ("90min", "2026-11-22 13:30", 1),
+            ("2hrs", "2026-11-22 14:00", 1),
+            ("3 Days", "2026-11-25 12:00", 2),
+            ("1 day 12 hours 5m", "2026-11-24 00:05", 5),
+            ("2h 30m looking", "2026-11-22 14:30", 2),
+            ("1h 2h", "2026-11-22 13:00", 1),
+            ("2h 5 disks", "2026-11-22 14:00", 1),
         ] {
             assert_eq!(read(text), Ok(Some((wanted.to_owned(), used))), "{text}");
         }
@@ -289,9 +320,10 @@ mod tests {
 
     #[test]
     fn what_looks_like_a_length_of_time_and_is_none_is_no_reason() {
-        for text in
-            ["0m", "-2h", "+2h", "1h0", "99999d", "2hours", "90min", "1y", "2 hours", "3 Days", "0 m", "-1 h"]
-        {
+        for text in [
+            "0m", "-2h", "+2h", "1h0", "99999d", "0hours", "-90min", "2ms", "1y", "2 months", "0 hours",
+            "0 m", "-1 h",
+        ] {
             assert_eq!(read(text), Err(WhenError::NotATime(text.to_owned())), "{text}");
         }
     }
