@@ -392,7 +392,6 @@ fn who_logs_out_or_changes_nick_between_two_commands_is_what_the_network_says_th
         mallory.settle();
         assert_eq!(says(&mut mallory, "!ack db5"), ("ally".to_owned(), None));
         alice.say("NickServ", "IDENTIFY ally allypw");
-        alice.settle();
         alice.lines_until(|line| line.contains("now identified") || line.contains("now logged in"));
         assert_eq!(says(&mut alice, "!ack db6"), ("al".to_owned(), account()));
     }

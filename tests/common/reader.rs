@@ -11,7 +11,8 @@ use watchbell::source::Source;
 use watchbell::source::icinga::{Counters, IcingaSource, Limits};
 
 /// How long anything may take that is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Two Icingas notice that the line between them is dead only after 60 s, and then connect anew.
+const PATIENCE: Duration = Duration::from_secs(150);
 
 /// A source that runs until this is dropped.
 pub(crate) struct Reader {
