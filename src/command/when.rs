@@ -72,8 +72,7 @@ fn part_of_length(words: &[&str]) -> Option<(Duration, usize)> {
     if let Ok(length) = parse_duration(first) {
         return Some((length, 1));
     }
-    let unit = first.trim_start_matches(|letter: char| letter.is_ascii_digit());
-    let number = first.strip_suffix(unit)?;
+    let (number, unit) = number_and_unit(first);
     let (unit, used) = if unit.is_empty() { (*words.get(1)?, 2) } else { (unit, 1) };
     let length = parse_duration(&format!("{number}{}", letter(unit)?)).ok()?;
     Some((length, used))
@@ -83,8 +82,8 @@ fn part_of_length(words: &[&str]) -> Option<(Duration, usize)> {
 /// as a reason.
 fn like_a_length(word: &str, next: Option<&str>) -> Option<String> {
     let unsigned = word.strip_prefix(['-', '+']).unwrap_or(word);
-    let units = unsigned.trim_start_matches(|letter: char| letter.is_ascii_digit());
-    if units.len() == unsigned.len() {
+    let (number, units) = number_and_unit(unsigned);
+    if number.is_empty() {
         return None;
     }
     if units.is_empty() {
@@ -92,6 +91,12 @@ fn like_a_length(word: &str, next: Option<&str>) -> Option<String> {
     }
     let short = |letter: char| letter.is_ascii_digit() || "smhdw".contains(letter.to_ascii_lowercase());
     (is_unit(units) || units.chars().all(short)).then(|| word.to_owned())
+}
+
+/// The digits in front of a word, and what is behind them.
+fn number_and_unit(word: &str) -> (&str, &str) {
+    let unit = word.trim_start_matches(|letter: char| letter.is_ascii_digit());
+    word.split_at(word.len() - unit.len())
 }
 
 /// Whether a word is a unit of time as it is spoken.

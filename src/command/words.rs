@@ -93,11 +93,7 @@ impl<'a> Words<'a> {
 
     /// A time, if one is next: `for 2h`, `2h`, `until fri 9:00`.
     pub fn time(&mut self) -> Result<Option<Timestamp>, String> {
-        let taken = when::take(self.left, self.now, self.zone).map_err(|error| error.to_string())?;
-        Ok(taken.map(|(moment, used)| {
-            self.left = &self.left[used..];
-            moment
-        }))
+        self.time_from(self.now)
     }
 
     /// The moment behind this word, such as `from fri 18:00`, if the word is next.
